@@ -1,0 +1,89 @@
+"""``shanji``: the command line. Each command is a module of ``commands``.
+
+Commands of the service (``serve``, ``token``) come from the ``api`` package through the
+entry-point group ``shanji.commands``, since the library does not import the service;
+without the server's packages they are absent.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+
+from ledger.commands import auditing, importing, tracing, verifying
+from ledger.commands.console import say
+from ledger.errors import (
+    CorruptionError,
+    FatalError,
+    LedgerError,
+    MalformedError,
+    NotAllowedError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RejectedError,
+    RetryableError,
+    UndecidedError,
+    VerificationError,
+)
+
+EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
+    (VerificationError, 1),
+    (CorruptionError, 1),
+    (RejectedError, 1),
+    (MalformedError, 2),
+    (NotFoundError, 2),
+    (UndecidedError, 3),
+    (RetryableError, 3),
+    (OutcomeUnknownError, 3),
+    (FatalError, 3),
+    (NotAllowedError, 4),
+)
+"""0 verified or done, 1 mismatch found, 2 usage, 3 could not decide, 4 not allowed."""
+
+ENTRY_POINTS = "shanji.commands"
+_SERVER_PACKAGES = {"sqlmodel", "sqlalchemy", "alembic", "pydantic", "python_calamine", "fastapi"}
+
+
+def build() -> typer.Typer:
+    """The application with all commands that this installation has."""
+    app = typer.Typer(
+        name="shanji",
+        help="Shanji 善迹: a donation traceability ledger that anyone can verify.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    for module in (verifying, tracing, auditing, importing):
+        module.register(app)
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            register = point.load()
+        except ModuleNotFoundError as error:
+            if error.name in _SERVER_PACKAGES | {"uvicorn", "starlette", "pydantic_settings"}:
+                continue
+            raise
+        register(app)
+    return app
+
+
+def exit_code(error: LedgerError) -> int:
+    """The exit code of an error that ends a command."""
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 3)
+
+
+def main() -> None:
+    """Run a command; a ledger error becomes one line and its exit code."""
+    try:
+        build()()
+    except LedgerError as error:
+        say(f"shanji: {error.message}")
+        sys.exit(exit_code(error))
+    except ModuleNotFoundError as error:
+        if error.name not in _SERVER_PACKAGES:
+            raise
+        say(
+            f"shanji: this command needs the server's packages ({error.name}): install "
+            "shanji[server], or run it in the environment that scripts/run makes"
+        )
+        sys.exit(2)

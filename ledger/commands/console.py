@@ -1,0 +1,53 @@
+"""What every command shares with the terminal: files in, words out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ledger.errors import MalformedError, NotFoundError
+
+Lang = Annotated[
+    Literal["zh", "en"] | None,
+    typer.Option("--lang", help="The language of sentences; by default that of the terminal."),
+]
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="SHANJI_DATA", help="The data folder of the log."),
+]
+DATA_DEFAULT = Path("var")
+
+
+def default_language() -> Literal["zh", "en"]:
+    """English where the terminal's locale is English, otherwise Chinese."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "en" if locale.startswith("en") else "zh"
+
+
+def read_file(name: str, bytes_max: int) -> bytes:
+    """The bytes of a file, or of stdin for ``-``.
+
+    Raises:
+        NotFoundError: no such file, or it cannot be read.
+        MalformedError: it is larger than `bytes_max`.
+    """
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(bytes_max + 1)
+        else:
+            with Path(name).open("rb") as file:
+                data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise NotFoundError(f"{name} cannot be read: {error.strerror}") from None
+    if len(data) > bytes_max:
+        raise MalformedError(f"{name}: expected at most {bytes_max} bytes")
+    return data
+
+
+def say(text: str) -> None:
+    """Tell a person something, on stderr."""
+    sys.stderr.write(text + "\n")

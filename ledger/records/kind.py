@@ -1,0 +1,230 @@
+"""What a record kind is, and the field types that kinds share.
+
+Sources: design, sections 3 and 4; domain, section 1. Field types are strict: an
+integer is an integer (never 1.0 or "1"), text is NFC without control characters,
+unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from ledger.entry import Entry
+from ledger.errors import RejectedError
+from ledger.state import Move, State
+
+AMOUNT_FEN_MAX = 10**13
+"""One record moves at most 100,000,000,000 yuan: more is a mistaken unit."""
+QUANTITY_MAX = 10**12
+DAY_MIN = "2000-01-01"
+"""No day before this is recorded: an older one is a mistyped date."""
+
+
+class Role(StrEnum):
+    """What a person may do; one token has one role (domain, section 1)."""
+
+    REGISTRAR = "registrar"
+    CLERK = "clerk"
+    APPROVER = "approver"
+    WAREHOUSE = "warehouse"
+    SHOP = "shop"
+    AUDITOR = "auditor"
+
+
+OPENERS = frozenset((Role.CLERK, Role.APPROVER, Role.AUDITOR))
+"""Who may see the personal fields of an entry without holding its seed."""
+
+
+def _clean_text(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") and character != "\n":
+            raise ValueError(f"contains the control character U+{ord(character):04X}")
+    return unicodedata.normalize("NFC", text)
+
+
+def _real_day(text: str) -> str:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is no day of the calendar; write it as 2021-09-09") from None
+    if text < DAY_MIN:
+        raise ValueError(f"is before {DAY_MIN}, the earliest day that is recorded")
+    return text
+
+
+CODE_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
+Code = Annotated[str, Field(pattern=CODE_PATTERN, description="lower-case letters, digits, dashes")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_clean_text)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_clean_text)]
+Day = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"),
+    AfterValidator(_real_day),
+    Field(description="a day in Asia/Shanghai, like 2021-09-09"),
+]
+Fen = Annotated[int, Field(ge=1, le=AMOUNT_FEN_MAX, description="an amount in fen (0.01 yuan)")]
+Quantity = Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
+Index = Annotated[int, Field(ge=0, le=2**53 - 1, description="the index of an earlier entry")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hex")]
+
+
+class Fields(BaseModel):
+    """The base of every kind's public fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=False)
+
+
+class Sealed(BaseModel):
+    """The base of every kind's personal fields: all optional, none in clear in the log."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_default=False)
+
+
+class NoneSealed(Sealed):
+    """For kinds without personal fields."""
+
+
+F = TypeVar("F", bound=Fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Generic[F]):
+    """A record on its way into the log, or out of it when the log is replayed.
+
+    `recorded_on` is the day in Asia/Shanghai on which it is recorded, `index` the
+    place that it takes; `sealed` names the personal fields that it has.
+    """
+
+    index: int
+    fields: F
+    sealed: frozenset[str]
+    occurred_on: str
+    recorded_on: str
+    recorded_by: str
+    approved_by: str | None
+    documents: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a record does: units to move, in order, and the entries that it is about."""
+
+    moves: Sequence[Move] = ()
+    references: Sequence[int] = ()
+
+
+def no_effects(entry: Entry, state: State, sign: int) -> None:
+    """For kinds that change nothing besides the units they move."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kind(Generic[F]):
+    """One record kind.
+
+    Attributes:
+        name: ``family.verb``, frozen once used.
+        title_zh, title_en: What people read.
+        moves: The movement of units, in words, for the documentation.
+        fields, sealed: The models of its public and personal fields.
+        recorders: The roles that may record it.
+        approvers: The roles of which a second person must approve it; empty for none.
+        unique: The sealed fields whose value enters the log once only.
+        plan, effects: See the package's docstring.
+        example: ``{occurred_on, fields, sealed}`` that works on the demonstration.
+    """
+
+    name: str
+    title_zh: str
+    title_en: str
+    moves: str
+    fields: type[F]
+    sealed: type[Sealed] = NoneSealed
+    recorders: frozenset[Role]
+    approvers: frozenset[Role] = frozenset()
+    unique: tuple[str, ...] = ()
+    plan: Callable[[Draft[F], State], Plan]
+    effects: Callable[[Entry, State, int], None] = no_effects
+    example: Mapping[str, Any]
+
+
+APPROVERS = frozenset((Role.APPROVER,))
+
+
+def reject(code: str, message: str, *, field: str | None = None, **details: object) -> NoReturn:
+    """Refuse a record by a rule.
+
+    Args:
+        code: The rule's stable name.
+        message: What was expected, what came, what to do.
+        field: The dotted path of the field, as in the request.
+        details: Plain values for programs.
+
+    Raises:
+        RejectedError: always.
+    """
+    raise RejectedError(message, code=code, field=field, details=details)
+
+
+def check_common(kind: Kind[Any], draft: Draft[Any]) -> None:
+    """The rules that every record keeps.
+
+    Raises:
+        RejectedError: it happened after it was recorded, or lacks the approval of a
+            second person, or has one where none is needed.
+    """
+    if draft.occurred_on > draft.recorded_on:
+        reject(
+            "occurs_in_future",
+            f"occurred_on: {draft.occurred_on} is after today, {draft.recorded_on} "
+            "(Asia/Shanghai); record it when it has happened",
+            field="occurred_on",
+        )
+    if kind.approvers and draft.approved_by is None:
+        reject(
+            "approval_required",
+            f"{kind.name} needs the approval of a second person with the role "
+            f"{' or '.join(sorted(kind.approvers))}; send that person's token with the record",
+        )
+    if not kind.approvers and draft.approved_by is not None:
+        reject("approval_not_needed", f"{kind.name} is recorded by one person; send no approval")
+    if draft.approved_by is not None and draft.approved_by == draft.recorded_by:
+        reject(
+            "approved_by_recorder",
+            f"{draft.recorded_by} cannot approve what {draft.recorded_by} records; "
+            "ask another person",
+        )
+
+
+def claim_code(state: State, family: str, code: str) -> None:
+    """Refuse a code that the family has used before: codes are never reused.
+
+    Raises:
+        RejectedError: ``code_taken``, with the entry that took it.
+    """
+    taken = state.get(f"{family}/{code}")
+    if taken is not None:
+        reject(
+            "code_taken",
+            f"fields.code: the {family} {code!r} was registered by entry {taken['entry']}; "
+            "choose another code, codes are never reused",
+            field="fields.code",
+            entry=taken["entry"],
+        )
+
+
+def registers(family: str) -> Callable[[Entry, State, int], None]:
+    """The `effects` of a kind that registers a thing under its code."""
+
+    def effects(entry: Entry, state: State, sign: int) -> None:
+        state.put(f"{family}/{entry.fields['code']}", {**entry.fields, "entry": entry.index})
+
+    return effects

@@ -1,0 +1,503 @@
+"""The one write path: prepared records in, finished receipts out (design, section 5).
+
+One thread a process takes what is queued, in batches, and appends each batch in one
+transaction of the store:
+
+    lock the head row → replay idempotency keys → apply each record to the state →
+    chain and hash each entry → extend the tree → sign the checkpoint → build and check
+    the proofs → write entries, tiles, state, flows and head → commit → answer
+
+A record that the rules reject fails alone. Whatever else goes wrong fails the batch and
+drops what is in memory; the next batch reads the head again. Any number of processes
+may append to one store: the lock orders them, and memory counts only while the head is
+the one that this process wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from ledger.entry import FIRST_PREVIOUS, Entry, format_entry
+from ledger.errors import (
+    ConflictError,
+    CorruptionError,
+    FatalError,
+    LedgerError,
+    MalformedError,
+    NotReadyError,
+    OutcomeUnknownError,
+    QueueFullError,
+)
+from ledger.receipt import Opening, Receipt, build_receipt
+from ledger.records.kind import Draft, check_common
+from ledger.records.request import Prepared
+from ledger.state import State
+from ledger.store import Appender, Batch, Head, Reader, Store
+from ledger.tlog.checkpoint import parse_checkpoint, sign_checkpoint
+from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import Signer, split_note
+from ledger.tlog.proofs import verify_inclusion
+from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
+from ledger.vault import Vault
+
+BATCH_MAX = 1000
+"""Records in one transaction: more gains little, and the others wait longer."""
+QUEUE_MAX = 10_000
+"""Records waiting; one more is refused until there is room (429 on HTTP)."""
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""Asia/Shanghai has had no daylight saving since 1991, before the earliest recorded day."""
+
+Clock = Callable[[], datetime]
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The answer to a record: where it stands, and the proof of it.
+
+    Attributes:
+        index, leaf_hash: The entry's place and leaf hash.
+        size: The size of the checkpoint that the receipt is under.
+        proof: The inclusion proof, which was checked before the commit.
+        checkpoint: The signed checkpoint.
+        opening: The entry and its sealed fields' opening.
+        replayed: True where the idempotency key had been used with the same content.
+    """
+
+    index: int
+    leaf_hash: bytes
+    size: int
+    proof: tuple[bytes, ...]
+    checkpoint: bytes
+    opening: Opening = field(repr=False)
+    replayed: bool = False
+
+    @property
+    def receipt(self) -> bytes:
+        """The receipt as a tlog-proof file, with the full opening."""
+        return build_receipt(Receipt(self.index, self.proof, self.checkpoint, self.opening))
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What the writer keeps between batches; good only while `head` is the store's."""
+
+    head: Head | None
+    state: State
+    tree: TileWriter
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    prepared: Prepared
+    future: Future[Recorded] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class _Appended:
+    waiting: _Waiting
+    index: int
+    data: bytes
+    leaf: bytes
+
+
+class Sequencer:
+    """Appends prepared records to one log.
+
+    Args:
+        store: Where the log is kept.
+        vault: Encrypts what must not be in clear.
+        origin: The log's origin line.
+        signers: The log's keys; every checkpoint carries a signature of each.
+        clock: Gives the time of recording.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        origin: str,
+        signers: Sequence[Signer],
+        *,
+        clock: Clock = utc_now,
+        queue_max: int = QUEUE_MAX,
+        batch_max: int = BATCH_MAX,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._origin = origin
+        self._signers = list(signers)
+        self._clock = clock
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._queue: deque[_Waiting] = deque()
+        self._wake = threading.Condition()
+        self._memory: _Memory | None = None
+        self._closing = False
+        self._trouble: LedgerError | None = None
+        self._counts = dict.fromkeys(
+            ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last"), 0
+        )
+        self._commit_seconds_last = 0.0
+        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+        self._thread.start()
+
+    def submit(self, prepared: Sequence[Prepared]) -> list[Future[Recorded]]:
+        """Queue records, all or none; each future gives `Recorded` or raises.
+
+        Raises:
+            QueueFullError: no room for all of them now.
+            NotReadyError: closing.
+        """
+        waiting = [_Waiting(one) for one in prepared]
+        with self._wake:
+            if self._closing:
+                raise NotReadyError("the service is stopping; send the record again later")
+            if len(self._queue) + len(waiting) > self._queue_max:
+                raise QueueFullError(
+                    f"the queue holds at most {self._queue_max} records and has "
+                    f"{len(self._queue)}; send {len(waiting)} again in a moment"
+                )
+            self._queue.extend(waiting)
+            self._wake.notify()
+        return [one.future for one in waiting]
+
+    def record(self, prepared: Prepared) -> Recorded:
+        """Append one record and wait for its receipt; raises what the record's future does."""
+        return self.submit([prepared])[0].result()
+
+    def ready(self) -> None:
+        """Return if records are taken now.
+
+        Raises:
+            NotReadyError: stopped, or the last batch failed for another cause than its
+                records.
+        """
+        if self._closing or not self._thread.is_alive():
+            raise NotReadyError("the write path is stopped; start the service again")
+        if self._trouble is not None:
+            raise NotReadyError(f"the last batch could not be written: {self._trouble}")
+
+    def stats(self) -> dict[str, float]:
+        """Counters since the start, and the state of the queue."""
+        return {
+            **self._counts,
+            "queue_length": len(self._queue),
+            "queue_max": self._queue_max,
+            "commit_seconds_last": self._commit_seconds_last,
+        }
+
+    def close(self) -> None:
+        """Finish what is queued and stop; may be called more than once."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                if not self._queue:
+                    return
+                count = min(len(self._queue), self._batch_max)
+                batch = [self._queue.popleft() for _ in range(count)]
+            self._answer(batch)
+
+    def _answer(self, batch: list[_Waiting]) -> None:
+        """Append a batch; every future is resolved afterwards, whatever happened."""
+        try:
+            try:
+                answers = self._append(batch)
+            except OutcomeUnknownError:
+                # The keys tell what became of the batch: what was committed is replayed,
+                # what was not is appended now.
+                self._memory = None
+                answers = self._append(batch)
+            self._trouble = None
+        except Exception as error:  # the writer must outlive anything a batch does
+            self._memory = None
+            failure = error if isinstance(error, LedgerError) else None
+            if failure is None:
+                log.exception("a batch of %d records failed", len(batch))
+                failure = FatalError("the batch failed for a cause that is in the server's log")
+            self._trouble = failure
+            self._counts["failed"] += len(batch)
+            answers = [failure] * len(batch)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if not waiting.future.set_running_or_notify_cancel():
+                continue
+            if isinstance(answer, Recorded):
+                waiting.future.set_result(answer)
+            else:
+                waiting.future.set_exception(answer)
+
+    def _append(self, batch: list[_Waiting]) -> list[Recorded | LedgerError]:
+        """One batch, one transaction. Comments say what a crash at this line leaves."""
+        answers: dict[int, Recorded | LedgerError] = {}
+        with self._store.append() as store:
+            memory = self._memory_for(store)
+            # From here until the commit, a crash leaves the store as it was; memory is
+            # dropped, for the state has begun to change.
+            self._memory = None
+            at = max(
+                self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                memory.head.last_recorded_at if memory.head else "",
+            )
+            appended, replays = self._apply(batch, store, memory, at, answers)
+            if appended:
+                rows, answered = self._close_batch(appended, memory, store, at)
+                store.write(rows)
+                started = time.perf_counter()
+                store.commit()
+                # From here on the entries are durable under a signed checkpoint; a crash
+                # loses only the answers, and the idempotency keys give them again.
+                self._commit_seconds_last = time.perf_counter() - started
+                memory.head = rows.head
+                memory.state.trim()
+                answers.update(answered)
+                self._counts["batches"] += 1
+                self._counts["entries"] += len(appended)
+                self._counts["batch_size_last"] = len(appended)
+            self._memory = memory
+        self._replay(batch, replays, answers)
+        return [answers[id(one)] for one in batch]
+
+    def _memory_for(self, store: Appender) -> _Memory:
+        head = store.head()
+        memory = self._memory
+        if memory is None or memory.head != head:
+            memory = _Memory(
+                head, State(store), TileWriter(head.size if head else 0, store.edges())
+            )
+        memory.state.reader = store
+        return memory
+
+    def _apply(
+        self,
+        batch: list[_Waiting],
+        store: Appender,
+        memory: _Memory,
+        at: str,
+        answers: dict[int, Recorded | LedgerError],
+    ) -> tuple[list[_Appended], list[tuple[_Waiting, int]]]:
+        """Apply each record to the state; rejected ones are answered here."""
+        keys = store.idempotency([one.prepared.row.key for one in batch])
+        orders = store.order_numbers(
+            [one.prepared.row.order for one in batch if one.prepared.row.order is not None]
+        )
+        index = memory.head.size if memory.head else 0
+        previous = memory.head.last_leaf_hash.hex() if memory.head else FIRST_PREVIOUS
+        today = datetime.fromisoformat(at).astimezone(CHINA).date().isoformat()
+        appended: list[_Appended] = []
+        replays: list[tuple[_Waiting, int]] = []
+        for waiting in batch:
+            row = waiting.prepared.row
+            try:
+                if row.key in keys:
+                    replays.append((waiting, _replayed(row.key, row.request, keys)))
+                    continue
+                _check_order(row.order, orders)
+                data, leaf = _append_one(waiting.prepared, memory.state, index, previous, at, today)
+            except LedgerError as error:
+                if isinstance(error, FatalError):
+                    raise
+                answers[id(waiting)] = error
+                self._counts["rejected"] += 1
+                continue
+            keys[row.key] = (row.request, index)
+            if row.order is not None:
+                orders[row.order] = index
+            appended.append(_Appended(waiting, index, data, leaf))
+            previous = leaf.hex()
+            index += 1
+        return appended, replays
+
+    def _close_batch(
+        self, appended: list[_Appended], memory: _Memory, store: Appender, at: str
+    ) -> tuple[Batch, dict[int, Recorded | LedgerError]]:
+        """Extend the tree, sign, build and check the proofs; the rows and the answers."""
+        tiles = memory.tree.extend([one.leaf for one in appended])
+        size, root = memory.tree.size, memory.tree.root()
+        checkpoint = sign_checkpoint(self._origin, size, root, self._signers)
+        new_tiles = {(level, number): data for level, number, data in tiles}
+        edges = memory.tree.edges
+
+        def read_tile(level: int, number: int, width: int) -> bytes:
+            data = new_tiles.get((level, number))
+            if data is None and width < TILE_WIDTH and level < len(edges):
+                data = edges[level]
+            return store.tile(level, number, width) if data is None else data
+
+        tree = TileReader(size, read_tile)
+        answers: dict[int, Recorded | LedgerError] = {}
+        for one in appended:
+            proof = tuple(tree.inclusion(one.index))
+            verify_inclusion(one.index, size, one.leaf, proof, root)
+            row = one.waiting.prepared.row
+            opening = Opening(one.data, row.seed, row.values)
+            answers[id(one.waiting)] = Recorded(
+                one.index, one.leaf, size, proof, checkpoint, opening
+            )
+        changes = memory.state.drain()
+        rows = [(one.index, one.waiting.prepared.row) for one in appended]
+        batch = Batch(
+            head=Head(size, root, appended[-1].leaf, at, checkpoint),
+            entries=[(one.index, one.data, one.leaf) for one in appended],
+            tiles=tiles,
+            edges=list(edges),
+            vault=[(index, self._vault.encrypt(index, row)) for index, row in rows],
+            idempotency=[(row.key, row.request, index) for index, row in rows],
+            order_numbers=[(row.order, index) for index, row in rows if row.order is not None],
+            accounts=changes.accounts,
+            holdings_set=changes.holdings_set,
+            holdings_gone=changes.holdings_gone,
+            flows=changes.flows,
+            objects=changes.objects,
+            account_ids=changes.account_ids,
+        )
+        return batch, answers
+
+    def _replay(
+        self,
+        batch: list[_Waiting],
+        replays: list[tuple[_Waiting, int]],
+        answers: dict[int, Recorded | LedgerError],
+    ) -> None:
+        """Answer repeated requests with the receipt that the first one got."""
+        if not replays:
+            return
+        self._counts["replayed"] += len(replays)
+        with self._store.read() as reader:
+            for waiting, index in replays:
+                answers[id(waiting)] = recall(reader, self._vault, index)
+
+
+def _append_one(
+    prepared: Prepared, state: State, index: int, previous: str, at: str, today: str
+) -> tuple[bytes, bytes]:
+    """Apply one record to the state; its entry's bytes and leaf hash.
+
+    Raises:
+        RejectedError, MalformedError: a rule, or too large an entry; nothing changed.
+    """
+    kind = prepared.kind
+    draft: Draft[Any] = Draft(
+        index,
+        prepared.fields,
+        frozenset(prepared.sealed),
+        prepared.occurred_on,
+        today,
+        prepared.recorded_by,
+        prepared.approved_by,
+        prepared.documents,
+    )
+    check_common(kind, draft)
+    plan = kind.plan(draft, state)
+    moved = state.transfer(plan.moves)
+    entry = Entry(
+        index,
+        previous,
+        at,
+        prepared.occurred_on,
+        prepared.recorded_by,
+        prepared.approved_by,
+        kind.name,
+        prepared.public,
+        prepared.sealed,
+        moved.postings,
+        plan.references,
+        prepared.documents,
+    )
+    try:
+        data = format_entry(
+            index=index,
+            previous=previous,
+            recorded_at=at,
+            occurred_on=entry.occurred_on,
+            recorded_by=entry.recorded_by,
+            approved_by=entry.approved_by,
+            kind=entry.kind,
+            fields=entry.fields,
+            sealed=entry.sealed,
+            postings=entry.postings,
+            references=entry.references,
+            documents=entry.documents,
+        )
+    except MalformedError:
+        state.take_back(moved)
+        raise
+    state.note(entry, moved.runs)
+    kind.effects(entry, state, 1)
+    return data, leaf_hash(data)
+
+
+def _replayed(key: str, request: bytes, keys: dict[str, tuple[bytes, int]]) -> int:
+    digest, index = keys[key]
+    if digest != request:
+        raise ConflictError(
+            f"Idempotency-Key {key!r} was used for another record; use a new key for a new "
+            "record, and the same content for a repetition",
+            code="idempotency_conflict",
+            field="Idempotency-Key",
+        )
+    return index
+
+
+def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
+    if order is not None and order in orders:
+        raise ConflictError(
+            f"sealed.order_number: this order was recorded by entry {orders[order]}; "
+            "an order enters the log once",
+            code="order_number_recorded",
+            field="sealed.order_number",
+            details={"entry": orders[order]},
+        )
+
+
+def recall(reader: Reader, vault: Vault, index: int) -> Recorded:
+    """The answer that an entry's record got, as it was: under the first checkpoint after it.
+
+    Where its sealed fields have been erased since, the opening lacks them.
+
+    Raises:
+        NotFoundError: the log has no such entry.
+        CorruptionError: what is stored contradicts itself.
+    """
+    data = reader.entry(index)
+    found = reader.checkpoints(index, 1)
+    if not found:
+        raise CorruptionError(f"no checkpoint covers entry {index}", details={"index": index})
+    size, checkpoint = found[0]
+    leaf = leaf_hash(data)
+    proof = tuple(TileReader(size, reader.tile).inclusion(index))
+    root = parse_checkpoint(split_note(checkpoint)[0]).root
+    try:
+        verify_inclusion(index, size, leaf, proof, root)
+    except LedgerError:
+        raise CorruptionError(
+            f"the stored tiles do not prove entry {index} in checkpoint {size}; "
+            "stop and run shanji audit",
+            details={"index": index, "size": size},
+        ) from None
+    stored = reader.vault(index)
+    opening = Opening(data)
+    if stored is not None:
+        row = vault.decrypt(index, stored)
+        opening = Opening(data, row.seed, row.values)
+    return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)

@@ -1,0 +1,13 @@
+"""The store: holds bytes and rows, and knows no record kind.
+
+`Store.read` gives a `Reader`, one consistent snapshot; `Store.append` gives an
+`Appender`, the write transaction that takes one `Batch` and compares and swaps the
+head. The only package that imports SQLModel, SQLAlchemy and Alembic.
+"""
+
+from ledger.store.appender import Appender
+from ledger.store.reader import Reader
+from ledger.store.rows import AccountRow, Batch, Head
+from ledger.store.store import Store
+
+__all__ = ["AccountRow", "Appender", "Batch", "Head", "Reader", "Store"]

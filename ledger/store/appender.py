@@ -1,0 +1,145 @@
+"""Writing one batch: under the write lock, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
+from ledger.store.reader import Reader
+from ledger.store.rows import Batch
+from ledger.store.tables import TABLES
+from ledger.tlog.checkpoint import parse_checkpoint
+from ledger.tlog.note import split_note
+
+HEAD_ID = 0
+
+
+class Appender(Reader):
+    """The write transaction: reads see the newest head, and nobody else can write."""
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch's rows; they count only after `commit`.
+
+        Raises:
+            ConflictError: the head is not at the first entry's index; nothing counts.
+        """
+        self._swap_head(batch)
+        head = batch.head
+        ids = batch.account_ids
+        self._insert("entry", ("index", "data", "leaf_hash"), batch.entries)
+        self._insert("tile", ("level", "number", "hashes"), batch.tiles)
+        self._insert("vault", ("entry", "ciphertext"), batch.vault)
+        self._insert("idempotency", ("key", "digest", "entry"), batch.idempotency)
+        self._insert("order_number", ("digest", "entry"), batch.order_numbers)
+        self._insert(
+            "checkpoint", ("size", "root", "note"), [(head.size, head.root, head.checkpoint)]
+        )
+        self._upsert("edge", ("level", "hashes"), list(enumerate(batch.edges)))
+        self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
+        self._delete("holding", ("account", "first"), batch.holdings_gone)
+        self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
+        gone = [(key,) for key, value in batch.objects if value is None]
+        self._delete("state_object", ("key",), gone)
+        kept = [(key, value) for key, value in batch.objects if value is not None]
+        self._upsert("state_object", ("key", "value"), kept)
+        self._insert(
+            "flow",
+            (
+                "entry",
+                "posting",
+                "part",
+                "source",
+                "source_first",
+                "target",
+                "target_first",
+                "length",
+                "label",
+            ),
+            [
+                (
+                    flow.entry,
+                    flow.posting,
+                    flow.part,
+                    ids[flow.asset, flow.source],
+                    flow.source_first,
+                    ids[flow.asset, flow.target],
+                    flow.target_first,
+                    flow.length,
+                    flow.label,
+                )
+                for flow in batch.flows
+            ],
+        )
+
+    def _swap_head(self, batch: Batch) -> None:
+        """Compare and swap the size: two writers can never write the same index."""
+        table, head, first = TABLES["head"], batch.head, batch.entries[0][0]
+        values = {
+            "size": head.size,
+            "root": head.root,
+            "last_leaf_hash": head.last_leaf_hash,
+            "last_recorded_at": head.last_recorded_at,
+            "checkpoint": head.checkpoint,
+        }
+        signed = parse_checkpoint(split_note(head.checkpoint)[0])
+        if (signed.size, signed.root) != (head.size, head.root):
+            raise FatalError("the head and its checkpoint differ; nothing was written")
+        if first == 0 and self.head() is None:
+            self._connection.execute(sa.insert(table).values(id=HEAD_ID, **values))
+            return
+        done = self._connection.execute(
+            sa.update(table).where(table.c.size == first).values(**values)
+        )
+        if done.rowcount != 1:
+            raise ConflictError(f"the log's head is not at size {first}; nothing was written")
+
+    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            values = [dict(zip(columns, row, strict=True)) for row in rows]
+            self._connection.execute(sa.insert(TABLES[table]), values)
+
+    def _upsert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        found = TABLES[table]
+        key = [column.name for column in found.primary_key.columns]
+        insert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
+        query = insert(found)
+        changed: Mapping[str, Any] = {
+            name: query.excluded[name] for name in columns if name not in key
+        }
+        query = query.on_conflict_do_update(index_elements=key, set_=changed)
+        values = [dict(zip(columns, row, strict=True)) for row in rows]
+        self._connection.execute(query, values)
+
+    def _delete(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            found = TABLES[table]
+            query = sa.delete(found).where(
+                *(found.c[name] == sa.bindparam(f"key_{name}") for name in columns)
+            )
+            values = [
+                {f"key_{name}": value for name, value in zip(columns, row, strict=True)}
+                for row in rows
+            ]
+            self._connection.execute(query, values)
+
+    def commit(self) -> None:
+        """Make the batch durable.
+
+        Raises:
+            OutcomeUnknownError: the database failed while committing; the batch may or
+                may not be there.
+        """
+        try:
+            self._connection.commit()
+        except sa.exc.SQLAlchemyError as error:
+            raise OutcomeUnknownError(
+                f"the commit's outcome is unknown ({type(error).__name__}); repeat with the same "
+                "idempotency key"
+            ) from error

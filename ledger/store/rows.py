@@ -1,0 +1,64 @@
+"""The plain rows that go into the store and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ledger.flows import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest state of the log: its size, root, last entry and signed checkpoint."""
+
+    size: int
+    root: bytes
+    last_leaf_hash: bytes
+    last_recorded_at: str
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account with what is still in it: ``(first, end, label)`` by rising number."""
+
+    id: int
+    asset: str
+    name: str
+    received: int
+    segments: Sequence[tuple[int, int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Everything that one commit writes.
+
+    Attributes:
+        head: The head after it; its size is the first entry's index plus their number.
+        entries: ``(index, bytes, leaf hash)``, gapless.
+        tiles: Full tiles that became complete, ``(level, number, 8192 bytes)``.
+        edges: The partial tile of each level, replacing the stored ones.
+        vault: ``(index, ciphertext)``.
+        idempotency: ``(key, digest, index)``.
+        order_numbers: ``(digest, index)``.
+        accounts: ``(id, asset, name, received)``, new or changed.
+        holdings_set, holdings_gone: Segments ``(account id, first, length, label)`` that
+            are there now, and ``(account id, first)`` that are there no more.
+        flows: What moved; `account_ids` gives the id of each ``(asset, account)`` named.
+        objects: ``(key, canonical JSON or None)``; None removes it.
+    """
+
+    head: Head
+    entries: Sequence[tuple[int, bytes, bytes]]
+    tiles: Sequence[tuple[int, int, bytes]]
+    edges: Sequence[bytes]
+    vault: Sequence[tuple[int, bytes]]
+    idempotency: Sequence[tuple[str, bytes, int]]
+    order_numbers: Sequence[tuple[bytes, int]]
+    accounts: Sequence[tuple[int, str, str, int]]
+    holdings_set: Sequence[tuple[int, int, int, str]]
+    holdings_gone: Sequence[tuple[int, int]]
+    flows: Sequence[Flow]
+    objects: Sequence[tuple[str, bytes | None]]
+    account_ids: Mapping[tuple[str, str], int]

@@ -1,0 +1,171 @@
+"""The tables (design, sections 1, 4, 5). The migrations make them; a test compares.
+
+Rows of the tables in `IMMUTABLE` are written once: triggers refuse to change or to
+delete them. Everything but `entry`, `vault` and `checkpoint` is derived from those.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlmodel import Field, SQLModel
+
+WIDE = BigInteger().with_variant(Integer, "sqlite")
+"""64-bit integers everywhere; SQLite's strict tables know them as INTEGER."""
+
+_CLUSTERED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
+_STRICT: dict[str, Any] = {"sqlite_strict": True}
+
+
+def _whole(*, primary_key: bool = False, nullable: bool = False) -> Any:
+    column: Column[Any] = Column(
+        WIDE, primary_key=primary_key, nullable=nullable, autoincrement=False
+    )
+    return Field(sa_column=column)
+
+
+def _bytes(*, primary_key: bool = False) -> Any:
+    return Field(sa_column=Column(LargeBinary, primary_key=primary_key, nullable=False))
+
+
+def _text(*, primary_key: bool = False) -> Any:
+    return Field(sa_column=Column(Text, primary_key=primary_key, nullable=False))
+
+
+class HeadTable(SQLModel, table=True):
+    """One row: the newest size, root, last entry and checkpoint."""
+
+    __tablename__ = "head"
+    __table_args__ = _STRICT
+    id: int = _whole(primary_key=True)
+    size: int = _whole()
+    root: bytes = _bytes()
+    last_leaf_hash: bytes = _bytes()
+    last_recorded_at: str = _text()
+    checkpoint: bytes = _bytes()
+
+
+class EntryTable(SQLModel, table=True):
+    """The entries, byte for byte, with their leaf hashes."""
+
+    __tablename__ = "entry"
+    __table_args__ = _STRICT
+    index: int = _whole(primary_key=True)
+    data: bytes = _bytes()
+    leaf_hash: bytes = _bytes()
+
+
+class TileTable(SQLModel, table=True):
+    """Full tiles, 256 hashes each."""
+
+    __tablename__ = "tile"
+    __table_args__ = _STRICT
+    level: int = _whole(primary_key=True)
+    number: int = _whole(primary_key=True)
+    hashes: bytes = _bytes()
+
+
+class EdgeTable(SQLModel, table=True):
+    """The partial tile of each level, on the tree's right edge."""
+
+    __tablename__ = "edge"
+    __table_args__ = _STRICT
+    level: int = _whole(primary_key=True)
+    hashes: bytes = _bytes()
+
+
+class CheckpointTable(SQLModel, table=True):
+    """Every checkpoint that was signed."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = _STRICT
+    size: int = _whole(primary_key=True)
+    root: bytes = _bytes()
+    note: bytes = _bytes()
+
+
+class VaultTable(SQLModel, table=True):
+    """What entries commit to but do not show, encrypted."""
+
+    __tablename__ = "vault"
+    __table_args__ = _STRICT
+    entry: int = _whole(primary_key=True)
+    ciphertext: bytes = _bytes()
+
+
+class IdempotencyTable(SQLModel, table=True):
+    """Which entry a request's key made."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = _CLUSTERED
+    key: str = _text(primary_key=True)
+    digest: bytes = _bytes()
+    entry: int = _whole()
+
+
+class OrderNumberTable(SQLModel, table=True):
+    """Which entry an external order entered by; only keyed digests are kept."""
+
+    __tablename__ = "order_number"
+    __table_args__ = _CLUSTERED
+    digest: bytes = _bytes(primary_key=True)
+    entry: int = _whole()
+
+
+class AccountTable(SQLModel, table=True):
+    """Accounts in the order of their first use, with the units they ever received."""
+
+    __tablename__ = "account"
+    __table_args__ = (Index("account_by_name", "asset", "name", unique=True), _STRICT)
+    id: int = _whole(primary_key=True)
+    asset: str = _text()
+    name: str = _text()
+    received: int = _whole()
+
+
+class HoldingTable(SQLModel, table=True):
+    """The ranges of units that are still in an account."""
+
+    __tablename__ = "holding"
+    __table_args__ = _CLUSTERED
+    account: int = _whole(primary_key=True)
+    first: int = _whole(primary_key=True)
+    length: int = _whole()
+    label: str = _text()
+
+
+class FlowTable(SQLModel, table=True):
+    """Each range that moved. The two indexes are what makes a trace O(log n + results)."""
+
+    __tablename__ = "flow"
+    __table_args__ = (
+        Index("flow_by_target", "target", "target_first"),
+        Index("flow_by_source", "source", "source_first"),
+        _CLUSTERED,
+    )
+    entry: int = _whole(primary_key=True)
+    posting: int = _whole(primary_key=True)
+    part: int = _whole(primary_key=True)
+    source: int = _whole()
+    source_first: int | None = _whole(nullable=True)
+    target: int = _whole()
+    target_first: int | None = _whole(nullable=True)
+    length: int = _whole()
+    label: str = _text()
+
+
+class StateObjectTable(SQLModel, table=True):
+    """Named objects of the state, as canonical JSON."""
+
+    __tablename__ = "state_object"
+    __table_args__ = _CLUSTERED
+    key: str = _text(primary_key=True)
+    value: bytes = _bytes()
+
+
+TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
+"""Every table by name."""
+
+IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow")
+UNDELETABLE = ("head", "vault")

@@ -1,0 +1,107 @@
+"""The vault's cipher: what it keeps secret, it keeps under a key outside the database.
+
+One row of the vault belongs to one entry and holds, encrypted (AES-256-GCM, the
+entry's index as associated data), what the entry commits to but does not show: the
+seed and the values of its sealed fields, and beside them the request's idempotency key
+and digests. Those last let an audit rebuild the two tables that the entries alone do
+not give. Erasing a person replaces the row by one without seed and values.
+
+Digests of personal data (order numbers, whole requests) are keyed with a key derived
+from the vault's, so that the database alone cannot be searched for a guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ledger.entry import SEED_BYTES, base64url, parse_base64url
+from ledger.errors import CorruptionError, MalformedError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRow:
+    """What the vault keeps of one entry.
+
+    Attributes:
+        key: The idempotency key under which it was recorded.
+        request: The keyed digest of the request, 32 bytes.
+        order: The keyed digest of its order number, if it has one.
+        seed, values: The opening of its sealed fields; None where it has none, or they
+            were erased.
+    """
+
+    key: str
+    request: bytes
+    order: bytes | None = None
+    seed: bytes | None = field(default=None, repr=False)
+    values: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+class Vault:
+    """Encrypts vault rows and makes keyed digests. Never shows its key."""
+
+    def __init__(self, key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
+        if len(key) != KEY_BYTES:
+            raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
+        self._random = random
+        self._cipher = AESGCM(hmac.digest(key, b"shanji/v1/vault/cipher", "sha256"))
+        self._digest_key = hmac.digest(key, b"shanji/v1/vault/digest", "sha256")
+
+    def new_seed(self) -> bytes:
+        """A fresh random seed for one entry's sealed fields."""
+        return self._random(SEED_BYTES)
+
+    def digest(self, purpose: str, data: bytes) -> bytes:
+        """A keyed digest of 32 bytes; digests for two purposes never agree."""
+        message = purpose.encode() + b"\0" + data
+        return hmac.digest(self._digest_key, message, "sha256")
+
+    def encrypt(self, index: int, row: VaultRow) -> bytes:
+        """A row as it is stored: nonce, ciphertext, tag."""
+        value: dict[str, Any] = {"key": row.key, "request": base64url(row.request)}
+        if row.order is not None:
+            value["order"] = base64url(row.order)
+        if row.seed is not None:
+            value["seed"] = base64url(row.seed)
+            value["values"] = dict(row.values or {})
+        nonce = self._random(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, orjson.dumps(value), b"%d" % index)
+
+    def decrypt(self, index: int, data: bytes) -> VaultRow:
+        """Read a stored row.
+
+        Raises:
+            CorruptionError: it was altered, belongs to another entry, or the key is
+                not the one that it was written with.
+        """
+        try:
+            plain = self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], b"%d" % index)
+            value = orjson.loads(plain)
+            seed = value.get("seed")
+            order = value.get("order")
+            return VaultRow(
+                value["key"],
+                parse_base64url(value["request"]),
+                None if order is None else parse_base64url(order),
+                None if seed is None else parse_base64url(seed),
+                value.get("values"),
+            )
+        except (InvalidTag, ValueError, KeyError, MalformedError):
+            raise CorruptionError(
+                f"vault row {index}: expected a row that this vault key opens; it was altered, "
+                "or the key file is another one",
+                code="vault_row",
+                details={"index": index},
+            ) from None
