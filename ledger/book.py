@@ -175,6 +175,19 @@ class Book:
             raise
         return book
 
+    @staticmethod
+    def parts(folder: Path) -> tuple[Store, Vault | None]:
+        """The store, and the vault where its key is there: for an audit, whatever else is wrong.
+
+        Raises:
+            NotFoundError: no database there.
+        """
+        store = Store.open(str(folder / DATABASE), create=False)
+        try:
+            return store, _read_vault(folder / "keys" / "vault.key")
+        except NotFoundError:
+            return store, None
+
     def _record_opening(self, organisation: str) -> None:
         values = {
             "origin": self.origin,

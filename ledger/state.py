@@ -251,6 +251,10 @@ class State:
             self._accounts[key] = account
         return account
 
+    def account_id(self, asset: str, name: str) -> int:
+        """The account's number; -1 for one that was never used."""
+        return self._account(asset, name, create=False).id
+
     def transfer(self, moves: Sequence[Move]) -> Moved:
         """Carry out moves in order; all of them or none.
 
@@ -422,6 +426,23 @@ class State:
         self._flows = []
         self._entries = {}
         return changes
+
+    def everything(self) -> Changes:
+        """The whole state in memory as rows, each table in the order of its key.
+
+        Whole only where nothing was read from a store and nothing was trimmed, as in
+        an audit that starts from the first entry.
+        """
+        found = Changes([], [], [], [], [], {})
+        for account in sorted(self._accounts.values(), key=lambda one: one.id):
+            holdings = account.holdings
+            found.accounts.append((account.id, account.asset, account.name, holdings.received))
+            for first, end, label in holdings.segments():
+                found.holdings_set.append((account.id, first, end - first, label))
+        for name, value in sorted(self._objects.items()):
+            if value is not None:
+                found.objects.append((name, orjson.dumps(value, option=orjson.OPT_SORT_KEYS)))
+        return found
 
     def trim(self) -> None:
         """Empty a cache that has grown over its limit; only after `drain` was committed."""

@@ -115,13 +115,9 @@ def parse_tile_path(path: str) -> TilePath:
         number = int(re.sub("[x/]", "", number_text))
         width = int(width_text) if width_text else TILE_WIDTH
         level = ENTRIES if level_text == ENTRIES else int(level_text)
-        in_range = (
-            (level == ENTRIES or level <= LEVEL_MAX)
-            and number <= TILE_NUMBER_MAX
-            and width <= TILE_WIDTH
-        )
-        # Writing it again catches superfluous zero groups and a full width spelled out.
-        if in_range and format_tile_path(level, number, width) == path:
+        # Writing it again catches numbers out of range, superfluous zero groups and a
+        # full width spelled out.
+        if format_tile_path(level, number, width) == path:
             return TilePath(level, number, width)
     shown = path[:TILE_PATH_CHARS_MAX]
     raise MalformedError(
