@@ -31,7 +31,7 @@ def compute_root(leaf_hashes: Sequence[bytes]) -> bytes | None:
     with warnings.catch_warnings():
         # It warns that SHA-3 is missing on import; only SHA-256 is used.
         warnings.simplefilter("ignore")
-        from merkletools import MerkleTools
+        from merkletools import MerkleTools  # type: ignore[import-untyped]
     tree: Any = MerkleTools(hash_type="sha256")
     tree.hash_function = _node_hash
     tree.add_leaf([leaf.hex() for leaf in leaf_hashes], do_hash=False)

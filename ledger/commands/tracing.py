@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,8 +57,8 @@ def trace(
         book.close()
     size = head.size if head else 0
     if as_json:
-        value = {"entry": index, "direction": direction, "size": size}
-        value |= {"walks": walks_as_json(walks)}
+        value: dict[str, Any] = {"entry": index, "direction": direction, "size": size}
+        value["walks"] = walks_as_json(walks)
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     else:
         for one in walks:

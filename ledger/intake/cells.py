@@ -121,7 +121,9 @@ def amount_fen(cell: Cell, unit: Unit = "yuan") -> int:
             _refuse_amount_text(cell, text)
         whole, _, decimals = text.partition(".")
         decimals = "" if decimals == "0" else decimals
-        if not whole.isdigit() or (decimals and not decimals.isdigit()):
+        if "e" in text and cell == cell:  # 1e+16, 1e-05: the number itself is out of range
+            whole, decimals = ("9" * (EXACT_DIGITS_MAX + 2), "") if cell > 1 else ("0", "000")
+        elif not whole.isdigit() or (decimals and not decimals.isdigit()):
             _refuse_amount_text(cell, text)
     else:
         _refuse_amount_text(cell, "")
@@ -194,10 +196,12 @@ def order_number(cell: Cell) -> str:
         if not (text.isdigit() and text.isascii()):
             text = _checked_order(cell)
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        text = f"{cell:.0f}"
-        if cell != cell or len(text) > EXACT_DIGITS_MAX or float(text) != cell or cell < 0:
+        text = _whole(cell)
+        if len(text) > EXACT_DIGITS_MAX:
             _refuse_destroyed(cell)
     else:
+        text = ""
+    if not text:
         _refuse(
             "order_unreadable",
             f"expected an order number as text, got {show(cell)!r}",
@@ -212,6 +216,12 @@ def order_number(cell: Cell) -> str:
     if text.endswith("0" * ROUNDED_ZEROS_MIN) and is_rounded(text, ROUNDED_ZEROS_MIN):
         _refuse_destroyed(cell)
     return text
+
+
+def _whole(cell: int | float) -> str:
+    """The digits of a whole number that is not negative; "" of any other."""
+    text = repr(cell) if isinstance(cell, int) else f"{cell:.0f}"
+    return text if text.isdigit() and (isinstance(cell, int) or float(text) == cell) else ""
 
 
 def is_rounded(order: str, zeros_min: int = 1) -> bool:
@@ -291,8 +301,8 @@ def _moment(cell: Cell) -> dt.datetime | dt.date:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         if SERIAL_MIN <= cell <= SERIAL_MAX:
             moment = _SERIAL_DAY_0 + dt.timedelta(seconds=round(cell * 86_400))
-            return moment.date() if float(cell).is_integer() else moment
-        text = f"{cell:.0f}" if cell == cell and float(cell).is_integer() else ""
+            return moment.date() if cell == int(cell) else moment
+        text = _whole(cell)
     else:
         text = _key_text(cell) if isinstance(cell, str) else ""
     if isinstance(cell, str) and not text:
@@ -400,7 +410,7 @@ def text(cell: Cell, limit: int) -> str | None:
 
 
 def _clean(raw: str) -> str:
-    normal = " ".join(visible(unicodedata.normalize("NFC", raw)).split())
+    normal = " ".join(unicodedata.normalize("NFC", visible(raw)).split())
     if normal.isprintable():
         return normal
     category: Callable[[str], str] = unicodedata.category

@@ -28,6 +28,10 @@ _INVISIBLE = dict.fromkeys(
 _BRACKETS = re.compile(r"[(\[【](.*?)[)\]】]")
 _SEPARATORS = re.compile(r"[\s_\-:]+")
 
+_UNITS = {"元": "yuan", "人民币": "yuan", "人民币元": "yuan", "yuan": "yuan", "cny": "yuan"}
+_UNITS |= {"rmb": "yuan", "分": "fen", "人民币分": "fen", "fen": "fen"}
+_UNITS |= {unit: unit for unit in ("万元", "万", "千元", "亿元", "角", "美元", "usd", "港元", "hkd")}
+
 ALIASES: dict[str, tuple[str, ...]] = {
     "order_number": (
         "订单号", "订单编号", "交易单号", "交易订单号", "支付订单号", "捐赠订单号", "捐款订单号",
@@ -93,16 +97,12 @@ def header_unit(text: str) -> str | None:
     `捐赠金额(元)` says yuan, `金额（分）` and `amount_fen` say fen, `金额(万元)` says 万元.
     """
     folded = visible(unicodedata.normalize("NFKC", text)).casefold()
-    words = {"元": "yuan", "人民币元": "yuan", "yuan": "yuan", "cny": "yuan", "rmb": "yuan"}
-    words |= {"人民币": "yuan", "分": "fen", "人民币分": "fen", "fen": "fen"}
     for bracketed in _BRACKETS.findall(folded):
-        unit = _SEPARATORS.sub("", bracketed).removeprefix("单位")
-        if unit in words:
-            return words[unit]
-        if unit.endswith(("元", "分")):
-            return unit
+        unit = _SEPARATORS.sub("", bracketed).removeprefix("单位").lstrip("+")
+        if unit in _UNITS:
+            return _UNITS[unit]
     last = _SEPARATORS.split(folded.strip())[-1]
-    return words.get(last) if last.isascii() else None
+    return _UNITS.get(last) if last.isascii() else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """All tables of the first version, and the triggers that keep what is recorded."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,15 +16,15 @@ IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow
 UNDELETABLE = ("head", "vault")
 
 
-def _whole(name: str, *, key: bool = False, nullable: bool = False) -> sa.Column:
+def _whole(name: str, *, key: bool = False, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, WIDE, primary_key=key, nullable=nullable, autoincrement=False)
 
 
-def _bytes(name: str, *, key: bool = False) -> sa.Column:
+def _bytes(name: str, *, key: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.LargeBinary, primary_key=key, nullable=False)
 
 
-def _text(name: str, *, key: bool = False) -> sa.Column:
+def _text(name: str, *, key: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.Text, primary_key=key, nullable=False)
 
 
