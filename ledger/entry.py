@@ -43,7 +43,8 @@ REFERENCES_MAX = 1024
 DOCUMENTS_MAX = 64
 SEALED_MAX = 32
 TAKES_MAX = 4096
-DISCLOSURE_CHARS_MAX = 8192
+DISCLOSURE_CHARS_MAX = 65_536
+"""A text of 2,000 characters, as long as records may hold, takes up to 32,000 of these."""
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _HEX_HASH = re.compile(r"[0-9a-f]{64}")
@@ -222,7 +223,7 @@ def parse_entry(data: bytes) -> Entry:
         raise MalformedError("expected an entry, a JSON object")
     keys = set(value)
     if not _REQUIRED <= keys <= _REQUIRED | _OPTIONAL:
-        wrong = sorted(keys ^ _REQUIRED - _OPTIONAL)
+        wrong = sorted((keys ^ _REQUIRED) - _OPTIONAL)
         raise MalformedError(f"expected the keys of an entry; missing or unknown: {wrong}")
     if value["version"] != VERSION or type(value["version"]) is not int:
         raise MalformedError(

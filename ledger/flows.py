@@ -200,12 +200,13 @@ def _cut(takes: Sequence[Sequence[int]], runs: Runs) -> Iterator[tuple[int, int,
     labels = iter(runs)
     left, label = next(labels)
     for first, end in takes:
-        while first < end:
+        at = first
+        while at < end:
             if not left:
                 left, label = next(labels)
-            length = min(end - first, left)
-            yield first, length, label
-            first += length
+            length = min(end - at, left)
+            yield at, length, label
+            at += length
             left -= length
 
 

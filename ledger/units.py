@@ -13,9 +13,9 @@ expired, first out" hold by construction.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from ledger.errors import InsufficientError
 
@@ -161,7 +161,7 @@ class Holdings:
         return at
 
     def pick(self, amount: int, rank: Rank = oldest_first) -> list[Range]:
-        """Choose `amount` units: smallest rank first, and the oldest within one rank.
+        """Choose `amount` (over 0) units: smallest rank first, the oldest within one rank.
 
         Returns ranges in the order of leaving; the account is unchanged.
 
@@ -192,7 +192,7 @@ class Holdings:
             place = ranks[label]
             if place is not None:
                 groups.setdefault(place, []).append((first, end))
-        return (one for place in sorted(groups) for one in heapq.merge(groups[place]))
+        return (one for place in sorted(groups) for one in groups[place])
 
     def take(self, ranges: Sequence[Range]) -> list[tuple[int, str]]:
         """Remove exactly these units.
@@ -200,12 +200,13 @@ class Holdings:
         Returns ``(length, label)`` runs in the order of `ranges`.
 
         Raises:
-            InsufficientError: some are not there; nothing was removed.
+            InsufficientError: some are not there, or are named twice; nothing was removed.
         """
         missing = self.missing(ranges)
-        if missing or total(ranges) != total(joined(sorted(ranges))):
+        if missing or any(end > first for (_, end), (first, _) in pairwise(sorted(ranges))):
+            wrong = f"{missing} are not there" if missing else f"got {list(ranges)}"
             raise InsufficientError(
-                f"units {missing or list(ranges)} are not in the account",
+                f"expected units that are in the account, each named once; {wrong}",
                 details={"missing": [list(one) for one in missing]},
             )
         runs: list[tuple[int, str]] = []

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 from ledger.errors import MalformedError
 
@@ -37,16 +37,17 @@ _STYLES_OF_PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _WORKBOOK = "xl/workbook.xml"
 _WORKBOOK_LINKS = "xl/_rels/workbook.xml.rels"
 _ODS_CONTENT = "content.xml"
+_ODS_MANIFEST = "META-INF/manifest.xml"
 _ODS_MEDIA = b"application/vnd.oasis.opendocument.spreadsheet"
 
-_UNUSUAL_CELL = re.compile(rb'<c[\s/>](?!r="[A-Z][0-9]{1,6}")|:c[\s/>]')
+_UNUSUAL_CELL = re.compile(rb'<c[\s/>](?!r="[A-Z][0-9]{1,6}")')
+_PREFIXED_CELL = re.compile(rb":c[\s/>]")
 """A cell whose place is not written first, lies past column Z or past row 999,999.
 
-Where a sheet has none, its grid has at most 26 columns and a million rows, and one fast
-search has shown it.
+Where a sheet has none of both, its grid has at most 26 columns and a million rows, and two
+fast searches have shown it.
 """
 _ROW_NUMBER = re.compile(rb'<row [^>]*?\br="([0-9]{1,7})"')
-_CELL_PLACE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _BLANK_START = b"\xef\xbb\xbf \t\r\n"
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError,
@@ -108,6 +109,8 @@ def _inspect(archive: zipfile.ZipFile) -> Archive:
             "unpack it, or save the list as XLSX",
             code="file_not_a_spreadsheet",
         )
+    # The manifest first: it says whether the content is encrypted.
+    members.sort(key=lambda member: member.filename != _ODS_MANIFEST)
     budget = UNPACKED_BYTES_MAX
     last_rows: dict[str, int] = {}
     kept: dict[str, bytes] = {}
@@ -126,11 +129,7 @@ def _inspect(archive: zipfile.ZipFile) -> Archive:
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: int) -> bytes:
     if member.flag_bits & 0x1:
-        raise MalformedError(
-            "expected a spreadsheet that anyone can open, got an encrypted one; remove the "
-            "password and save it again",
-            code="file_encrypted",
-        )
+        _refuse_encrypted()
     if member.compress_type not in _STYLES_OF_PACKING:
         raise zipfile.BadZipFile("a part is packed in a way that spreadsheets do not use")
     stated = member.file_size
@@ -159,7 +158,7 @@ def _check_xlsx_part(part: bytes) -> int:
     wide = part[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in part[:4]
     if not wide and part.lstrip(_BLANK_START)[:1] != b"<":
         return 0  # a picture or a font, which no reader takes for a sheet
-    if wide or _UNUSUAL_CELL.search(part):
+    if wide or _UNUSUAL_CELL.search(part) or _PREFIXED_CELL.search(part):
         _Extent().measure(part)
     last = part.rfind(b"<row ")
     found = _ROW_NUMBER.match(part, last) if last >= 0 else None
@@ -173,8 +172,18 @@ def _check_ods_part(name: str, part: bytes) -> None:
             "list as XLSX",
             code="file_not_a_spreadsheet",
         )
+    if name == _ODS_MANIFEST and b"encryption-data" in part:
+        _refuse_encrypted()
     if name == _ODS_CONTENT:
         _OdsExtent().measure(part)
+
+
+def _refuse_encrypted() -> NoReturn:
+    raise MalformedError(
+        "expected a spreadsheet that anyone can open, got an encrypted one; remove the "
+        "password and save it again",
+        code="file_encrypted",
+    )
 
 
 def _refuse_extent(rows: int, columns: int) -> None:
@@ -221,20 +230,29 @@ class _Extent:
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         local = name.rpartition(":")[2]
         if local == "row":
-            stated = attributes.get("r", "")
-            self._row = int(stated) if re.fullmatch("[0-9]{1,7}", stated) else self._row + 1
+            self._row = _number(attributes["r"]) if "r" in attributes else self._row + 1
             self._column = 0
         elif local == "c":
-            place = _CELL_PLACE.fullmatch(attributes.get("r", ""))
-            if place:
+            self._column += 1
+            if "r" in attributes:
+                letters, digits = _split_place(attributes["r"])
                 self._column = 0
-                for letter in place.group(1).upper():
+                for letter in letters:
                     self._column = self._column * 26 + ord(letter) - ord("A") + 1
-                self._row = int(place.group(2))
-            else:
-                self._column += 1
+                self._row = _number(digits)
             self._columns = max(self._columns, self._column)
             self._rows = max(self._rows, self._row)
+
+
+def _split_place(place: str) -> tuple[str, str]:
+    letters = place.rstrip("0123456789")
+    if not re.fullmatch("[A-Za-z]{1,3}", letters):
+        raise MalformedError(
+            f"expected a cell's place such as B12, got {place[:20]!r}; save the file again in a "
+            "spreadsheet program",
+            code="file_damaged",
+        )
+    return letters.upper(), place[len(letters) :]
 
 
 class _OdsExtent:
@@ -269,8 +287,10 @@ class _OdsExtent:
         elif local in ("table-cell", "covered-table-cell"):
             self._cell_times = _times(attributes, "number-columns-repeated")
             self._cell_end += self._cell_times
-            if any(key.rpartition(":")[2].endswith(("value", "value-type")) for key in attributes):
-                self._filled_to = self._cell_end
+            for key, value in attributes.items():
+                if key.endswith(("value", "value-type")):
+                    self._filled_to = self._cell_end
+                    self._text(value)
         elif self._cell_end:
             self._filled_to = self._cell_end
 
@@ -295,8 +315,19 @@ class _OdsExtent:
 def _times(attributes: Mapping[str, str], wanted: str) -> int:
     for key, value in attributes.items():
         if key.rpartition(":")[2] == wanted:
-            return int(value) if re.fullmatch("[0-9]{1,7}", value) else 1
+            return _number(value)
     return 1
+
+
+def _number(text: str) -> int:
+    """A count or a place in the XML; one of over nine digits is no sheet's."""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise MalformedError(
+            f"expected a row or a count in the sheet's XML, got {text[:20]!r}; save the file "
+            "again in a spreadsheet program",
+            code="file_damaged",
+        )
+    return int(text)
 
 
 def _sheet_rows(kept: Mapping[str, bytes], last_rows: Mapping[str, int]) -> dict[str, int]:

@@ -24,6 +24,8 @@ Unit = Literal["yuan", "fen"]
 
 AMOUNT_FEN_MAX = 10**13
 """The most that one gift can be, 100,000,000,000 yuan: more is a mistaken unit."""
+CELL_CHARS_MAX = 32_767
+"""What spreadsheet programs hold in one cell; a longer one is not looked at."""
 ORDER_CHARS_MAX = 100
 """The longest order number that a record holds."""
 EXACT_DIGITS_MAX = 15
@@ -71,6 +73,11 @@ def show(cell: object) -> str:
     return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 1] + "…"
 
 
+def format_yuan(fen: int) -> str:
+    """Integer fen as yuan with two decimals and thousands separators: ``1,234.50``."""
+    return f"{fen // 100:,}.{fen % 100:02d}"
+
+
 def is_blank(cell: object) -> bool:
     """Whether a cell shows nothing: empty, or only spaces and zero-width characters."""
     return isinstance(cell, str) and not visible(cell).strip()
@@ -89,6 +96,12 @@ def _key_text(cell: str) -> str:
     its digits alone; it is no part of it.
     """
     text = cell.strip()
+    if len(text) > CELL_CHARS_MAX:
+        _refuse(
+            "cell_too_long",
+            f"expected at most {CELL_CHARS_MAX:,} characters in a cell, got {len(text):,}",
+            "correct the cell",
+        )
     if not text.isascii():
         text = visible(unicodedata.normalize("NFKC", text)).strip()
     if text[:1] in ("`", "'"):
@@ -384,6 +397,8 @@ def text(cell: Cell, limit: int) -> str | None:
     """
     if isinstance(cell, str):
         result = cell.strip()
+        if len(result) > CELL_CHARS_MAX:
+            _refuse_long(len(result), limit)
         if not (result.isascii() and result.isprintable() and "  " not in result):
             result = _clean(result)
         # The apostrophe with which lists are made safe to open is no part of the text.
@@ -401,12 +416,14 @@ def text(cell: Cell, limit: int) -> str | None:
     else:
         result = str(cell)
     if len(result) > limit:
-        _refuse(
-            "text_too_long",
-            f"expected at most {limit} characters, got {len(result)}",
-            "shorten the text",
-        )
+        _refuse_long(len(result), limit)
     return result or None
+
+
+def _refuse_long(length: int, limit: int) -> NoReturn:
+    _refuse(
+        "text_too_long", f"expected at most {limit} characters, got {length}", "shorten the text"
+    )
 
 
 def _clean(raw: str) -> str:

@@ -21,16 +21,19 @@ HEADER_CHARS_MAX = 200
 """A header is cut after so many characters: a longer one is a title or a note."""
 
 _INVISIBLE = dict.fromkeys(
-    [0x00AD, 0x180E, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF]
-    + list(range(0x202A, 0x202F))
-    + list(range(0x2066, 0x206A))
+    (
+        *(0x00AD, 0x180E, 0x2060, 0xFEFF),
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
 )
 _BRACKETS = re.compile(r"[(\[【](.*?)[)\]】]")
 _SEPARATORS = re.compile(r"[\s_\-:]+")
 
 _UNITS = {"元": "yuan", "人民币": "yuan", "人民币元": "yuan", "yuan": "yuan", "cny": "yuan"}
 _UNITS |= {"rmb": "yuan", "分": "fen", "人民币分": "fen", "fen": "fen"}
-_UNITS |= {unit: unit for unit in ("万元", "万", "千元", "亿元", "角", "美元", "usd", "港元", "hkd")}
+_UNITS |= {unit: unit for unit in ("万元", "万", "千元", "亿元", "角", "美元", "usd", "港元")}
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "order_number": (

@@ -26,6 +26,7 @@ from ledger.records.kind import (
     Role,
     Sealed,
     Text,
+    clean,
     reject,
 )
 from ledger.state import Move, State, references_of
@@ -52,10 +53,10 @@ class DonorSealed(Sealed):
 
     donor_name: Name | None = None
     contact: Text | None = None
-    order_number: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+    order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = Field(
         None, description="enters the log once"
     )
-    exact_time: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    exact_time: Annotated[str, Field(min_length=1, max_length=40), clean(40)] | None = None
     message: Text | None = None
 
 
@@ -149,7 +150,7 @@ class RefundSealed(Sealed):
     """Where the money went back to."""
 
     account: Text | None = None
-    order_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = None
 
 
 def gift_ranges(flows: list[Flow]) -> list[Range]:

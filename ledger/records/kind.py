@@ -42,13 +42,24 @@ OPENERS = frozenset((Role.CLERK, Role.APPROVER, Role.AUDITOR))
 """Who may see the personal fields of an entry without holding its seed."""
 
 
-def _clean_text(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") and character != "\n":
-            raise ValueError(f"contains the control character U+{ord(character):04X}")
-    return unicodedata.normalize("NFC", text)
+def clean(length_max: int) -> AfterValidator:
+    """Makes text NFC and refuses control characters; every text field needs it.
+
+    The length counts once more afterwards: a few characters are two or three in NFC.
+    """
+
+    def clean_text(text: str) -> str:
+        if text.isascii() and text.isprintable():
+            return text
+        for character in text:
+            if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") and character != "\n":
+                raise ValueError(f"contains the control character U+{ord(character):04X}")
+        normal = unicodedata.normalize("NFC", text)
+        if len(normal) > length_max:
+            raise ValueError(f"has {len(normal)} characters in NFC, {length_max} are allowed")
+        return normal
+
+    return AfterValidator(clean_text)
 
 
 def _real_day(text: str) -> str:
@@ -63,8 +74,8 @@ def _real_day(text: str) -> str:
 
 CODE_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
 Code = Annotated[str, Field(pattern=CODE_PATTERN, description="lower-case letters, digits, dashes")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_clean_text)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_clean_text)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120), clean(120)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000), clean(2000)]
 Day = Annotated[
     str,
     StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"),

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ledger.records.kind import Draft, Fields, Kind, Name, Plan, reject
+from ledger.records.kind import Draft, Fields, Kind, Name, Plan, clean, reject
 from ledger.state import State
 
 
 class LogOpened(Fields):
     """The facts that every later entry rests on."""
 
-    origin: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s+]+$")]
+    origin: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s+]+$"), clean(200)]
     organisation: Name
     currency: Literal["CNY"]
     time_zone: Literal["Asia/Shanghai"]

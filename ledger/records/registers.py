@@ -24,6 +24,7 @@ from ledger.records.kind import (
     Sealed,
     Text,
     claim_code,
+    clean,
     registers,
     reject,
 )
@@ -43,8 +44,8 @@ class PartyRegistered(Fields):
     code: Code
     party_class: Literal["organisation", "supplier", "platform", "person"]
     name: Name | None = Field(None, description="public; not for a person, who is a code")
-    registration_number: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
-        None, description="统一社会信用代码 of an organisation"
+    registration_number: Annotated[str, Field(min_length=1, max_length=40), clean(40)] | None = (
+        Field(None, description="统一社会信用代码 of an organisation")
     )
 
 
@@ -196,7 +197,7 @@ class CampaignFiled(Fields):
 
     code: Code
     name: Name
-    filing_number: Annotated[str, Field(min_length=1, max_length=60)]
+    filing_number: Annotated[str, Field(min_length=1, max_length=60), clean(60)]
     fund: Code
     platform: Code | None = Field(None, description="the party code of the online platform")
     starts_on: Day

@@ -27,6 +27,7 @@ from ledger.records.kind import (
     Role,
     Sealed,
     Text,
+    clean,
     reject,
 )
 from ledger.state import Move, State, references_of
@@ -284,7 +285,7 @@ class PurchaseSealed(Sealed):
     """The account that was paid, and the invoice."""
 
     account: Text | None = None
-    invoice_number: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    invoice_number: Annotated[str, Field(min_length=1, max_length=60), clean(60)] | None = None
 
 
 def _plan_purchase(draft: Draft[PurchaseMade], state: State) -> Plan:

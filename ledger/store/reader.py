@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
-from ledger.errors import CorruptionError, NotFoundError
+from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.flows import Flow
+from ledger.store.failures import translated
 from ledger.store.rows import AccountRow, Head
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import HASH_SIZE
-from ledger.tlog.tiles import TILE_WIDTH, format_bundle
+from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
 
 IN_MAX = 500
 """Values in one IN list; longer ones are asked for in parts."""
 SCAN_ROWS = 1000
+"""Rows that a scan holds in memory at once."""
+PAGE_ROWS_MAX = 10_000
+"""The largest `limit` of the methods that have one."""
+NUMBER_MAX = 2**63 - 1
+"""The largest number that a column holds; nothing stored comes near it."""
 
 _HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", "edge"))
 _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
@@ -43,16 +50,59 @@ _FLOWS = (
 
 
 class Reader:
-    """One snapshot: everything read through it is of one size of the log."""
+    """One snapshot: everything read through it is of one size of the log.
+
+    For one thread. Numbers that no column can hold are simply not there. Besides what
+    each method names, all raise:
+
+        CorruptionError: a stored value is not of its column's type, or the file is damaged.
+        FatalError: the disk failed.
+        MalformedError: text with half a surrogate pair, which no store can hold.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self._open: set[sa.CursorResult[Any]] = set()
+
+    def close(self) -> None:
+        """End scans that were not read to their end: they would hold on to the snapshot."""
+        for result in list(self._open):
+            result.close()
+
+    def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
+        """The rows of a query; each value is of its column's type."""
+        columns = list(query.selected_columns)
+        shape = [(one.type.python_type, getattr(one, "nullable", True)) for one in columns]
+        options = {"yield_per": SCAN_ROWS}
+        with translated():
+            try:
+                result = self._connection.execute(query, execution_options=options)
+            except UnicodeEncodeError:
+                raise MalformedError(
+                    "expected text of whole characters, got half a surrogate pair; send the text "
+                    "as UTF-8",
+                    code="not_unicode",
+                ) from None
+            self._open.add(result)
+            try:
+                for row in result:
+                    for column, value, (kind, optional) in zip(columns, row, shape, strict=True):
+                        if type(value) is not kind and not (optional and value is None):
+                            raise CorruptionError(
+                                f"expected {column} to be {kind.__name__}, a row has "
+                                f"{type(value).__name__}; run shanji audit",
+                                code="database_damaged",
+                            )
+                    yield row
+            finally:
+                self._open.discard(result)
+                result.close()
 
     def _one(self, query: sa.Select[Any]) -> Any:
-        return self._connection.execute(query).first()
+        return next(self._rows(query.limit(1)), None)
 
     def _all(self, query: sa.Select[Any]) -> list[Any]:
-        return list(self._connection.execute(query))
+        return list(self._rows(query))
 
     def head(self) -> Head | None:
         """The newest state of the log, None before its first entry."""
@@ -68,7 +118,7 @@ class Reader:
         return None if row is None else Head(*row)
 
     def edges(self) -> list[bytes]:
-        """The partial tiles of the right edge, by level."""
+        """The partial tiles of the right edge, by level; empty ones where there is none."""
         rows = self._all(sa.select(_EDGE.c.hashes).order_by(_EDGE.c.level))
         return [hashes for (hashes,) in rows]
 
@@ -78,20 +128,21 @@ class Reader:
         Raises:
             NotFoundError: the log has no such entry.
         """
-        row = self._one(sa.select(_ENTRY.c.data).where(_ENTRY.c.index == index))
-        return self._no_entry(index) if row is None else bytes(row[0])
+        return self._of_entry(_ENTRY.c.data, index)
 
     def leaf_hash(self, index: int) -> bytes:
-        """An entry's leaf hash.
+        """An entry's leaf hash, 32 bytes.
 
         Raises:
             NotFoundError: the log has no such entry.
         """
-        row = self._one(sa.select(_ENTRY.c.leaf_hash).where(_ENTRY.c.index == index))
-        return self._no_entry(index) if row is None else bytes(row[0])
+        return self._of_entry(_ENTRY.c.leaf_hash, index)
 
-    def _no_entry(self, index: int) -> NoReturn:
-        raise NotFoundError(f"the log has no entry {index}", code="no_entry")
+    def _of_entry(self, column: sa.Column[Any], index: int) -> bytes:
+        row = self._one(sa.select(column).where(_ENTRY.c.index == _number(index)))
+        if row is None:
+            raise NotFoundError(f"the log has no entry {index}", code="no_entry")
+        return bytes(row[0])
 
     def entries(self, first: int, end: int) -> list[bytes]:
         """The bytes of entries [first, end).
@@ -99,27 +150,34 @@ class Reader:
         Raises:
             CorruptionError: one of them is missing.
         """
-        query = sa.select(_ENTRY.c.data).where(_ENTRY.c.index >= first, _ENTRY.c.index < end)
+        query = sa.select(_ENTRY.c.data).where(
+            _ENTRY.c.index >= _number(first), _ENTRY.c.index < _number(end)
+        )
         rows = self._all(query.order_by(_ENTRY.c.index))
         if len(rows) != max(0, end - first):
             raise CorruptionError(
                 f"expected the entries {first} to {end - 1}, {len(rows)} are stored; "
-                "run shanji audit"
+                "run shanji audit",
+                code="entry_missing",
             )
         return [data for (data,) in rows]
 
     def tile(self, level: int, number: int, width: int) -> bytes:
-        """The first `width` hashes of a tile, full or on the right edge.
+        """The first `width` hashes of a tile, full or on the right edge: 32 bytes each.
 
         Raises:
             NotFoundError: the tree has no tile of that width there.
         """
-        full = sa.select(_TILE.c.hashes).where(_TILE.c.level == level, _TILE.c.number == number)
-        row = self._one(full)
-        if row is None and width < TILE_WIDTH:
+        row = self._one(
+            sa.select(_TILE.c.hashes).where(
+                _TILE.c.level == _number(level), _TILE.c.number == _number(number)
+            )
+        )
+        if row is None and level >= 0 and width < TILE_WIDTH:
             head = self.head()
-            if head is not None and head.size >> 8 * (level + 1) == number:
-                row = self._one(sa.select(_EDGE.c.hashes).where(_EDGE.c.level == level))
+            if head is not None and head.size >> TILE_HEIGHT * (level + 1) == number:
+                edge = sa.select(_EDGE.c.hashes).where(_EDGE.c.level == _number(level))
+                row = self._one(edge)
         if row is None or not 0 < width * HASH_SIZE <= len(row[0]):
             raise NotFoundError(
                 f"the tree has no tile of level {level}, number {number} with {width} hashes",
@@ -135,7 +193,8 @@ class Reader:
         """
         head = self.head()
         first = number * TILE_WIDTH
-        if head is None or not 0 < width <= TILE_WIDTH or first + width > head.size:
+        inside = head is not None and 0 <= first and first + width <= head.size
+        if not inside or not 0 < width <= TILE_WIDTH:
             raise NotFoundError(
                 f"the log has no entry bundle {number} with {width} entries", code="no_tile"
             )
@@ -147,20 +206,24 @@ class Reader:
         Raises:
             NotFoundError: none was.
         """
-        row = self._one(sa.select(_CHECKPOINT.c.note).where(_CHECKPOINT.c.size == size))
+        row = self._one(sa.select(_CHECKPOINT.c.note).where(_CHECKPOINT.c.size == _number(size)))
         if row is None:
             raise NotFoundError(f"no checkpoint was signed at size {size}", code="no_checkpoint")
         return bytes(row[0])
 
     def checkpoints(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Checkpoints of sizes above `after`, ``(size, note)``, by rising size."""
-        query = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.note).where(_CHECKPOINT.c.size > after)
-        rows = self._all(query.order_by(_CHECKPOINT.c.size).limit(limit))
-        return [(size, note) for size, note in rows]
+        """Checkpoints of sizes above `after`, ``(size, note)``, by rising size.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.note)
+        query = query.where(_CHECKPOINT.c.size > _number(after)).order_by(_CHECKPOINT.c.size)
+        return [(size, note) for size, note in self._all(query.limit(_page(limit)))]
 
     def vault(self, index: int) -> bytes | None:
-        """The vault's row of an entry."""
-        row = self._one(sa.select(_VAULT.c.ciphertext).where(_VAULT.c.entry == index))
+        """The vault's row of an entry, encrypted; None where it has none."""
+        row = self._one(sa.select(_VAULT.c.ciphertext).where(_VAULT.c.entry == _number(index)))
         return None if row is None else bytes(row[0])
 
     def idempotency(self, keys: Collection[str]) -> dict[str, tuple[bytes, int]]:
@@ -189,22 +252,31 @@ class Reader:
         return None if row is None else bytes(row[0])
 
     def objects(self, prefix: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
-        """Objects whose key starts with `prefix` and is above `after`, by rising key."""
-        low = max(prefix, after)
+        """Objects whose key starts with `prefix` and is above `after`, by rising key.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
         query = sa.select(_OBJECT.c.key, _OBJECT.c.value).where(
-            _OBJECT.c.key >= low, _OBJECT.c.key < prefix + "\U0010ffff"
+            _OBJECT.c.key >= prefix,
+            _OBJECT.c.key > after,
+            _OBJECT.c.key < prefix + "\U0010ffff",
         )
-        if after:
-            query = query.where(_OBJECT.c.key > after)
-        return [
-            (key, value) for key, value in self._all(query.order_by(_OBJECT.c.key).limit(limit))
-        ]
+        rows = self._all(query.order_by(_OBJECT.c.key).limit(_page(limit)))
+        return [(key, value) for key, value in rows]
 
     def account_count(self) -> int:
-        """How many accounts there are."""
-        return int(
-            self._connection.execute(sa.select(sa.func.count()).select_from(_ACCOUNT)).scalar_one()
-        )
+        """How many accounts there are: ids count from 0, so it is the next new one's id."""
+        return self.count("account")
+
+    def count(self, table: str) -> int:
+        """How many rows a table has.
+
+        Raises:
+            NotFoundError: no such table.
+        """
+        (rows,) = self._one(sa.select(sa.func.count()).select_from(_table(table)))
+        return int(rows)
 
     def account(self, asset: str, name: str) -> AccountRow | None:
         """An account with what is still in it."""
@@ -215,56 +287,117 @@ class Reader:
         )
         if row is None:
             return None
-        query = sa.select(_HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label)
-        held = self._all(query.where(_HOLDING.c.account == row[0]).order_by(_HOLDING.c.first))
-        segments = [(first, first + length, label) for first, length, label in held]
-        return AccountRow(row[0], asset, name, row[1], segments)
+        held = self._holdings(row[0], row[0])
+        return AccountRow(row[0], asset, name, row[1], held.get(row[0], []))
+
+    def accounts(self, after_id: int, limit: int) -> list[AccountRow]:
+        """Accounts whose id is above `after_id`, by rising id: -1 begins.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
+        query = query.where(_ACCOUNT.c.id > _number(after_id)).order_by(_ACCOUNT.c.id)
+        rows = self._all(query.limit(_page(limit)))
+        held = self._holdings(rows[0][0], rows[-1][0]) if rows else {}
+        return [AccountRow(*row, held.get(row[0], [])) for row in rows]
+
+    def _holdings(self, first_id: int, last_id: int) -> dict[int, list[tuple[int, int, str]]]:
+        query = sa.select(
+            _HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label
+        ).where(_HOLDING.c.account.between(first_id, last_id))
+        rows = self._all(query.order_by(_HOLDING.c.account, _HOLDING.c.first))
+        return {
+            account: [(first, first + length, label) for _, first, length, label in held]
+            for account, held in groupby(rows, key=lambda row: row[0])
+        }
 
     def arrivals(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that brought units [first, end) into an account, by rising number."""
-        return self._overlapping(_FLOW.c.target, _FLOW.c.target_first, asset, account, first, end)
+        return self._overlapping(
+            _FLOW.c.target,
+            _FLOW.c.target_first,
+            lambda flow: flow.target_first,
+            (asset, account),
+            first,
+            end,
+        )
 
     def departures(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that took units [first, end) out of an account, by rising number."""
-        return self._overlapping(_FLOW.c.source, _FLOW.c.source_first, asset, account, first, end)
+        return self._overlapping(
+            _FLOW.c.source,
+            _FLOW.c.source_first,
+            lambda flow: flow.source_first,
+            (asset, account),
+            first,
+            end,
+        )
 
     def _overlapping(
         self,
-        side: sa.ColumnElement[Any],
-        number: sa.ColumnElement[Any],
-        asset: str,
-        account: str,
+        side: sa.Column[Any],
+        number: sa.Column[Any],
+        number_of: Callable[[Flow], int | None],
+        account: tuple[str, str],
         first: int,
         end: int,
     ) -> list[Flow]:
         """Ranges on one side of an account never overlap, so one seek finds the first."""
+        asset, name = account
         row = self._one(
-            sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == account)
+            sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
         )
         if row is None:
             return []
-        before = sa.select(sa.func.max(number)).where(side == row[0], number <= first)
-        start = self._connection.execute(before).scalar()
-        start = first if start is None else start
+        first, end = _number(first), _number(end)
+        (before,) = self._one(sa.select(sa.func.max(number)).where(side == row[0], number <= first))
+        start = first if before is None else before
         query = _FLOWS.where(side == row[0], number >= start, number < end).order_by(number)
-        return [
-            flow
-            for flow in (Flow(*one) for one in self._all(query))
-            if _number(flow, number is _FLOW.c.target_first) + flow.length > first
-        ]
+        flows = [Flow(*one) for one in self._all(query)]
+        # Only the first can end before the range: the seek found it by where it begins.
+        if flows and (number_of(flows[0]) or 0) + flows[0].length <= first:
+            del flows[0]
+        return flows
 
     def entry_flows(self, index: int) -> list[Flow]:
-        """The flows of one entry, in order."""
-        query = _FLOWS.where(_FLOW.c.entry == index).order_by(_FLOW.c.posting, _FLOW.c.part)
-        return [Flow(*row) for row in self._all(query)]
+        """The flows of one entry, by posting and part."""
+        query = _FLOWS.where(_FLOW.c.entry == _number(index))
+        rows = self._all(query.order_by(_FLOW.c.posting, _FLOW.c.part))
+        return [Flow(*row) for row in rows]
 
-    def scan(self, table: str) -> Iterator[Sequence[Any]]:
-        """All rows of a table, whole and as stored, in the order of its primary key."""
-        found = TABLES[table]
-        query = sa.select(found).order_by(*found.primary_key.columns)
-        result = self._connection.execution_options(yield_per=SCAN_ROWS).execute(query)
-        return iter(result)
+    def scan(self, table: str, *, after: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """All rows of a table, whole and as stored, in the order of its primary key.
+
+        Several scans and other reads may go on at once; each holds `SCAN_ROWS` rows.
+
+        Args:
+            table: The name of one of `tables.TABLES`.
+            after: A whole primary key, to begin behind it.
+
+        Raises:
+            NotFoundError: no such table.
+        """
+        found = _table(table)
+        key = list(found.primary_key.columns)
+        query = sa.select(found).order_by(*key)
+        if after:
+            query = query.where(sa.tuple_(*key) > sa.tuple_(*after))
+        return map(tuple, self._rows(query))
 
 
-def _number(flow: Flow, target: bool) -> int:
-    return (flow.target_first if target else flow.source_first) or 0
+def _table(name: str) -> sa.Table:
+    if name not in TABLES:
+        raise NotFoundError(f"the store has no table {name!r}, but {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def _number(value: int) -> int:
+    """A number as a column can be compared with it: what is past the ends stays past all rows."""
+    return max(-NUMBER_MAX, min(value, NUMBER_MAX))
+
+
+def _page(limit: int) -> int:
+    if not 0 < limit <= PAGE_ROWS_MAX:
+        raise MalformedError(f"expected a limit of 1 to {PAGE_ROWS_MAX}, got {limit}")
+    return limit

@@ -1,42 +1,101 @@
 """The schema: brought up to date by Alembic, and compared for the audit.
 
-Everything that is special to SQLite stands here, in `settings` and `check`.
+Everything that is special to SQLite stands here, and in the triggers that the
+migrations make.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from ledger.errors import MalformedError
+from ledger.errors import FatalError, MalformedError
 
 PAGE_BYTES = 16_384
 """Large pages suit rows of about a kilobyte; set when the file is made."""
 AUTOCHECKPOINT_PAGES = 4_000
+"""The write-ahead log is copied into the file when it has 64 MB: late, in one go."""
 BUSY_SECONDS_MAX = 30
 """How long a writer waits for another process's transaction."""
+WRITER_CACHE_KIBIBYTES = 65_536
+READER_CACHE_KIBIBYTES = 8_192
+"""A cache each: there is one writer, but many readers."""
+APPLICATION_ID = int.from_bytes(b"SHJI", "big")
+"""Written into the file's header: no other program's database is taken for ours."""
+SQLITE_VERSION_MIN = (3, 37, 0)
+"""The first that has strict tables."""
+INTEGRITY_FINDINGS_MAX = 100
 VERSION_TABLE = "alembic_version"
 
 
-def _config(connection: sa.Connection) -> Config:
+def settings(connection: sqlite3.Connection, *, writer: bool) -> None:
+    """SQLite's settings for one connection: durable commits, large pages, snapshots.
+
+    Raises:
+        MalformedError: another program's database; it is left as it is.
+        FatalError: an SQLite, or a file system, that cannot do what is needed.
+    """
+    # The driver leaves BEGIN to us: it would begin late, deferred, and not for reads.
+    connection.isolation_level = None
+    run = connection.execute
+    run(f"PRAGMA busy_timeout = {BUSY_SECONDS_MAX * 1000}")
+    if writer:
+        _claim(connection)
+        (mode,) = run("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise FatalError(
+                f"expected a write-ahead log, SQLite chose {mode}; put the data folder on a "
+                "local disk",
+                code="database_unwritable",
+            )
+        run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+        # REPLACE asks the triggers that refuse deletions.
+        run("PRAGMA recursive_triggers = ON")
+    else:
+        run("PRAGMA query_only = ON")
+    run("PRAGMA synchronous = FULL")
+    run("PRAGMA temp_store = MEMORY")
+    cache = WRITER_CACHE_KIBIBYTES if writer else READER_CACHE_KIBIBYTES
+    run(f"PRAGMA cache_size = -{cache}")
+
+
+def _claim(connection: sqlite3.Connection) -> None:
+    """Put our mark on a new file; refuse a file that has content, but not the mark."""
+    if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
+        wanted = ".".join(map(str, SQLITE_VERSION_MIN))
+        raise FatalError(
+            f"expected SQLite {wanted} or newer, got {sqlite3.sqlite_version}; use a Python "
+            "that brings a newer one",
+            code="old_sqlite",
+        )
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    if not pages:
+        # Two processes may both come here; they write the same.
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    (found,) = connection.execute("PRAGMA application_id").fetchone()
+    if found != APPLICATION_ID:
+        raise MalformedError(
+            f"expected an empty file or a database of Shanji's, got one with application id "
+            f"{found:#x}; it was left as it is: name the right file",
+            code="foreign_database",
+        )
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
     return config
 
 
 def newest() -> str:
     """The revision that this program's migrations lead to."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return str(ScriptDirectory.from_config(config).get_current_head())
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def upgrade(connection: sa.Connection) -> None:
@@ -45,73 +104,75 @@ def upgrade(connection: sa.Connection) -> None:
     Raises:
         MalformedError: made by a newer program, or not a database of this one.
     """
-    names = set(sa.inspect(connection).get_table_names())
+    names = sorted(sa.inspect(connection).get_table_names())
     if names and VERSION_TABLE not in names:
         raise MalformedError(
-            f"expected an empty database or one of Shanji's, found the tables {sorted(names)[:5]}",
+            f"expected an empty database or one of Shanji's, found the tables {names[:5]} and "
+            f"no {VERSION_TABLE}; restore the database from a backup",
             code="foreign_database",
         )
-    version = None
+    config = _config()
     if names:
-        version = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
-    if version == newest():
-        return
-    config = _config(connection)
-    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
-        raise MalformedError(
-            f"the database has schema {version}, which this program does not know; "
-            "use the program version that wrote it, or a newer one",
-            code="newer_database",
-        )
+        versions = _versions(connection)
+        if versions == [newest()]:
+            return
+        script = ScriptDirectory.from_config(config)
+        if len(versions) != 1 or versions[0] not in {
+            one.revision for one in script.walk_revisions()
+        }:
+            raise MalformedError(
+                f"the database has the schema versions {versions}, which this program does not "
+                "know; use the program version that wrote it, or a newer one",
+                code="newer_database",
+            )
+    config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def settings(connection: sqlite3.Connection, *, writer: bool) -> None:
-    """SQLite's settings for one connection: durable commits, large pages, snapshots."""
-    connection.isolation_level = None
-    run = connection.execute
-    if writer:
-        run(f"PRAGMA page_size = {PAGE_BYTES}")
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
-        run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
-    else:
-        run("PRAGMA query_only = ON")
-    run("PRAGMA temp_store = MEMORY")
-    run("PRAGMA cache_size = -65536")
-    run(f"PRAGMA busy_timeout = {BUSY_SECONDS_MAX * 1000}")
+def _versions(connection: sa.Connection) -> list[object]:
+    query = sa.select(sa.text("version_num")).select_from(sa.text(VERSION_TABLE))
+    return [version for (version,) in connection.execute(query)]
 
 
-def _objects(connection: sa.Connection) -> dict[str, Any]:
-    rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
-    return {f"{kind} {name}": sql for kind, name, sql in rows}
+def _objects(connection: sa.Connection) -> dict[str, str | None]:
+    rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return {f"{kind} {name} of {table}": sql for kind, name, table, sql in rows}
+
+
+def _reference() -> dict[str, str | None]:
+    """What the migrations make, from an empty database."""
+    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+            return _objects(connection)
+    finally:
+        engine.dispose()
 
 
 def check(connection: sa.Connection) -> list[str]:
     """What is wrong with the schema and the file's structure, in words; empty if nothing.
 
     Compares every table, index and trigger with what the migrations make, the version
-    row, and asks SQLite to check its own pages and indexes.
+    row, the mark in the header, and asks SQLite to check its own pages and indexes.
     """
     findings: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        engine = sa.create_engine(f"sqlite:///{folder}/reference.sqlite3")
-        try:
-            with engine.begin() as fresh:
-                upgrade(fresh)
-                expected = _objects(fresh)
-        finally:
-            engine.dispose()
-    found = _objects(connection)
-    for name in sorted(set(expected) | set(found)):
-        if expected.get(name) != found.get(name):
+    expected, found = _reference(), _objects(connection)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            findings.append(f"schema: {name} is missing")
+        elif name not in expected:
+            findings.append(f"schema: {name} is not of Shanji's making")
+        elif expected[name] != found[name]:
             findings.append(f"schema: {name} is not as the migrations make it")
-    if f"table {VERSION_TABLE}" in found:
-        versions = connection.exec_driver_sql(f"SELECT * FROM {VERSION_TABLE}").all()
-        if [tuple(row) for row in versions] != [(newest(),)]:
+    if any(name.startswith(f"table {VERSION_TABLE} ") for name in found):
+        versions = _versions(connection)
+        if versions != [newest()]:
             findings.append(f"{VERSION_TABLE}: expected {newest()}, found {versions}")
-    for (text,) in connection.exec_driver_sql("PRAGMA integrity_check(100)"):
+    mark = connection.exec_driver_sql("PRAGMA application_id").scalar()
+    if mark != APPLICATION_ID:
+        findings.append(f"file: expected application id {APPLICATION_ID:#x}, found {mark!r}")
+    for (text,) in connection.exec_driver_sql(f"PRAGMA integrity_check({INTEGRITY_FINDINGS_MAX})"):
         if text != "ok":
             findings.append(f"file: {text}")
     return findings

@@ -5,24 +5,31 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from ledger.errors import FatalError, MalformedError, NotFoundError, NotReadyError
+from ledger.errors import CorruptionError, FatalError, MalformedError, NotFoundError
 from ledger.store import schema
 from ledger.store.appender import Appender
+from ledger.store.failures import translated
 from ledger.store.reader import Reader
 
 READERS_MAX = 16
 """Snapshots that can be read at once; more wait."""
-READER_WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 30
+"""How long a reader waits for another to finish, and a writer in this process too."""
+FILE_MODE = 0o600
 
 
 class Store:
-    """Bytes and rows on disk. Use `open`."""
+    """Bytes and rows on disk; may be used by several threads. Use `open`.
+
+    Attributes:
+        path: The database file. Its write-ahead log lies beside it while it is open.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,21 +37,33 @@ class Store:
         self._readers = _engine(path, writer=False)
 
     @classmethod
-    def open(cls, path: str, *, create: bool = True) -> Store:
-        """Open a database file, making it or bringing its schema up to date.
+    def open(cls, url: str, *, create: bool = True) -> Store:
+        """Open a database, making it or bringing its schema up to date.
+
+        Any number of processes may do so at once: the first does it, the others wait.
+
+        Args:
+            url: The path of a file, or ``sqlite:///`` and the path.
+            create: Whether to make a file that is not there.
 
         Raises:
-            NotFoundError: no such file, and it may not be made.
+            NotFoundError: no such file, and it may not be made; or no such folder.
             MalformedError: not a database, or another program's, or a newer one's.
+            NotReadyError: another process kept the write lock too long.
+            CorruptionError: the file is damaged.
+            FatalError: the disk or the file's permissions failed.
         """
-        file = Path(path)
-        if not file.exists():
+        file = _path_of(url)
+        if not file.is_file():
             if not create:
-                raise NotFoundError(f"{file} does not exist; start the service there once")
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+                raise NotFoundError(
+                    f"{file} is not there; start the service there once, or name the right file",
+                    code="no_database",
+                )
+            _make(file)
         store = cls(file)
         try:
-            with _translated(), store._writer.begin() as connection:
+            with translated(), store._writer.begin() as connection:
                 schema.upgrade(connection)
         except BaseException:
             store.close()
@@ -53,74 +72,107 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """One consistent snapshot, for the length of the block."""
-        with _translated(), self._readers.connect() as connection:
-            yield Reader(connection)
+        """One consistent snapshot, for the length of the block: that of its first read.
+
+        Raises:
+            NotReadyError: too many are reading at once.
+        """
+        with translated():
+            connection = self._readers.connect()
+        with connection, closing(Reader(connection)) as reader:
+            yield reader
 
     @contextmanager
     def append(self) -> Iterator[Appender]:
-        """The write lock; what is not committed inside the block never happened.
+        """The write lock, held for the block; what it does not commit never happened.
 
         Raises:
             NotReadyError: another process kept the lock too long.
             FatalError: the disk or the file failed; nothing was written.
         """
-        with _translated(), self._writer.connect() as connection:
-            yield Appender(connection)
+        with translated():
+            connection = self._writer.connect()
+        with connection:
+            with translated():
+                connection.begin()
+            with closing(Appender(connection)) as appender:
+                yield appender
 
     def check(self) -> list[str]:
-        """What is wrong with the schema and the file's structure, in words."""
-        with _translated(), self._readers.connect() as connection:
-            return schema.check(connection)
+        """What is wrong with the schema and the file's structure, in words.
+
+        Raises:
+            NotReadyError, FatalError: the file could not be read.
+        """
+        try:
+            with translated(), self._readers.connect() as connection:
+                return schema.check(connection)
+        except CorruptionError as error:
+            return [f"file: {error.message}"]
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file; may be called more than once."""
         self._readers.dispose()
         self._writer.dispose()
 
 
+def _path_of(url: str) -> Path:
+    if "://" not in url:
+        return Path(url)
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        parsed = None
+    if (
+        parsed is None
+        or parsed.get_backend_name() != "sqlite"
+        or parsed != sa.URL.create("sqlite", database=parsed.database)
+        or parsed.database in (None, "", ":memory:")
+    ):
+        raise MalformedError(
+            "expected the path of a file, or sqlite:/// and the path, got another database URL; "
+            "name a file on a local disk",
+            code="unknown_database_url",
+        )
+    return Path(str(parsed.database))
+
+
+def _make(file: Path) -> None:
+    """An empty file that only this user may read: it will hold personal data, encrypted."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, FILE_MODE))
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"the folder {file.parent} is not there; make it, or name another"
+        ) from None
+    except OSError as error:
+        raise FatalError(
+            f"{file} cannot be made ({error.strerror}); let this user write to the folder",
+            code="database_unwritable",
+        ) from error
+
+
 def _engine(path: Path, *, writer: bool) -> sa.Engine:
     engine = sa.create_engine(
-        f"sqlite:///{path}",
+        sa.URL.create("sqlite", database=str(path.absolute())),
         poolclass=sa.QueuePool,
         pool_size=1 if writer else READERS_MAX,
         max_overflow=0,
-        pool_timeout=READER_WAIT_SECONDS_MAX,
+        pool_timeout=WAIT_SECONDS_MAX,
         connect_args={"check_same_thread": False},
     )
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        schema.settings(connection, writer=writer)
+        try:
+            schema.settings(connection, writer=writer)
+        except BaseException:
+            connection.close()
+            raise
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # The driver would begin late and deferred; the lock must be held from here.
+        # The lock must be held from here, so that what is read before writing stays true.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The database's errors as the ledger's, each saying what to do."""
-    try:
-        yield
-    except sa.exc.TimeoutError:
-        raise NotReadyError("all readers of the database are busy; try again") from None
-    except sa.exc.DBAPIError as error:
-        text = str(error.orig)
-        if "locked" in text or "busy" in text:
-            raise NotReadyError(
-                "another process is writing to the database; try again in a moment"
-            ) from error
-        if "not a database" in text or "malformed" in text:
-            raise MalformedError(
-                f"expected a database of Shanji's, but the file is damaged or of another kind "
-                f"({text}); restore it from a backup",
-                code="not_a_database",
-            ) from error
-        raise FatalError(
-            f"the database failed ({text}); check the disk's space and health, then try again",
-            code="database_failed",
-        ) from error

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 WIDE = BigInteger().with_variant(Integer, "sqlite")
 """64-bit integers everywhere; SQLite's strict tables know them as INTEGER."""
+
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text by code point, as SQLite compares it anyway: the order of keys is part of pages."""
 
 _CLUSTERED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
@@ -29,8 +32,21 @@ def _bytes(*, primary_key: bool = False) -> Any:
     return Field(sa_column=Column(LargeBinary, primary_key=primary_key, nullable=False))
 
 
+def _numbered(name: str, side: str) -> Index:
+    """An index that seeks a unit, and lets it arrive or leave only once (section 4)."""
+    numbered = text(f"{side}_first IS NOT NULL")
+    return Index(
+        name,
+        side,
+        f"{side}_first",
+        unique=True,
+        sqlite_where=numbered,
+        postgresql_where=numbered,
+    )
+
+
 def _text(*, primary_key: bool = False) -> Any:
-    return Field(sa_column=Column(Text, primary_key=primary_key, nullable=False))
+    return Field(sa_column=Column(TEXT, primary_key=primary_key, nullable=False))
 
 
 class HeadTable(SQLModel, table=True):
@@ -98,7 +114,7 @@ class IdempotencyTable(SQLModel, table=True):
     """Which entry a request's key made."""
 
     __tablename__ = "idempotency"
-    __table_args__ = _CLUSTERED
+    __table_args__ = (Index("idempotency_by_entry", "entry", unique=True), _CLUSTERED)
     key: str = _text(primary_key=True)
     digest: bytes = _bytes()
     entry: int = _whole()
@@ -140,8 +156,8 @@ class FlowTable(SQLModel, table=True):
 
     __tablename__ = "flow"
     __table_args__ = (
-        Index("flow_by_target", "target", "target_first"),
-        Index("flow_by_source", "source", "source_first"),
+        _numbered("flow_by_target", "target"),
+        _numbered("flow_by_source", "source"),
         _CLUSTERED,
     )
     entry: int = _whole(primary_key=True)

@@ -1,0 +1,127 @@
+"""The service as an ASGI application: ``create_app(settings)``.
+
+What it needs for its life is opened in the lifespan and closed after the last request:
+the book (whose sequencer finishes what is queued), the tokens, the counters.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import problems
+from api.auth import Tokens
+from api.edge import Edge
+from api.metrics import Counters
+from api.openapi import build_openapi
+from api.routes import (
+    accounts,
+    bulk,
+    entries,
+    health,
+    log,
+    proofs,
+    receipts,
+    registers,
+    tiles,
+    trace,
+)
+from api.settings import Settings
+from ledger.book import Book
+
+ROUTERS = (
+    bulk.router,
+    entries.router,
+    receipts.router,
+    trace.router,
+    proofs.router,
+    log.router,
+    registers.router,
+    accounts.router,
+    tiles.router,
+    health.router,
+)
+
+_DESCRIPTION = (
+    "A donation traceability ledger. Every answer to a record carries its finished receipt, "
+    "which anyone can verify offline; the log is served as C2SP tlog-tiles. Amounts are "
+    "integers (fen, base units, points). Errors are problems (RFC 9457)."
+)
+
+
+class Service(FastAPI):
+    """FastAPI with our OpenAPI document."""
+
+    def openapi(self) -> dict[str, object]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = build_openapi(self)
+        return self.openapi_schema
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service over the log in ``settings.data``, which must have been created.
+
+    Its start fails with a `LedgerError` where there is no log, or one that does not fit
+    its keys.
+    """
+    counters = Counters()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
+        try:
+            book.sequencer.ready()
+            app.state.book = book
+            app.state.tokens = Tokens(settings.data)
+            app.state.trace_limiter = trace.trace_limiter()
+            # What is there now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            yield
+        finally:
+            gc.unfreeze()
+            await run_in_threadpool(book.close)
+
+    app = Service(
+        title="Shanji 善迹",
+        summary="记录、证明、核验：捐赠去向账本。 Record, prove, verify.",
+        description=_DESCRIPTION,
+        version=_version(),
+        # The documentation pages of FastAPI load scripts from other sites; ours do not.
+        docs_url=None,
+        redoc_url=None,
+        # Nothing leaves the site, whatever else is installed beside it.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.counters = counters
+    app.state.bulk_running = 0
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    _include_pages(app)
+    app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
+    return app
+
+
+def _include_pages(app: FastAPI) -> None:
+    try:
+        from api.pages.routes import router as pages
+    except ModuleNotFoundError:
+        return
+    app.include_router(pages)
+
+
+def _version() -> str:
+    try:
+        return version("shanji")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,104 @@
+"""``shanji serve`` and ``shanji token``: the service's commands.
+
+They come into the ``shanji`` command through the entry-point group ``shanji.commands``;
+errors of the ledger end a command there, with the exit codes of ``ledger.cli``. The
+server's packages are imported when a command runs, for the commands beside it do
+without them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger.commands.console import DATA_DEFAULT, Data
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file with settings (or SHANJI_CONFIG).")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("serve")(serve)
+    token = typer.Typer(help="Tokens: who may record, approve and look.", no_args_is_help=True)
+    token.command("create")(create)
+    token.command("list")(list_all)
+    token.command("revoke")(revoke)
+    app.add_typer(token, name="token")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on [8000].")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder of the log [var].")] = None,
+    origin: Annotated[
+        str | None, typer.Option(help="The log's name for ever; for the first start.")
+    ] = None,
+    organisation: Annotated[
+        str | None, typer.Option(help="Whose log it is; for the first start.")
+    ] = None,
+    demonstration: Annotated[
+        bool, typer.Option("--demonstration", help="Load the demonstration on the first start.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="All 100,000 gifts of the demonstration's giving days.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Serve the log over HTTP; on the first start, make it."""
+    from api.serving import run
+    from api.settings import load_settings
+
+    settings = load_settings(
+        config, host=host, port=port, data=data, origin=origin, organisation=organisation
+    )
+    run(settings, demonstration=demonstration, full=full)
+
+
+def create(
+    person: Annotated[str, typer.Argument(help="The person's pseudonymous id, like clerk-2.")],
+    role: Annotated[
+        str, typer.Argument(help="registrar, clerk, approver, warehouse, shop or auditor.")
+    ],
+    data: Data = DATA_DEFAULT,
+) -> None:
+    """Make a token for a person in a role, and print it; it is not shown again."""
+    from api.auth import create_token, parse_role
+
+    typer.echo(create_token(_folder(data), person, parse_role(role)))
+
+
+def list_all(data: Data = DATA_DEFAULT) -> None:
+    """List the tokens: id, person, role, when it was made."""
+    from api.auth import list_tokens
+
+    for grant in list_tokens(_folder(data)):
+        typer.echo(f"{grant.id}\t{grant.person.id}\t{grant.person.role}\t{grant.created_at}")
+
+
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `shanji token list` shows it.")],
+    data: Data = DATA_DEFAULT,
+) -> None:
+    """Take a token away; it stops working at once."""
+    from api.auth import revoke_token
+
+    grant = revoke_token(_folder(data), token_id)
+    typer.echo(f"{grant.id}\t{grant.person.id}\t{grant.person.role}")
+
+
+def _folder(data: Path) -> Path:
+    """The data folder, if a log is in it: a token beside no log would help nobody.
+
+    Raises:
+        NotFoundError: no log there.
+    """
+    from ledger.book import Book
+    from ledger.errors import NotFoundError
+
+    if not Book.exists(data):
+        raise NotFoundError(f"{data} holds no log; start the service there once, or give --data")
+    return data

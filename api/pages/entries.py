@@ -1,0 +1,297 @@
+"""What an entry's page and the lists of entries show.
+
+Everything comes from the entry's own bytes and from the state beside it; sealed fields
+are shown by their commitments, which is all that the log knows of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from api.pages.directory import Amount, Directory, Place
+from api.pages.format import (
+    RANGES_SHOWN,
+    format_instant,
+    format_number,
+    format_ranges,
+    format_yuan_words,
+)
+from api.pages.kinds import choices_of, kind_title
+from api.pages.texts import Translator
+from ledger.entry import Entry
+from ledger.flows import is_world
+from ledger.store import Reader
+from ledger.verify import REVERSAL
+
+POSTINGS_IN_LIST = 2
+"""Movements of one entry that a list shows; its page shows all."""
+RULES_MAX = 200
+"""Points rules that are asked whether an entry earned points by them."""
+
+_FAMILY_OF_FIELD: Mapping[str, str] = {
+    "fund": "fund",
+    "from_fund": "fund",
+    "to_fund": "fund",
+    "project": "project",
+    "to_project": "project",
+    "campaign": "campaign",
+    "item": "item",
+    "site": "site",
+    "shop": "site",
+    "from_site": "site",
+    "to_site": "site",
+    "holder": "party",
+    "payee": "party",
+    "supplier": "party",
+    "recipient": "party",
+    "platform": "party",
+    "rule": "rule",
+    "price_rule": "rule",
+    "shipment": "shipment",
+}
+"""Fields that hold the code of a registered thing."""
+
+_FAMILY_OF_KIND: Mapping[str, str] = {
+    "fund.opened": "fund",
+    "project.opened": "project",
+    "item.registered": "item",
+}
+"""Kinds whose field ``code`` names a thing that has its own page."""
+
+_INDEX_FIELDS = frozenset(("entry", "gift", "source"))
+"""Fields that hold the index of an earlier entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A field's value: a text (perhaps a link), or rows of fields, or a list of either."""
+
+    text: str = ""
+    href: str | None = None
+    note: str | None = None
+    rows: tuple[FieldRow, ...] = ()
+    items: tuple[Shown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """A field with its label."""
+
+    name: str
+    label: str
+    value: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """A personal field: its name, and the commitment that stands for its value."""
+
+    label: str
+    name: str
+    commitment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    """One movement; the ranges are numbers of units as people count, first to last."""
+
+    amount: Amount
+    source: Place
+    target: Place
+    taken: list[str]
+    taken_more: int
+    given: list[str]
+    numbered: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """An entry in a list."""
+
+    index: int
+    kind: str
+    title: str
+    recorded_at: str
+    instant: str
+    occurred_on: str
+    about: Place | None
+    moves: list[PostingRow]
+    moves_more: int
+    reversed_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """An entry on its own page."""
+
+    row: EntryRow
+    recorded_by: str
+    approved_by: str | None
+    fields: tuple[FieldRow, ...]
+    sealed: tuple[SealedRow, ...]
+    postings: list[PostingRow]
+    references: Sequence[int]
+    reverses: int | None
+    refunded: Amount | None
+    documents: Sequence[str]
+    previous: str
+    raw: str
+
+
+def entry_row(
+    entry: Entry, reader: Reader, directory: Directory, translator: Translator
+) -> EntryRow:
+    """An entry as a line of a list."""
+    postings = entry.postings[:POSTINGS_IN_LIST]
+    return EntryRow(
+        entry.index,
+        entry.kind,
+        kind_title(entry.kind, translator),
+        format_instant(entry.recorded_at),
+        entry.recorded_at,
+        entry.occurred_on,
+        _about(entry, directory),
+        [_posting(one, directory) for one in postings],
+        len(entry.postings) - len(postings),
+        reversed_by(entry.index, reader),
+    )
+
+
+def entry_view(
+    entry: Entry, data: bytes, reader: Reader, directory: Directory, translator: Translator
+) -> EntryView:
+    """An entry as its page shows it; `data` are its stored bytes."""
+    refunded = reader.object(f"refunded/{entry.index}")
+    reverses = entry.fields.get("entry") if entry.kind == REVERSAL else None
+    return EntryView(
+        entry_row(entry, reader, directory, translator),
+        entry.recorded_by,
+        entry.approved_by,
+        _Values(entry, directory, translator).rows(entry.fields, ""),
+        tuple(
+            SealedRow(translator.word("field", name), name, commitment)
+            for name, commitment in entry.sealed.items()
+        ),
+        [_posting(one, directory) for one in entry.postings],
+        entry.references,
+        reverses if isinstance(reverses, int) else None,
+        directory.amount("CNY", orjson.loads(refunded)["amount_fen"]) if refunded else None,
+        entry.documents,
+        entry.previous,
+        data.decode(),
+    )
+
+
+def reversed_by(index: int, reader: Reader) -> int | None:
+    """The entry that reverses this one, if any does."""
+    data = reader.object(f"reversed/{index}")
+    return None if data is None else int(orjson.loads(data)["entry"])
+
+
+def find_referrers(index: int, met: Iterable[int], reader: Reader) -> list[tuple[int, str]]:
+    """Later entries that say they are about this one: ``(index, kind)``, rising.
+
+    The log has no index of references; what refers to an entry is its reversal, the
+    points that it earned, and entries that moved its units.
+
+    Args:
+        index: The entry.
+        met: Entries that a walk from it met.
+        reader: The snapshot.
+    """
+    from_state = [reversed_by(index, reader)]
+    for key, _ in reader.objects("rule/", limit=RULES_MAX):
+        data = reader.object(f"issued/{key.removeprefix('rule/')}/{index}")
+        from_state.append(None if data is None else int(orjson.loads(data)["entry"]))
+    found: list[tuple[int, str]] = []
+    for number in sorted({*met, *(one for one in from_state if one is not None)}):
+        value = orjson.loads(reader.entry(number))
+        if index in value["references"]:
+            found.append((number, value["kind"]))
+    return found
+
+
+def _about(entry: Entry, directory: Directory) -> Place | None:
+    """What a record that moves nothing registers."""
+    name = entry.fields.get("name") or entry.fields.get("organisation") or entry.fields.get("code")
+    if entry.postings or not isinstance(name, str):
+        return None
+    family = _FAMILY_OF_KIND.get(entry.kind)
+    return Place(name) if family is None else directory.place(family, entry.fields["code"])
+
+
+def _posting(posting: Mapping[str, Any], directory: Directory) -> PostingRow:
+    asset, source, target = posting["asset"], posting["from"], posting["to"]
+    takes = [(first, end) for first, end in posting.get("takes", ())]
+    at = posting.get("at")
+    given = [] if at is None or is_world(target) else [(at, at + posting["amount"])]
+    return PostingRow(
+        directory.amount(asset, posting["amount"]),
+        directory.account(source),
+        directory.account(target),
+        format_ranges(takes),
+        max(0, len(takes) - RANGES_SHOWN),
+        format_ranges(given),
+        directory.numbered(asset),
+    )
+
+
+class _Values:
+    """The values of one entry's fields, as people read them."""
+
+    def __init__(self, entry: Entry, directory: Directory, translator: Translator) -> None:
+        self._entry = entry
+        self._directory = directory
+        self._translator = translator
+        self._choices = choices_of(entry.kind)
+
+    def rows(self, fields: Mapping[str, Any], prefix: str) -> tuple[FieldRow, ...]:
+        """Fields with their labels; `prefix` is their path in the entry's fields."""
+        return tuple(
+            FieldRow(
+                name,
+                self._translator.word("field", name),
+                self._value(name, value, f"{prefix}{name}", fields),
+            )
+            for name, value in fields.items()
+        )
+
+    def _value(self, name: str, value: Any, path: str, around: Mapping[str, Any]) -> Shown:
+        if isinstance(value, Mapping):
+            return Shown(rows=self.rows(value, f"{path}."))
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            items = tuple(self._value(name, one, f"{path}[]", around) for one in value)
+            return Shown(items=items)
+        if isinstance(value, bool):
+            return Shown(self._translator.word("value", "yes" if value else "no"))
+        if isinstance(value, int):
+            return self._number(name, value)
+        return self._text(name, str(value), path, around)
+
+    def _number(self, name: str, value: int) -> Shown:
+        if name.endswith("_fen"):
+            amount = self._directory.amount("CNY", value)
+            zh = self._translator.language == "zh"
+            words = format_yuan_words(value) if zh and value >= 0 else None
+            return Shown(f"{amount.number} {amount.unit}", note=words)
+        if name in _INDEX_FIELDS:
+            return Shown(f"#{value}", f"/entries/{value}")
+        return Shown(format_number(value))
+
+    def _text(self, name: str, value: str, path: str, around: Mapping[str, Any]) -> Shown:
+        if path in self._choices:
+            word = self._translator.word("value", value.replace(".", "_"))
+            return Shown(word, note=None if word == value else value)
+        own = _FAMILY_OF_KIND.get(self._entry.kind) if path == "code" else None
+        family = own or _FAMILY_OF_FIELD.get(name)
+        if family is None:
+            return Shown(value)
+        version = around.get(f"{name}_version")
+        place = self._directory.place(family, value, version)
+        if own is not None:
+            return Shown(value, place.href)
+        return Shown(place.name, place.href, place.code)

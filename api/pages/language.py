@@ -1,0 +1,71 @@
+"""Which language a page is in: asked for, remembered, preferred, or Chinese.
+
+``?lang=zh`` or ``?lang=en`` chooses and is remembered in a cookie, which holds nothing
+else. Without either, the browser's Accept-Language decides, Chinese first.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.pages.texts import LANGUAGES
+from ledger.verify import Language
+
+COOKIE = "lang"
+PARAMETER = "lang"
+REMEMBERED_SECONDS = 365 * 24 * 3600
+HEADER_PARTS_MAX = 20
+"""Parts of Accept-Language that are read."""
+
+
+def language_of(request: Request) -> Language:
+    """The language that this request's page is in."""
+    wanted = _known(request.query_params.get(PARAMETER)) or _known(request.cookies.get(COOKIE))
+    return wanted or _preferred(request.headers.get("accept-language", ""))
+
+
+def remember(request: Request, response: Response) -> None:
+    """Keep the language that was asked for; without such a wish, nothing is set."""
+    language = _known(request.query_params.get(PARAMETER))
+    if language is not None:
+        response.set_cookie(
+            COOKIE,
+            language,
+            max_age=REMEMBERED_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+
+
+def switched(request: Request, language: Language) -> str:
+    """The link to this very page in another language."""
+    return "?" + str(request.url.include_query_params(**{PARAMETER: language}).query)
+
+
+def _known(text: str | None) -> Language | None:
+    return next((language for language in LANGUAGES if language == text), None)
+
+
+def _preferred(header: str) -> Language:
+    """The first of our languages by quality (RFC 9110, section 12.5.4)."""
+    best: Language = LANGUAGES[0]
+    best_quality = 0.0
+    for part in header.split(",")[:HEADER_PARTS_MAX]:
+        tag, _, parameter = part.partition(";")
+        language = _known(tag.strip().lower().split("-")[0])
+        quality = _quality(parameter)
+        if language is not None and quality > best_quality:
+            best, best_quality = language, quality
+    return best
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,273 @@
+"""Funds, projects, items, shops and points with their totals, and single ones in full.
+
+Totals are only ever derived: they come from the state, which every entry's effects add
+to, in the one snapshot that the page names as its size (domain, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from api.pages.directory import Amount, Directory, Place
+from api.pages.format import format_ranges
+from ledger.errors import NotFoundError
+from ledger.store import Reader
+
+ROWS_MAX = 100
+"""Things in one list; the next ones are a page further."""
+SITES_MAX = 500
+"""Sites whose stock of one item is looked up for the item's page."""
+HELD_ROWS_MAX = 50
+"""Ranges of an account that a page lists; the others are summed up."""
+
+CHARITY_SUPERMARKET = "charity_supermarket"
+AMOUNTS = ("gifts", "raised", "refunded", "received", "allocated", "spent")
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRow:
+    """A fund or a project with its money in fen; `balance` is what is left of it."""
+
+    place: Place
+    thing: Mapping[str, Any]
+    gifts: int
+    raised: int
+    refunded: int
+    received: int
+    allocated: int
+    spent: int
+
+    @property
+    def balance(self) -> int:
+        """What came in less what went out."""
+        return self.raised + self.received - self.refunded - self.allocated - self.spent
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """An item with its units: given and bought came in, distributed and redeemed went out."""
+
+    place: Place
+    thing: Mapping[str, Any]
+    given: int
+    bought: int
+    distributed: int
+    redeemed: int
+    valued_fen: int
+    paid_fen: int
+
+    @property
+    def on_hand(self) -> int:
+        """What is in stock or on the way between two sites."""
+        return self.given + self.bought - self.distributed - self.redeemed
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRow:
+    """A charity supermarket and what was redeemed there."""
+
+    place: Place
+    redemptions: int
+    points_redeemed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A points rule and the points that were issued by it."""
+
+    place: Place
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """Rows of a register by rising code.
+
+    `next` is the code to go on after, None at the end; `whole` says that these rows are
+    all there are, so that they may be summed.
+    """
+
+    rows: list[Row]
+    next: str | None
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A run of units in an account that carry one label, with their numbers."""
+
+    amount: Amount
+    label: Place | None
+    numbers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An account: what it ever received, what is still in it, and which units those are."""
+
+    account: Place
+    received: Amount
+    held: Amount
+    held_units: int
+    rows: list[HeldRow]
+    rows_left_out: int
+    numbered: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """An item's units site by site; `transit` is None where not every site was asked."""
+
+    rows: list[Statement]
+    transit: Amount | None
+
+
+class Registers:
+    """The registers of one snapshot."""
+
+    def __init__(self, reader: Reader, directory: Directory) -> None:
+        self._reader = reader
+        self._directory = directory
+
+    def funds(self, after: str | None = None) -> Listing[MoneyRow]:
+        """The funds."""
+        return self._list("fund", after, lambda code: self.money("fund", code))
+
+    def projects(self, after: str | None = None) -> Listing[MoneyRow]:
+        """The projects."""
+        return self._list("project", after, lambda code: self.money("project", code))
+
+    def items(self, after: str | None = None) -> Listing[ItemRow]:
+        """The goods."""
+        return self._list("item", after, self.item)
+
+    def shops(self) -> Listing[ShopRow]:
+        """The charity supermarkets, found among the first `SITES_MAX` sites."""
+        sites = self._reader.objects("site/", limit=SITES_MAX + 1)
+        rows = []
+        for key, data in sites[:SITES_MAX]:
+            if orjson.loads(data)["site_class"] == CHARITY_SUPERMARKET:
+                code = key.removeprefix("site/")
+                totals = self._totals("site-total", code)
+                place = self._directory.place("site", code)
+                redeemed = totals.get("points_redeemed", 0)
+                rows.append(ShopRow(place, totals.get("redemptions", 0), redeemed))
+        return Listing(rows, None, len(sites) <= SITES_MAX)
+
+    def points_rules(self) -> Listing[RuleRow]:
+        """The rules by which points were issued."""
+        keys = self._reader.objects("points-total/", limit=ROWS_MAX + 1)
+        rows = [
+            RuleRow(
+                self._directory.place("rule", key.removeprefix("points-total/")),
+                orjson.loads(data).get("issued", 0),
+            )
+            for key, data in keys[:ROWS_MAX]
+        ]
+        return Listing(rows, None, len(keys) <= ROWS_MAX)
+
+    def money(self, family: str, code: str) -> MoneyRow:
+        """A fund or a project with its totals.
+
+        Raises:
+            NotFoundError: nothing of that family has that code.
+        """
+        thing = self._find(family, code)
+        totals = self._totals(f"{family}-total", code)
+        amounts = [totals.get(name if name == "gifts" else f"{name}_fen", 0) for name in AMOUNTS]
+        return MoneyRow(self._directory.place(family, code), thing, *amounts)
+
+    def item(self, code: str) -> ItemRow:
+        """An item with its totals.
+
+        Raises:
+            NotFoundError: there is no such item.
+        """
+        thing = self._find("item", code)
+        totals = self._totals("item-total", code)
+        return ItemRow(
+            self._directory.place("item", code),
+            thing,
+            *(
+                totals.get(name, 0)
+                for name in (
+                    "given",
+                    "bought",
+                    "distributed",
+                    "redeemed",
+                    "valued_fen",
+                    "paid_fen",
+                )
+            ),
+        )
+
+    def statement(self, asset: str, account: str) -> Statement | None:
+        """An account's statement; None where it never held anything."""
+        row = self._reader.account(asset, account)
+        if row is None:
+            return None
+        directory = self._directory
+        held = sum(end - first for first, end, _ in row.segments)
+        return Statement(
+            directory.account(account),
+            directory.amount(asset, row.received),
+            directory.amount(asset, held),
+            held,
+            [
+                HeldRow(
+                    directory.amount(asset, end - first),
+                    directory.label(asset, label),
+                    format_ranges([(first, end)]),
+                )
+                for first, end, label in row.segments[:HELD_ROWS_MAX]
+            ],
+            max(0, len(row.segments) - HELD_ROWS_MAX),
+            directory.numbered(asset),
+        )
+
+    def held_for(self, project: str, fund: str) -> int:
+        """Fen in a fund's account that are earmarked for a project."""
+        row = self._reader.account("CNY", f"fund:{fund}")
+        segments = () if row is None else row.segments
+        return sum(end - first for first, end, label in segments if label == project)
+
+    def stock(self, item: ItemRow) -> Stock:
+        """Where an item's units are: in the stock of each site, or on the way."""
+        asset = f"item:{item.thing['code']}"
+        sites = self._reader.objects("site/", limit=SITES_MAX + 1)
+        accounts = [f"stock:{key.removeprefix('site/')}" for key, _ in sites[:SITES_MAX]]
+        found = [self.statement(asset, account) for account in accounts]
+        rows = [statement for statement in found if statement is not None]
+        transit = item.on_hand - sum(statement.held_units for statement in rows)
+        whole = len(sites) <= SITES_MAX
+        return Stock(rows, self._directory.amount(asset, transit) if whole else None)
+
+    def _list(self, family: str, after: str | None, row: Callable[[str], Row]) -> Listing[Row]:
+        start = "" if after is None else f"{family}/{after}"
+        keys = [
+            key.removeprefix(f"{family}/")
+            for key, _ in self._reader.objects(f"{family}/", after=start, limit=ROWS_MAX + 1)
+        ]
+        more = len(keys) > ROWS_MAX
+        rows = [row(code) for code in keys[:ROWS_MAX]]
+        return Listing(rows, keys[ROWS_MAX - 1] if more else None, after is None and not more)
+
+    def _find(self, family: str, code: str) -> Any:
+        thing = self._directory.thing(family, code)
+        if thing is None:
+            raise NotFoundError(
+                f"there is no {family} with code {code[:60]!r}; the lists name those there are",
+                code="no_such_code",
+            )
+        return thing
+
+    def _totals(self, family: str, code: str) -> Mapping[str, int]:
+        data = self._reader.object(f"{family}/{code}")
+        totals: Mapping[str, int] = {} if data is None else orjson.loads(data)
+        return totals

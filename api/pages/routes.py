@@ -1,0 +1,226 @@
+"""The pages' addresses: each route reads one snapshot and renders one template.
+
+Routes are plain functions, which FastAPI runs in threads: reading the database and
+rendering never hold up the event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from api.answers import IMMUTABLE, answer_cached
+from api.dependencies import CODE_PATTERN, INDEX_MAX, BookOf, CodeInPath, IndexInPath
+from api.pages.assets import find_asset
+from api.pages.directory import Directory
+from api.pages.endpoints import list_endpoints
+from api.pages.entries import entry_row, entry_view, find_referrers
+from api.pages.kinds import find_kind, kind_title, list_kinds
+from api.pages.page import LogState, log_state, render, render_error, translator_of
+from api.pages.registers import Registers
+from api.pages.whereabouts import find_whereabouts
+from ledger.book import Book
+from ledger.entry import parse_entry
+from ledger.errors import NotFoundError
+from ledger.store import Reader
+
+__all__ = ["render_error", "router"]
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+LATEST = 20
+"""Entries on the home page."""
+ENTRIES_PER_PAGE = 50
+
+AfterCode = Annotated[str | None, Query(pattern=CODE_PATTERN)]
+
+
+def _log(book: Book, reader: Reader) -> LogState:
+    head = reader.head()
+    if head is None:
+        raise NotFoundError("the log is empty")
+    return log_state(book, head)
+
+
+@router.get("/")
+def home(request: Request, book: BookOf) -> Response:
+    """What this is, the log's state, every register's totals, the latest entries."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        directory = Directory(reader, translator)
+        registers = Registers(reader, directory)
+        rows = [
+            entry_row(parse_entry(data), reader, directory, translator)
+            for data in reversed(reader.entries(max(0, log.size - LATEST), log.size))
+        ]
+        values = {
+            "funds": registers.funds(),
+            "projects": registers.projects(),
+            "items": registers.items(),
+            "shops": registers.shops(),
+            "rules": registers.points_rules(),
+            "entries": rows,
+        }
+    return render(request, "home.html", log=log, values=values)
+
+
+@router.get("/entries")
+def entries(
+    request: Request,
+    book: BookOf,
+    before: Annotated[int | None, Query(ge=0, le=INDEX_MAX)] = None,
+) -> Response:
+    """Entries, newest first; `before` leads on to older ones."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        directory = Directory(reader, translator)
+        end = log.size if before is None else min(before, log.size)
+        first = max(0, end - ENTRIES_PER_PAGE)
+        rows = [
+            entry_row(parse_entry(data), reader, directory, translator)
+            for data in reversed(reader.entries(first, end))
+        ]
+    newer = end + ENTRIES_PER_PAGE
+    values = {
+        "entries": rows,
+        "older": first if first > 0 else None,
+        "newer": newer if end < log.size else None,
+        "newest": newer >= log.size,
+    }
+    return render(request, "entries.html", log=log, values=values)
+
+
+@router.get("/entries/{index}")
+def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
+    """One entry: fields, movements, where its units went and came from, proof."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        data = reader.entry(index)
+        directory = Directory(reader, translator)
+        view = entry_view(parse_entry(data), data, reader, directory, translator)
+        forward = find_whereabouts(reader, index, "forward", directory, translator)
+        backward = find_whereabouts(reader, index, "backward", directory, translator)
+        referrers = [
+            (number, kind_title(kind, translator))
+            for number, kind in find_referrers(index, forward.entries, reader)
+        ]
+    values = {
+        "entry": view,
+        "walks": (forward, backward),
+        "referrers": referrers,
+        # Another snapshot, but of this size, so it proves what the page shows.
+        "proof": book.inclusion(index, log.size),
+    }
+    return render(request, "entry.html", log=log, values=values)
+
+
+@router.get("/funds")
+def funds(request: Request, book: BookOf, after: AfterCode = None) -> Response:
+    """The funds with their totals."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        listing = Registers(reader, Directory(reader, translator_of(request))).funds(after)
+    return render(request, "funds.html", log=log, values={"funds": listing})
+
+
+@router.get("/funds/{code}")
+def fund(request: Request, book: BookOf, code: CodeInPath) -> Response:
+    """One fund: what it is, its totals, its account."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        registers = Registers(reader, Directory(reader, translator_of(request)))
+        values = {
+            "fund": registers.money("fund", code),
+            "statement": registers.statement("CNY", f"fund:{code}"),
+        }
+    return render(request, "fund.html", log=log, values=values)
+
+
+@router.get("/projects")
+def projects(request: Request, book: BookOf, after: AfterCode = None) -> Response:
+    """The projects with their totals."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        listing = Registers(reader, Directory(reader, translator_of(request))).projects(after)
+    return render(request, "projects.html", log=log, values={"projects": listing})
+
+
+@router.get("/projects/{code}")
+def project(request: Request, book: BookOf, code: CodeInPath) -> Response:
+    """One project: its fund, target and totals, and what is earmarked for it."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        directory = Directory(reader, translator_of(request))
+        registers = Registers(reader, directory)
+        row = registers.money("project", code)
+        values = {
+            "project": row,
+            "fund": directory.place("fund", row.thing["fund"]),
+            "held": registers.held_for(code, row.thing["fund"]),
+        }
+    return render(request, "project.html", log=log, values=values)
+
+
+@router.get("/items")
+def items(request: Request, book: BookOf, after: AfterCode = None) -> Response:
+    """The goods with their totals."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        listing = Registers(reader, Directory(reader, translator_of(request))).items(after)
+    return render(request, "items.html", log=log, values={"items": listing})
+
+
+@router.get("/items/{code}")
+def item(request: Request, book: BookOf, code: CodeInPath) -> Response:
+    """One item: its units and packs, its totals, where its units are."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        registers = Registers(reader, Directory(reader, translator_of(request)))
+        row = registers.item(code)
+        values = {"item": row, "stock": registers.stock(row)}
+    return render(request, "item.html", log=log, values=values)
+
+
+@router.get("/how")
+def how(request: Request, book: BookOf) -> Response:
+    """How to verify, what is checked, and what a proof cannot show."""
+    with book.store.read() as reader:
+        log = _log(book, reader)
+    return render(request, "how.html", log=log, values={})
+
+
+@router.get("/kinds")
+def kinds(request: Request) -> Response:
+    """Every kind of record."""
+    listed = list_kinds(translator_of(request))
+    return render(request, "kinds.html", log=None, values={"kinds": listed})
+
+
+@router.get("/kinds/{name}")
+def kind(request: Request, name: Annotated[str, Path(max_length=80)]) -> Response:
+    """One kind of record: its fields, who may record it, an example."""
+    found = find_kind(name, translator_of(request))
+    return render(request, "kind.html", log=None, values={"kind": found})
+
+
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    """The paths for programs."""
+    listed = list_endpoints(request.app.openapi())
+    return render(request, "docs.html", log=None, values={"endpoints": listed})
+
+
+@router.get("/static/{digest}/{name}")
+def static(
+    request: Request,
+    digest: Annotated[str, Path(max_length=64)],
+    name: Annotated[str, Path(max_length=100)],
+) -> Response:
+    """A file that pages ask for; its address is its content's hash, so it never changes."""
+    found = find_asset(digest, name)
+    return answer_cached(request, found.data, media_type=found.media_type, cache=IMMUTABLE)

@@ -1,0 +1,82 @@
+"""The texts that people read, in Chinese and in English, from ``texts/*.toml``.
+
+``interface.toml`` holds the sentences and headings of the pages, ``words.toml`` the
+ledger's own words: fields, values, accounts, units, roles. A text is named
+``table.key``; ``{name}`` in it is filled in. Both languages are always there: a file
+that lacks one is refused when it is read.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from ledger.errors import CorruptionError
+from ledger.verify import Language
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+HTML_LANG: Mapping[Language, str] = {"zh": "zh-Hans", "en": "en"}
+"""The value of the attribute ``lang`` (BCP 47)."""
+
+_FOLDER = Path(__file__).parent / "texts"
+_FILES = ("interface.toml", "words.toml")
+
+
+@cache
+def catalogue() -> Mapping[str, Mapping[Language, str]]:
+    """Every text by its name, in each language.
+
+    Raises:
+        CorruptionError: a text lacks a language, or is there twice.
+    """
+    found: dict[str, Mapping[Language, str]] = {}
+    for file in _FILES:
+        tables = tomllib.loads((_FOLDER / file).read_text("utf-8"))
+        for table, texts in tables.items():
+            for key, text in texts.items():
+                name = f"{table}.{key}"
+                found[name] = _both(file, name, text, found)
+    return found
+
+
+def _both(file: str, name: str, text: Any, found: Mapping[str, object]) -> Mapping[Language, str]:
+    whole = isinstance(text, dict) and set(text) == set(LANGUAGES)
+    if not whole or name in found or not all(isinstance(one, str) and one for one in text.values()):
+        raise CorruptionError(
+            f"{file}: expected {name} once, with a text in each of {', '.join(LANGUAGES)}",
+            code="texts_file",
+        )
+    return {language: text[language] for language in LANGUAGES}
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """The texts in one language."""
+
+    language: Language
+
+    def text(self, key: str, /, **values: object) -> str:
+        """A text with its values filled in, as plain text.
+
+        Raises:
+            KeyError: there is no such text: our own mistake, which the tests find.
+        """
+        return catalogue()[key][self.language].format(**values)
+
+    def markup(self, key: str, /, **values: object) -> Markup:
+        """A text for a template: what is filled in is escaped, unless it is markup itself."""
+        return Markup(escape(catalogue()[key][self.language])).format(**values)
+
+    def word(self, table: str, key: str) -> str:
+        """A word of the ledger's; where nobody has translated it yet, the key itself.
+
+        A record kind that is newer than the catalogue is shown all the same.
+        """
+        found = catalogue().get(f"{table}.{key}")
+        return key.replace("_", " ") if found is None else found[self.language]

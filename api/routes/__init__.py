@@ -1,0 +1,1 @@
+"""The JSON routes, one file a noun; ``app`` includes each."""

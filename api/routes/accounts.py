@@ -1,0 +1,82 @@
+"""Accounts: how many units one ever received, and which of them are still there."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from api.answers import Answer, Json
+from api.dependencies import INDEX_MAX, PAGE_DEFAULT, BookOf, Limit
+from ledger.errors import NotFoundError
+from ledger.flows import is_world
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+ASSET_PATTERN = r"^(CNY|points|minutes|item:[a-z0-9][a-z0-9-]{0,63})$"
+ACCOUNT_PATTERN = r"^[a-z]+:[a-z0-9][a-z0-9-]{0,63}$"
+
+
+class HeldRange(Answer):
+    """Units [first, end) that are still there; `label` says what they carry."""
+
+    first: int
+    end: int
+    label: str
+
+
+class AccountAnswer(Answer):
+    """An account as of one size of the log; `next` leads on to its further ranges."""
+
+    asset: str
+    account: str
+    as_of: int
+    received: int
+    held: int
+    ranges: list[HeldRange]
+    next: str | None = None
+
+
+@router.get("/{asset}/{account}", response_model=AccountAnswer, summary="Read an account")
+def read_account(
+    book: BookOf,
+    asset: Annotated[str, Path(pattern=ASSET_PATTERN, description="CNY, points, item:<code> ...")],
+    account: Annotated[
+        str, Path(pattern=ACCOUNT_PATTERN, description="fund:<code>, stock:<site> ...")
+    ],
+    after: Annotated[
+        int, Query(ge=0, le=INDEX_MAX, description="Only ranges that start at this number or above")
+    ] = 0,
+    limit: Limit = PAGE_DEFAULT,
+) -> Response:
+    """An account's units: the totals, and the ranges still held by rising number."""
+    if is_world(account):
+        raise NotFoundError(
+            f"{account} is the outside (donors, suppliers, beneficiaries): it numbers no units",
+            code="outside_account",
+        )
+    with book.store.read() as reader:
+        head = reader.head()
+        row = reader.account(asset, account)
+    if row is None:
+        raise NotFoundError(
+            f"the account {account} has never held any {asset}; funds are fund:<code>, stocks "
+            "stock:<site>",
+            code="no_account",
+        )
+    some = list(islice((one for one in row.segments if one[0] >= after), limit + 1))
+    value: dict[str, Any] = {
+        "asset": asset,
+        "account": account,
+        "as_of": head.size if head else 0,
+        "received": row.received,
+        "held": sum(end - first for first, end, _ in row.segments),
+        "ranges": [
+            {"first": first, "end": end, "label": label} for first, end, label in some[:limit]
+        ],
+    }
+    if len(some) > limit:
+        value["next"] = f"/v1/accounts/{asset}/{account}?after={some[limit][0]}&limit={limit}"
+    return Json(value)

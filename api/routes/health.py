@@ -1,0 +1,114 @@
+"""Whether the service lives, whether it is ready, and how it does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from starlette.responses import PlainTextResponse, Response
+
+from api.answers import Answer, Json
+from api.dependencies import BookOf, get_counters
+from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
+from ledger.book import DATABASE, Book
+from ledger.errors import NotReadyError
+from ledger.store import Head
+
+router = APIRouter(tags=["health"])
+
+DISK_FREE_BYTES_MIN = 64 * 1024 * 1024
+"""With less free space than this, the service is not ready to record."""
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: str
+
+
+class Ready(Answer):
+    """Records are taken; the log has this size."""
+
+    status: str
+    size: int
+
+
+@router.get("/livez", response_model=Alive, summary="Is the process alive")
+async def read_live() -> Response:
+    """Answers as long as the process does."""
+    return Json({"status": "ok"})
+
+
+@router.get("/readyz", response_model=Ready, summary="Is the service ready")
+def read_ready(book: BookOf) -> Response:
+    """200 where records are taken: the log is readable and can be written; else 503."""
+    head = book.head()
+    book.sequencer.ready()
+    _check_writable(book)
+    return Json({"status": "ok", "size": head.size})
+
+
+def _check_writable(book: Book) -> None:
+    """Ask the system, not the database: its lock belongs to the writer.
+
+    Raises:
+        NotReadyError: the files may not be written, or the disk is full.
+    """
+    if not all(os.access(path, os.W_OK) for path in (book.folder, book.folder / DATABASE)):
+        raise NotReadyError("the data folder cannot be written; give the service that right")
+    free = shutil.disk_usage(book.folder).free
+    if free < DISK_FREE_BYTES_MIN:
+        raise NotReadyError(
+            f"the disk has {free} bytes left, at least {DISK_FREE_BYTES_MIN} are needed; "
+            "make room there"
+        )
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    summary="Read the counters, for Prometheus",
+)
+def read_metrics(request: Request, book: BookOf) -> Response:
+    """Counters of this process and the log's state, in Prometheus' text form."""
+    counters = get_counters(request)
+    requests: dict[Labels, int] = {
+        (("method", method), ("status", str(status))): count
+        for (method, status), count in counters.requests.copy().items()
+    }
+    lines: dict[Labels, int] = {
+        (("outcome", name),): count for name, count in counters.bulk_lines.copy().items()
+    }
+    metrics = [
+        Metric("shanji_requests_total", "counter", "Requests answered.", requests),
+        Metric("shanji_bulk_lines_total", "counter", "Lines of bulk requests.", lines),
+        *_sequencer_metrics(book),
+        *_log_metrics(book.head()),
+    ]
+    return Response(format_metrics(metrics), media_type=MEDIA_TYPE)
+
+
+def _sequencer_metrics(book: Book) -> list[Metric]:
+    stats = book.sequencer.stats()
+    return [
+        one("shanji_batches_total", "counter", "Batches committed.", stats["batches"]),
+        one("shanji_entries_total", "counter", "Entries recorded.", stats["entries"]),
+        one("shanji_replayed_total", "counter", "Records repeated.", stats["replayed"]),
+        one("shanji_rejected_total", "counter", "Records rejected by a rule.", stats["rejected"]),
+        one("shanji_failed_total", "counter", "Records of failed batches.", stats["failed"]),
+        one("shanji_batch_size", "gauge", "Entries of the last batch.", stats["batch_size_last"]),
+        one("shanji_commit_seconds", "gauge", "The last commit.", stats["commit_seconds_last"]),
+        one("shanji_queue_length", "gauge", "Records that wait.", stats["queue_length"]),
+        one("shanji_queue_max", "gauge", "Records that may wait.", stats["queue_max"]),
+    ]
+
+
+def _log_metrics(head: Head) -> list[Metric]:
+    age = datetime.now(UTC) - datetime.fromisoformat(head.last_recorded_at)
+    seconds = max(0.0, age.total_seconds())
+    return [
+        one("shanji_log_size", "gauge", "Entries in the log.", head.size),
+        one("shanji_checkpoint_age_seconds", "gauge", "Age of the checkpoint.", seconds),
+    ]

@@ -1,0 +1,75 @@
+"""Where an entry's units went, and whose units they are: an answer, and its proof.
+
+A trace may walk far, so that a few at a time have threads of their own; the other
+routes stay quick beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.answers import JSON, Answer, Json, attachment
+from api.dependencies import BookOf, IndexInPath
+from ledger.book import Book
+from ledger.trace import trace, trace_proof
+from ledger.verify import Direction, walks_as_json
+
+router = APIRouter(prefix="/v1/entries", tags=["trace"])
+
+TRACES_AT_ONCE_MAX = 4
+SUFFIX = ".tlog-trace.json"
+
+
+class TraceAnswer(Answer):
+    """The walks of an entry's postings: hops, and where the units are or came from."""
+
+    index: int
+    direction: Direction
+    as_of: int
+    walks: list[dict[str, Any]]
+
+
+def trace_limiter() -> CapacityLimiter:
+    """The threads that traces share; one for each service."""
+    return CapacityLimiter(TRACES_AT_ONCE_MAX)
+
+
+@router.get("/{index}/trace", response_model=TraceAnswer, summary="Trace units")
+async def read_trace(
+    request: Request,
+    book: BookOf,
+    index: IndexInPath,
+    direction: Annotated[
+        Direction, Query(description="forward: where they went; backward: whose they are.")
+    ] = "forward",
+    proof: Annotated[
+        bool, Query(description="The file that `shanji verify` checks offline, instead.")
+    ] = False,
+) -> Response:
+    """Trace the units that an entry moved; the shares of a forward trace sum to the whole."""
+    read = _proof if proof else _answer
+    limiter: CapacityLimiter = request.app.state.trace_limiter
+    return await to_thread.run_sync(read, book, index, direction, limiter=limiter)
+
+
+def _answer(book: Book, index: int, direction: Direction) -> Response:
+    with book.store.read() as reader:
+        head = reader.head()
+        walks = trace(reader, index, direction)
+    value = {
+        "index": index,
+        "direction": direction,
+        "as_of": head.size if head else 0,
+        "walks": walks_as_json(walks),
+    }
+    return Json(value)
+
+
+def _proof(book: Book, index: int, direction: Direction) -> Response:
+    with book.store.read() as reader:
+        data = trace_proof(reader, index, direction)
+    return Response(data, headers=attachment(f"{index}-{direction}{SUFFIX}"), media_type=JSON)

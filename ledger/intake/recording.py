@@ -1,0 +1,181 @@
+"""A clean plan → entries: rehearsed as a whole, then recorded batch by batch.
+
+Each gift's idempotency key comes from its order number, so a recording that was
+interrupted is finished by importing the file again, and nothing enters twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ledger.book import Book
+from ledger.entry import parse_entry
+from ledger.errors import LedgerError, RejectedError
+from ledger.intake.gift_rows import PlannedGift
+from ledger.intake.plan import KnownGift, Plan
+from ledger.records.kind import Draft, check_common
+from ledger.records.request import Prepared, prepare
+from ledger.sequencer import CHINA, utc_now
+from ledger.state import State
+from ledger.units import joined
+
+SLICE = 1000
+"""Gifts that are queued together; the next follow when these are answered."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the gifts of a file are for, and who records them."""
+
+    fund: str
+    channel: str
+    recorded_by: str
+    project: str | None = None
+    campaign: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a recording added: how many gifts, their sum, and their entries."""
+
+    recorded: int
+    sum_fen: int
+    first: int | None
+    last: int | None
+
+
+def known_gifts(book: Book) -> Callable[[Sequence[str]], Mapping[str, KnownGift]]:
+    """What the ledger knows of order numbers, as `plan.plan_gifts` asks for it."""
+
+    def known(orders: Sequence[str]) -> dict[str, KnownGift]:
+        digests = {book.vault.digest("order", order.encode()): order for order in orders}
+        with book.store.read() as reader:
+            found = reader.order_numbers(list(digests))
+            order_of = {index: digests[digest] for digest, index in found.items()}
+            gifts: dict[str, KnownGift] = {}
+            for first, end in joined((index, index + 1) for index in sorted(order_of)):
+                for start in range(first, end, SLICE):
+                    rows = reader.entries(start, min(end, start + SLICE))
+                    for index, data in enumerate(rows, start):
+                        entry = parse_entry(data)
+                        amount = int(entry.fields.get("amount_fen", 0))
+                        gifts[order_of[index]] = KnownGift(index, amount, entry.occurred_on)
+        return gifts
+
+    return known
+
+
+def record_plan(
+    book: Book, plan: Plan, target: Target, progress: Progress | None = None
+) -> Outcome:
+    """Record the gifts of a clean plan.
+
+    Every gift is first checked against the ledger's rules as it stands; if one is
+    refused, nothing is recorded.
+
+    Args:
+        book: The log.
+        plan: What `plan_gifts` gave; its `clean` must be true.
+        target: Fund, channel and the rest.
+        progress: Called with the number of gifts recorded so far.
+
+    Raises:
+        RejectedError: the plan is not clean, or a gift breaks a rule (the row is named).
+        LedgerError: the write path failed; import the file again to finish.
+    """
+    if not plan.clean:
+        raise RejectedError(
+            f"the plan has {len(plan.errors)} errors and {len(plan.conflicts)} conflicts; "
+            "mend the file first",
+            code="plan_not_clean",
+        )
+    _rehearse(book, plan, target)
+    indices: list[int] = []
+    rest = _prepared(book, plan.gifts, target)
+    while some := list(islice(rest, SLICE)):
+        futures = book.sequencer.submit([one for _, one in some])
+        indices += [future.result().index for future in futures]
+        if progress is not None:
+            progress(len(indices))
+    return Outcome(
+        len(indices), plan.sum_fen, min(indices, default=None), max(indices, default=None)
+    )
+
+
+def _prepared(
+    book: Book, gifts: Sequence[PlannedGift], target: Target
+) -> Iterator[tuple[PlannedGift, Prepared]]:
+    for gift in gifts:
+        key = book.vault.digest("import", gift.order_number.encode()).hex()
+        try:
+            prepared = prepare(
+                _body(gift, target),
+                key=f"import/{key}",
+                recorded_by=target.recorded_by,
+                approved_by=None,
+                vault=book.vault,
+            )
+        except LedgerError as error:
+            raise _of_row(gift, error) from None
+        yield gift, prepared
+
+
+def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:
+    fields = {
+        "fund": target.fund,
+        "amount_fen": gift.amount_fen,
+        "channel": target.channel,
+        "project": target.project,
+        "campaign": target.campaign,
+    }
+    sealed = {
+        "order_number": gift.order_number,
+        "donor_name": gift.donor_name,
+        "message": gift.message,
+        "contact": gift.contact,
+        "exact_time": gift.exact_time,
+    }
+    return {
+        "kind": "donation.money",
+        "occurred_on": gift.occurred_on,
+        "fields": {name: value for name, value in fields.items() if value is not None},
+        "sealed": {name: value for name, value in sealed.items() if value is not None},
+    }
+
+
+def _rehearse(book: Book, plan: Plan, target: Target) -> None:
+    """Put every gift to the rules without recording it."""
+    today = utc_now().astimezone(CHINA).date().isoformat()
+    with book.store.read() as reader:
+        state = State(reader)
+        head = reader.head()
+        index = head.size if head else 0
+        for gift, prepared in _prepared(book, plan.gifts, target):
+            draft: Draft[Any] = Draft(
+                index,
+                prepared.fields,
+                frozenset(prepared.sealed),
+                prepared.occurred_on,
+                today,
+                prepared.recorded_by,
+                prepared.approved_by,
+            )
+            try:
+                check_common(prepared.kind, draft)
+                prepared.kind.plan(draft, state)
+            except LedgerError as error:
+                raise _of_row(gift, error) from None
+
+
+def _of_row(gift: PlannedGift, error: LedgerError) -> RejectedError:
+    return RejectedError(
+        f"row {gift.row}: {error.message} Nothing was recorded.",
+        code=error.code,
+        field=error.field,
+        details={**error.details, "row": gift.row},
+    )

@@ -1,0 +1,112 @@
+"""The built wheel: it holds every file, and its plain install verifies a receipt."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ledger.entry import format_canonical
+
+PACKAGES = ("ledger", "api")
+SERVER_PACKAGES = {"alembic", "fastapi", "pydantic", "sqlalchemy", "sqlmodel", "starlette"}
+UNREACHED = re.compile(r"Retrying \(|Connection|timed out|[Nn]ame resolution")
+
+
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def list_sources(repository: Path) -> set[str]:
+    return {
+        path.relative_to(repository).as_posix()
+        for package in PACKAGES
+        for path in (repository / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def build_wheel(repository: Path, folder: Path) -> Path:
+    """Build from a copy, so that nothing is left in the checkout; no network is used."""
+    for package in PACKAGES:
+        shutil.copytree(
+            repository / package,
+            folder / "sources" / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    for name in ("pyproject.toml", "README.md"):
+        if (repository / name).exists():
+            shutil.copy(repository / name, folder / "sources")
+    command = ("-m", "build", "--wheel", "--no-isolation", "--outdir", folder, folder / "sources")
+    done = run(sys.executable, *command, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_every_file_and_no_other(repository: Path, tmp_path: Path) -> None:
+    sources = list_sources(repository)
+    for pattern in (
+        r"api/pages/templates/.+\.html",
+        r"api/pages/static/.+\.css",
+        r"ledger/store/migrations/versions/0001_.+\.py",
+        r"ledger/py\.typed",
+    ):
+        assert any(re.fullmatch(pattern, name) for name in sources), pattern
+    with zipfile.ZipFile(build_wheel(repository, tmp_path)) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert names == sources
+
+
+def change_amount(receipt: bytes) -> bytes:
+    """The receipt of another amount: the first digit of the entry's amount is changed."""
+    lines = receipt.split(b"\n")
+    assert lines[1].startswith(b"extra ")
+    opening = json.loads(base64.b64decode(lines[1].removeprefix(b"extra ")))
+    entry = base64.b64decode(opening["entry"])
+    changed, count = re.subn(
+        rb'(?<="amount_fen":)[1-9]', lambda digit: b"%d" % (int(digit[0]) % 9 + 1), entry, count=1
+    )
+    assert count == 1
+    opening["entry"] = base64.b64encode(changed).decode()
+    lines[1] = b"extra " + base64.b64encode(format_canonical(opening))
+    return b"\n".join(lines)
+
+
+@pytest.mark.slow
+def test_the_plain_install_verifies_a_receipt(repository: Path, tmp_path: Path) -> None:
+    wheel = build_wheel(repository, tmp_path)
+    venv.create(tmp_path / "plain", symlinks=True)
+    programs = tmp_path / "plain/bin"
+    pip = (sys.executable, "-m", "pip", "--python", programs / "python", "install", "--no-deps")
+    lock = repository / "requirements/base.txt"
+    done = run(*pip, "--retries", "1", "--require-hashes", "-r", lock, cwd=tmp_path)
+    if done.returncode != 0 and UNREACHED.search(done.stderr):
+        pytest.skip("the package registry is not reached: no clean environment to install in")
+    assert done.returncode == 0, done.stderr
+    done = run(*pip, "--no-index", wheel, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    listing = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
+    installed = set(run(programs / "python", "-c", listing, cwd=tmp_path).stdout.lower().split())
+    assert {"shanji", "cryptography"} <= installed
+    assert not installed & SERVER_PACKAGES
+
+    vectors = repository / "tests/vectors/receipts"
+    receipt, key = vectors / "gift.tlog-proof", vectors / "log.vkey"
+    tampered = tmp_path / "tampered.tlog-proof"
+    tampered.write_bytes(change_amount(receipt.read_bytes()))
+    for file, code in ((receipt, 0), (tampered, 1)):
+        done = run(programs / "shanji", "verify", file, "--key", key, cwd=tmp_path)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert done.stdout + done.stderr

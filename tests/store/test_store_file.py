@@ -1,0 +1,328 @@
+"""The database file: opening, settings, locks, snapshots, and what failures become."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from batches import Batches, put
+
+from ledger.errors import (
+    ConflictError,
+    FatalError,
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    NotReadyError,
+    OutcomeUnknownError,
+)
+from ledger.store import Appender, Store, schema
+from ledger.store import store as store_module
+from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
+
+
+def test_opening_makes_the_file_for_its_owner_only(path: Path, batches: Batches) -> None:
+    with closing(Store.open(str(path))) as store:
+        put(store, batches.make(1))
+        files = sorted(path.parent.iterdir())
+        assert [one.name for one in files] == [
+            "ledger.sqlite3",
+            "ledger.sqlite3-shm",
+            "ledger.sqlite3-wal",
+        ]
+        assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+
+
+def test_a_file_that_must_be_there_is_not_made(path: Path) -> None:
+    with pytest.raises(NotFoundError, match="does not exist"):
+        Store.open(str(path), create=False)
+    assert not path.exists()
+
+
+def test_opening_again_keeps_everything(path: Path, batches: Batches) -> None:
+    batch = batches.make(2)
+    with closing(Store.open(str(path))) as store:
+        put(store, batch)
+    with closing(Store.open(str(path), create=False)) as store, store.read() as reader:
+        assert reader.head() == batch.head
+        assert store.check() == []
+
+
+def test_any_name_of_a_file_will_do(tmp_path: Path, batches: Batches) -> None:
+    folder = tmp_path / "账本 100%25?mode=ro#1"
+    folder.mkdir()
+    with closing(Store.open(str(folder / "a&b.sqlite3"))) as store:
+        put(store, batches.make(1))
+    assert (folder / "a&b.sqlite3").stat().st_size > 0
+
+
+def test_settings_of_both_connections(store: Store) -> None:
+    def settings(reader: object, *names: str) -> list[object]:
+        connection: sa.Connection = reader._connection  # type: ignore[attr-defined]
+        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+
+    with store.append() as appender:
+        assert settings(appender, "journal_mode", "synchronous", "page_size", "query_only") == [
+            "wal",
+            2,
+            schema.PAGE_BYTES,
+            0,
+        ]
+        assert settings(appender, "busy_timeout", "wal_autocheckpoint") == [
+            schema.BUSY_SECONDS_MAX * 1000,
+            schema.AUTOCHECKPOINT_PAGES,
+        ]
+    with store.read() as reader:
+        assert settings(reader, "journal_mode", "query_only") == ["wal", 1]
+
+
+def test_a_reader_cannot_write(store: Store, batches: Batches) -> None:
+    batch = batches.make(1)
+
+    def write() -> None:
+        with store.read() as reader:
+            Appender(reader._connection).write(batch)
+
+    with pytest.raises(FatalError, match="readonly"):
+        write()
+    with store.read() as reader:
+        assert reader.head() is None
+
+
+# Files that are something else
+
+
+def _version(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        for statement in statements:
+            raw.execute(statement)
+        raw.commit()
+
+
+def test_a_file_that_is_no_database(path: Path) -> None:
+    path.write_bytes(b"This is a text file, not a database.\n" * 100)
+    with pytest.raises(MalformedError, match="file is not a database") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "not_a_database"
+
+
+def test_a_folder_is_no_database(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(FatalError, match="unable to open"):
+        Store.open(str(path))
+
+
+def test_a_foreign_database(path: Path) -> None:
+    _version(path, "CREATE TABLE songs (title TEXT)")
+    with pytest.raises(MalformedError, match=r"found the tables \['songs'\]") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "foreign_database"
+
+
+def test_a_newer_database(path: Path) -> None:
+    Store.open(str(path)).close()
+    _version(path, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(MalformedError, match="schema 9999") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "newer_database"
+
+
+def test_a_database_that_lost_its_version(path: Path) -> None:
+    Store.open(str(path)).close()
+    _version(path, "DELETE FROM alembic_version")
+    with pytest.raises(MalformedError, match="no version") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "foreign_database"
+
+
+def test_a_database_cut_short(path: Path, batches: Batches) -> None:
+    with closing(Store.open(str(path))) as store:
+        put(store, batches.make(300))
+    with path.open("r+b") as file:
+        file.truncate(5 * schema.PAGE_BYTES)
+    with pytest.raises(MalformedError, match="damaged"):
+        Store.open(str(path))
+
+
+# Locks and snapshots
+
+
+def test_two_stores_on_one_file_take_turns(path: Path, batches: Batches) -> None:
+    first, second = batches.make(2), batches.make(3)
+    with closing(Store.open(str(path))) as one, closing(Store.open(str(path))) as other:
+        put(one, first)
+        with other.append() as appender:
+            seen = appender.head()
+        assert seen == first.head
+        put(other, second)
+        with pytest.raises(ConflictError, match="not at size 2"):
+            put(one, second)
+        with one.read() as reader:
+            assert reader.head() == second.head
+            assert len(list(reader.scan("entry"))) == 5
+
+
+def test_of_many_writers_of_one_batch_one_wins(path: Path, batches: Batches) -> None:
+    batch = batches.make(4)
+    Store.open(str(path)).close()
+    outcomes: list[str] = []
+
+    def write() -> None:
+        with closing(Store.open(str(path))) as store:
+            try:
+                put(store, batch)
+            except LedgerError as error:
+                outcomes.append(error.code)
+            else:
+                outcomes.append("done")
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["conflict"] * 5 + ["done"]
+
+
+def test_processes_that_start_at_once_make_one_database(path: Path) -> None:
+    program = (
+        "import sys; from ledger.store import Store; store = Store.open(sys.argv[1]); "
+        "print(store.check()); store.close()"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    root = Path(__file__).resolve().parents[2]
+    running = [
+        subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    assert [one.communicate()[0] for one in running] == ["[]\n"] * 3
+
+
+def test_a_lock_held_too_long(
+    path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "BUSY_SECONDS_MAX", 0)
+    with (
+        closing(Store.open(str(path))) as one,
+        closing(Store.open(str(path))) as other,
+        one.append() as appender,
+    ):
+        appender.head()
+        with pytest.raises(NotReadyError, match="another process is writing"):
+            put(other, batches.make(1))
+
+
+def test_readers_without_end(store: Store, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(store_module, "READERS_MAX", 1)
+    monkeypatch.setattr(store_module, "READER_WAIT_SECONDS_MAX", 0.01)
+    with closing(Store.open(str(path))) as small, small.read() as reader:
+        reader.head()
+        with pytest.raises(NotReadyError, match="readers"), small.read():
+            pass
+
+
+def test_a_reader_keeps_its_snapshot(store: Store, batches: Batches) -> None:
+    first = batches.make(2, objects=[("a", b"1")])
+    put(store, first)
+    with store.read() as reader:
+        assert reader.head() == first.head
+        put(store, batches.make(300, objects=[("a", b"2")]))
+        assert reader.head() == first.head
+        assert reader.object("a") == b"1"
+        assert reader.edges() == list(first.edges)
+        assert [row[0] for row in reader.scan("entry")] == [0, 1]
+        with pytest.raises(NotFoundError):
+            reader.entry(2)
+        with pytest.raises(NotFoundError):
+            reader.tile(0, 0, 256)
+    with store.read() as reader:
+        assert reader.object("a") == b"2"
+
+
+# Failures of the file
+
+
+def test_a_full_disk_is_fatal_and_leaves_nothing(store: Store, batches: Batches) -> None:
+    put(store, batches.make(1))
+
+    def fill() -> None:
+        with store.append() as appender:
+            pages = appender._connection.exec_driver_sql("PRAGMA page_count").scalar()
+            appender._connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            appender.write(batches.make(5000))
+            appender.commit()
+
+    with pytest.raises(FatalError, match="disk is full") as caught:
+        fill()
+    assert caught.value.code == "database_failed"
+    with store.read() as reader:
+        assert [row[0] for row in reader.scan("entry")] == [0]
+
+
+def test_a_commit_that_fails_has_an_unknown_outcome(store: Store, batches: Batches) -> None:
+    failure = sa.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    def fail() -> None:
+        raise failure
+
+    with store.append() as appender:
+        appender.write(batches.make(1))
+        appender._connection.commit = fail  # type: ignore[method-assign]
+        with pytest.raises(OutcomeUnknownError, match="same idempotency key"):
+            appender.commit()
+
+
+# Triggers
+
+
+def test_the_promise_names_its_tables() -> None:
+    assert set(IMMUTABLE) | set(UNDELETABLE) < set(TABLES)
+
+
+@pytest.fixture
+def full(path: Path, batches: Batches) -> sqlite3.Connection:
+    """A raw connection to a store that has rows in every table that keeps a promise."""
+    from ledger.flows import Flow
+
+    with closing(Store.open(str(path))) as store:
+        flow = Flow(0, 0, 0, "CNY", "world:donor", None, "fund:a", 0, 5)
+        accounts = [(0, "CNY", "world:donor", 0), (1, "CNY", "fund:a", 5)]
+        put(store, batches.make(257, flows=[flow], accounts=accounts))
+    return sqlite3.connect(path)
+
+
+@pytest.mark.parametrize("table", IMMUTABLE)
+def test_no_column_of_an_immutable_row_is_updated(full: sqlite3.Connection, table: str) -> None:
+    with closing(full):
+        for column in TABLES[table].columns:
+            with pytest.raises(sqlite3.IntegrityError, match="nothing recorded ever changes"):
+                full.execute(f'UPDATE "{table}" SET "{column.name}" = "{column.name}"')
+
+
+@pytest.mark.parametrize("table", [*IMMUTABLE, *UNDELETABLE])
+def test_no_recorded_row_is_deleted(full: sqlite3.Connection, table: str) -> None:
+    with closing(full):
+        with pytest.raises(sqlite3.IntegrityError, match=f"{table}: nothing recorded"):
+            full.execute(f'DELETE FROM "{table}"')
+        assert full.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] > 0
+
+
+@pytest.mark.parametrize("table", IMMUTABLE)
+def test_no_recorded_row_is_replaced(full: sqlite3.Connection, table: str) -> None:
+    before = full.execute(f'SELECT * FROM "{table}"').fetchall()
+    with closing(full):
+        with pytest.raises(sqlite3.IntegrityError):
+            full.execute(f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"')
+        assert full.execute(f'SELECT * FROM "{table}"').fetchall() == before
+
+
+def test_a_vault_row_may_be_replaced_by_its_erasure(full: sqlite3.Connection) -> None:
+    with closing(full):
+        full.execute("UPDATE vault SET ciphertext = x'00' WHERE entry = 3")
+        assert full.execute("SELECT ciphertext FROM vault WHERE entry = 3").fetchone() == (b"\0",)
