@@ -87,9 +87,7 @@ def odd_days(gifts: Sequence[PlannedGift], from_orders: bool) -> Iterable[Notice
         )
 
 
-def odd_texts(
-    table: Table, columns: Columns, gifts: Sequence[PlannedGift]
-) -> Iterable[Notice]:
+def odd_texts(table: Table, columns: Columns, gifts: Sequence[PlannedGift]) -> Iterable[Notice]:
     """Order numbers that were numbers in the file; characters that had to be replaced."""
     place = columns.places(table.columns)["order_number"]
     numbers = [row.number for row in table.rows if row.cells[place].__class__ in (int, float)]
@@ -100,7 +98,13 @@ def odd_texts(
             "if they had any, are gone",
             numbers,
         )
-    replaced = [gift.row for gift in gifts if any(map(_is_replaced, gift[4:]))]
+    if not {"donor_name", "message", "contact", "exact_time"} & columns.headers().keys():
+        return
+    replaced = [
+        gift.row
+        for gift in gifts
+        if REPLACEMENT in f"{gift.donor_name}{gift.message}{gift.contact}{gift.exact_time}"
+    ]
     if replaced:
         yield _notice(
             "characters_replaced",
@@ -108,10 +112,6 @@ def odd_texts(
             f"private characters); each is replaced by {REPLACEMENT}",
             replaced,
         )
-
-
-def _is_replaced(value: object) -> bool:
-    return isinstance(value, str) and REPLACEMENT in value
 
 
 def odd_rows(notes: Sequence[Note]) -> Iterable[Notice]:
