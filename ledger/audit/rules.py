@@ -118,23 +118,27 @@ class Rules:
         kind = KIND_BY_NAME.get(entry.kind)
         if kind is None:
             self._find("unknown_kind", index, f"no record kind {entry.kind} is known here")
-            return self._force(entry)
+            self._force(entry)
+            return None
         try:
             plan = kind.plan(self._draft(kind, entry), self._state)
             moved = self._state.transfer(plan.moves)
         except ValidationError as error:
             first = error.errors()[0]
             self._find("fields", index, f"{first['loc']}: {first['msg']}")
-            return self._force(entry)
+            self._force(entry)
+            return None
         except RetryableError:
             raise
         except LedgerError as error:
             self._find("rule_broken", index, f"{error.code}: {error.message}")
-            return self._force(entry)
+            self._force(entry)
+            return None
         if moved.postings != list(entry.postings):
             self._find("units", index, "the rules assign other units than were recorded")
             self._state.take_back(moved)
-            return self._force(entry)
+            self._force(entry)
+            return None
         if list(plan.references) != list(entry.references):
             self._find("references", index, "the rules give other references")
         flows = self._record(entry, moved)
