@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ledger.commands.console import Lang, default_language, read_file, say
+from ledger.commands.console import Lang, default_language, read_file
 from ledger.errors import LedgerError, MalformedError, UndecidedError, VerificationError
 from ledger.receipt import RECEIPT_BYTES_MAX
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey, decode_base64, parse_verifier_key
@@ -136,7 +136,7 @@ def _tell_failure(
         value = {"verdict": verdict, "code": error.code, "message": error.message, "text": text}
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     else:
-        say(text)
+        sys.stdout.write(text + "\n")
     raise typer.Exit(code)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from scribe import FIRST_GIFT, Scribe, StepClock, audited, open_copy, results, whole_log
+from tamper import Tamper
 
 from ledger.book import Book
 from ledger.errors import (
@@ -313,6 +315,67 @@ def test_a_repetition_that_cannot_be_read_fails_alone(
         first.index + 1,
         first.index + 2,
     ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "told", "text"),
+    [
+        (NotReadyError("all readers are busy"), NotReadyError, "all readers are busy"),
+        (RuntimeError("unforeseen"), FatalError, "in the server's log"),
+    ],
+)
+def test_every_repetition_is_answered_when_the_store_cannot_be_read(
+    world: Scribe,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    told: type[LedgerError],
+    text: str,
+) -> None:
+    results(world.book.sequencer.submit(gifts(world, 3)))
+    records = [*gifts(world, 3), world.gift(50)]
+
+    def fail() -> Any:
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.book.store, "read", fail)
+        futures = world.book.sequencer.submit(records)
+        for future in futures[:3]:
+            with pytest.raises(told, match=text):
+                future.result(60)
+        assert not futures[3].result(60).replayed
+    assert all(one.replayed for one in results(world.book.sequencer.submit(gifts(world, 3))))
+
+
+def test_what_is_stored_must_prove_a_repetition(world: Scribe) -> None:
+    first = world.book.sequencer.record(gifts(world, 1)[0])
+    with closing(Tamper(world.book.folder)) as tamper:
+        edges, checkpoints = tamper.rows("edge"), tamper.rows("checkpoint")
+        tamper.replace("edge", [(0, bytes(len(edges[0][1]))), *edges[1:]])
+        with pytest.raises(CorruptionError, match="do not prove entry") as caught:
+            world.book.sequencer.record(gifts(world, 1)[0])
+        assert caught.value.details == {"index": first.index, "size": first.size}
+        tamper.replace("edge", edges)
+        tamper.replace("checkpoint", checkpoints[:-1])
+        with pytest.raises(CorruptionError, match="no checkpoint covers"):
+            world.book.sequencer.record(gifts(world, 1)[0])
+        tamper.replace("checkpoint", checkpoints)
+    assert world.book.sequencer.record(gifts(world, 1)[0]).receipt == first.receipt
+
+
+def test_an_erased_opening_is_recalled_without_it(world: Scribe) -> None:
+    record = gifts(world, 1)[0]
+    first = world.book.sequencer.record(record)
+    row = replace(record.row, seed=None, values=None)
+    with closing(Tamper(world.book.folder)) as tamper:
+        tamper.change(
+            "vault", (first.index,), "ciphertext", world.book.vault.encrypt(first.index, row)
+        )
+    again = world.book.sequencer.record(record)
+    assert again.replayed
+    assert again.opening.seed is None
+    verified = verify_receipt(again.receipt, world.book.verifier_keys)
+    assert verified.hidden == ("donor_name", "order_number")
 
 
 # The queue
