@@ -30,7 +30,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ledger.entry import Entry, build_disclosure, parse_entry
-from ledger.errors import ConflictError, CorruptionError, MalformedError, NotFoundError
+from ledger.errors import (
+    ConflictError,
+    CorruptionError,
+    MalformedError,
+    NotFoundError,
+    NotReadyError,
+)
 from ledger.receipt import Opening, Receipt, build_receipt
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import seal_record
@@ -88,6 +94,7 @@ class Book:
         self._clock = clock
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self.opened: Entry
         """The log's first entry."""
@@ -219,9 +226,15 @@ class Book:
 
     @property
     def sequencer(self) -> Sequencer:
-        """The write path, started when first asked for."""
+        """The write path, started when first asked for.
+
+        Raises:
+            NotReadyError: the book was closed before anybody asked for it.
+        """
         with self._lock:
             if self._sequencer is None:
+                if self._closed:
+                    raise NotReadyError("the book is closed; open the folder again")
                 self._sequencer = Sequencer(
                     self.store,
                     self.vault,
@@ -328,6 +341,7 @@ class Book:
     def close(self) -> None:
         """Finish what is queued and release the folder."""
         with self._lock:
+            self._closed = True
             if self._sequencer is not None:
                 self._sequencer.close()
         self.store.close()

@@ -430,6 +430,18 @@ def test_a_cancelled_answer_is_recorded_all_the_same(world: Scribe) -> None:
     assert again.replayed
 
 
+def test_memory_that_is_emptied_after_each_batch_changes_nothing(
+    world: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.state.CACHED_OBJECTS_MAX", 0)
+    monkeypatch.setattr("ledger.state.CACHED_ACCOUNTS_MAX", 0)
+    for _ in range(3):
+        gift, _ = world.submit([world.gift(10), world.gift(20)])
+        world.tell("donation.refunded", {"gift": gift.index, "amount_fen": 3, "reason": "x"})
+        world.tell("entry.reversed", {"entry": gift.index + 2, "reason": "x"})
+    audited(world.book)
+
+
 # The clock
 
 
@@ -542,9 +554,16 @@ def brim_template(world_template: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def brim(brim_template: Path, tmp_path: Path) -> Iterator[Scribe]:
     """A scribe in a copy of the log of `BRIM` entries."""
-    book = open_copy(brim_template, tmp_path / "brim")
-    yield Scribe(book)
-    book.close()
+    scribe = warm_copy(brim_template, tmp_path / "brim")
+    yield scribe
+    scribe.book.close()
+
+
+def warm_copy(template: Path, folder: Path) -> Scribe:
+    """A scribe in a copy of a log, whose writer remembers the state from a first batch."""
+    scribe = Scribe(open_copy(template, folder))
+    scribe.submit([scribe.gift(1, key="first")])
+    return scribe
 
 
 def touching_all(scribe: Scribe) -> list[Prepared]:
@@ -602,10 +621,10 @@ class Fault:
 
 def statements_of_a_batch(template: Path, folder: Path) -> list[str]:
     """The statements that the writer needs for the records."""
-    book = open_copy(template, folder)
-    fault = Fault(book, "before")
-    results(book.sequencer.submit(touching_all(Scribe(book))))
-    book.close()
+    scribe = warm_copy(template, folder)
+    fault = Fault(scribe.book, "before")
+    scribe.submit(touching_all(scribe))
+    scribe.book.close()
     return fault.statements
 
 
@@ -619,9 +638,8 @@ def test_a_failed_statement_leaves_nothing(
     assert written > {"entry", "tile", "edge", "vault", "flow", "account", "state_object"}
     assert any(one.startswith("DELETE FROM holding") for one in statements)
     for step in range(len(statements)):
-        book = open_copy(brim_template, tmp_path / f"step-{step}")
-        scribe = Scribe(book)
-        head = book.head()
+        scribe = warm_copy(brim_template, tmp_path / f"step-{step}")
+        book, head = scribe.book, scribe.book.head()
         fault = Fault(book, moment)
         fault.at = step
         for future in book.sequencer.submit(touching_all(scribe)):

@@ -277,6 +277,13 @@ def test_the_command_tells_each_finding(copy: Book, forger: Tamper) -> None:
     assert "size: head: the head says 300 entries, 299 are stored" in result.stdout
 
 
+def test_the_command_says_what_it_could_not_check(copy: Book) -> None:
+    (copy.folder / "keys" / "vault.key").unlink()
+    result = run("--data", str(copy.folder))
+    assert result.exit_code == 0
+    assert "Not checked: vault, idempotency keys, order numbers (no vault key)" in result.stdout
+
+
 def test_the_command_needs_the_files_that_are_named(copy: Book, tmp_path: Path) -> None:
     missing = run("--data", str(copy.folder), "--known", str(tmp_path / "none"))
     assert missing.exit_code != 0
