@@ -7,8 +7,9 @@ one of that name).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -278,3 +279,23 @@ def tell_small_world(scribe: Scribe) -> None:
         {"holder": "holder-1", "rule": "points-for-money", "rule_version": 1, "source": gift},
         day="2021-08-03",
     )
+
+
+def gifts(scribe: Scribe, count: int, name: str = "gift") -> list[Prepared]:
+    """Gifts with keys and order numbers of their own, of 1, 2, 3 ... fen."""
+    return [
+        scribe.gift(
+            number,
+            key=f"{name}-{number}",
+            sealed={"order_number": f"{name}-{number}", "donor_name": "示例捐赠人"},
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+@contextmanager
+def other_book(book: Book) -> Iterator[Book]:
+    """A second book on the same folder, as another process has it."""
+    other = Book.open(book.folder, clock=book._clock)
+    yield other
+    other.close()
