@@ -87,9 +87,7 @@ def odd_days(gifts: Sequence[PlannedGift], from_orders: bool) -> Iterable[Notice
         )
 
 
-def odd_texts(
-    table: Table, columns: Columns, gifts: Sequence[PlannedGift]
-) -> Iterable[Notice]:
+def odd_texts(table: Table, columns: Columns, gifts: Sequence[PlannedGift]) -> Iterable[Notice]:
     """Order numbers that were numbers in the file; characters that had to be replaced."""
     place = columns.places(table.columns)["order_number"]
     numbers = [row.number for row in table.rows if row.cells[place].__class__ in (int, float)]

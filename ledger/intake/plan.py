@@ -319,9 +319,9 @@ _PARTS = ("row", "order number", "amount", "day", "donor", "message", "contact",
 
 
 def _conflict_in_file(earlier: PlannedGift, gift: PlannedGift) -> Conflict:
-    differing = [
-        name for name, one, two in zip(_PARTS, earlier, gift, strict=True) if one != two
-    ][1:]
+    differing = [name for name, one, two in zip(_PARTS, earlier, gift, strict=True) if one != two][
+        1:
+    ]
     return Conflict(
         row=gift.row,
         order_number=gift.order_number,
@@ -353,9 +353,7 @@ def _compare(
             said = f"the day {one.occurred_on}, here is {gift.occurred_on}"
             conflicts.append(_conflict_in_ledger(gift, one, said))
         else:
-            already.append(
-                AlreadyRecorded(gift.row, gift.order_number, gift.amount_fen, one.index)
-            )
+            already.append(AlreadyRecorded(gift.row, gift.order_number, gift.amount_fen, one.index))
     return gifts, already, conflicts
 
 

@@ -210,9 +210,7 @@ def _read_workbook(
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
     names, hidden = _sheet_names(book)
     if sheet is not None and sheet not in names + hidden:
-        raise NotFoundError(
-            f"no sheet {sheet!r} in {facts.name}; it has {_listed(names + hidden)}"
-        )
+        raise NotFoundError(f"no sheet {sheet!r} in {facts.name}; it has {_listed(names + hidden)}")
     found = []
     tops = {}
     for name in [sheet] if sheet is not None else names:

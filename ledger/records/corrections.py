@@ -8,6 +8,9 @@ first (domain, section 1, "correction").
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.flows import is_world
@@ -47,6 +50,16 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
             f"fields.entry: entry {number} was reversed by entry {reversed_by['entry']}",
             field="fields.entry",
             entry=reversed_by["entry"],
+        )
+    depending = (state.get(f"points-of/{number}") or {"issues": []})["issues"]
+    alive = [one for one in depending if state.left_of(state.entry_flows(one))]
+    if alive:
+        reject(
+            "points_depend",
+            f"fields.entry: entries {alive} gave points for entry {number}; "
+            "take those back first (points.reversed)",
+            field="fields.entry",
+            entries=alive,
         )
     moves: list[Move] = []
     for posting in entry.postings:
@@ -89,3 +102,56 @@ def reversal(effects_of: Mapping[str, Effects]) -> Kind[EntryReversed]:
             "fields": {"entry": 4, "reason": "重复登记，予以冲正"},
         },
     )
+
+
+class EntryAnnotated(Fields):
+    """What a field of an earlier entry should have said; the old text stays readable."""
+
+    entry: Index
+    field: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
+    correct: Text
+    reason: Text
+
+
+def _plan_annotated(draft: Draft[EntryAnnotated], state: State) -> Plan:
+    fields = draft.fields
+    entry = state.entry(fields.entry, "fields.entry")
+    value: object = entry.fields
+    for part in fields.field.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if not isinstance(value, str | bool) and value is not None:
+        reject(
+            "field_moves_units",
+            f"fields.field: {fields.field} of entry {fields.entry} is a quantity or a list; "
+            "what moved units is corrected by reversing the entry",
+            field="fields.field",
+        )
+    return Plan(references=(fields.entry,))
+
+
+def _effects_annotated(entry: Entry, state: State, sign: int) -> None:
+    key = f"annotated/{entry.fields['entry']}"
+    found = (state.get(key) or {"entries": []})["entries"]
+    state.put(key, {"entries": [*found, entry.index]})
+
+
+ENTRY_ANNOTATED = Kind(
+    name="entry.annotated",
+    title_zh="更正说明",
+    title_en="Entry annotated",
+    moves="nothing",
+    fields=EntryAnnotated,
+    recorders=frozenset((Role.CLERK, Role.WAREHOUSE, Role.REGISTRAR)),
+    approvers=APPROVERS,
+    plan=_plan_annotated,
+    effects=_effects_annotated,
+    example={
+        "occurred_on": "2021-10-09",
+        "fields": {
+            "entry": 4,
+            "field": "channel",
+            "correct": "alipay",
+            "reason": "渠道登记有误，予以更正",
+        },
+    },
+)

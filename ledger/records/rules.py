@@ -14,7 +14,8 @@ from ledger.entry import Entry
 from ledger.records.kind import Code, Day, Draft, Fields, Kind, Name, Plan, Role, Text, reject
 from ledger.state import State, references_of
 
-PointsSource = Literal["donation.money", "donation.goods"]
+PointsSource = Literal["donation.money", "donation.goods", "service.confirmed"]
+BASIS_POINTS = 10_000
 
 
 class PointsIssue(Fields):
@@ -40,6 +41,76 @@ class PointsPrice(Fields):
     points_per_unit: Annotated[int, Field(ge=1, le=10**9)]
 
 
+class FeeCap(Fields):
+    """The most that fees may take of what a fund raised: management fee 管理费用."""
+
+    basis_points_max: Annotated[int, Field(ge=0, le=BASIS_POINTS)] = Field(
+        description="1000 is 10 percent of what the fund raised and received"
+    )
+
+
+class Matching(Fields):
+    """How much is added to a gift: 配捐."""
+
+    numerator: Annotated[int, Field(ge=1, le=1000)]
+    denominator: Annotated[int, Field(ge=1, le=1000)]
+    per_gift_fen_max: Annotated[int, Field(ge=1, le=10**13)] | None = None
+    campaign: Code | None = Field(None, description="only gifts of this campaign")
+
+
+class ShelfLife(Fields):
+    """The least shelf life that goods must have left when they come in."""
+
+    days_min: Annotated[int, Field(ge=1, le=3650)]
+    items: Annotated[list[Code], Field(max_length=200)] = Field(
+        default_factory=list, description="empty: every item with a best-before date"
+    )
+
+
+class TimeBank(Fields):
+    """The most service minutes that count for one person on one day."""
+
+    minutes_per_day_max: Annotated[int, Field(ge=1, le=1440)]
+
+
+class Disclosure(Fields):
+    """A deadline of information disclosure 信息公开; overdue ones ask for attention."""
+
+    subject: Literal[
+        "project_progress",
+        "campaign_progress",
+        "emergency_use",
+        "leftover_handling",
+        "annual_report",
+        "major_change",
+    ]
+    every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    within_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    by_day: Annotated[str, Field(pattern=r"^\d\d-\d\d$")] | None = Field(
+        None, description="month and day of each year, like 05-31"
+    )
+
+
+class Ageing(Fields):
+    """After how many days something asks for attention."""
+
+    subject: Literal["unspent_restricted", "in_transit", "short_dated", "points_expiring"]
+    days: Annotated[int, Field(ge=1, le=3660)]
+
+
+PARTS: tuple[str, ...] = (
+    "points_issue",
+    "points_price",
+    "fee_cap",
+    "matching",
+    "shelf_life",
+    "time_bank",
+    "disclosure",
+    "ageing",
+)
+"""The topics; each is also the name of the field that holds its parameters."""
+
+
 class RulePublished(Fields):
     """One version of a rule; exactly the part of its topic is given."""
 
@@ -50,9 +121,24 @@ class RulePublished(Fields):
     name: Name
     text: Text = Field(description="the rule as people read it")
     in_force_from: Day
-    topic: Literal["points_issue", "points_price"]
+    topic: Literal[
+        "points_issue",
+        "points_price",
+        "fee_cap",
+        "matching",
+        "shelf_life",
+        "time_bank",
+        "disclosure",
+        "ageing",
+    ]
     points_issue: PointsIssue | None = None
     points_price: PointsPrice | None = None
+    fee_cap: FeeCap | None = None
+    matching: Matching | None = None
+    shelf_life: ShelfLife | None = None
+    time_bank: TimeBank | None = None
+    disclosure: Disclosure | None = None
+    ageing: Ageing | None = None
 
 
 def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:
@@ -79,8 +165,7 @@ def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:
             f"{versions[-1]['in_force_from']}; a new one starts later",
             field="fields.in_force_from",
         )
-    given = {"points_issue": fields.points_issue, "points_price": fields.points_price}
-    if [topic for topic, part in given.items() if part is not None] != [fields.topic]:
+    if [part for part in PARTS if getattr(fields, part) is not None] != [fields.topic]:
         reject(
             "parameters_mismatch",
             f"fields.{fields.topic}: expected the parameters of the topic and of no other",
@@ -93,9 +178,13 @@ def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:
 
 
 def _effects_rule(entry: Entry, state: State, sign: int) -> None:
-    key = f"rule/{entry.fields['code']}"
+    code, topic = entry.fields["code"], entry.fields["topic"]
+    key = f"rule/{code}"
     versions = (state.get(key) or {"versions": []})["versions"]
     state.put(key, {"versions": [*versions, {**entry.fields, "entry": entry.index}]})
+    codes = (state.get(f"topic/{topic}") or {"rules": []})["rules"]
+    if code not in codes:
+        state.put(f"topic/{topic}", {"rules": [*codes, code]})
 
 
 def rule_in_force(
@@ -122,6 +211,21 @@ def rule_in_force(
             field=where,
         )
     return valid[-1]
+
+
+def rules_of_topic(state: State, topic: str, day: str) -> list[Any]:
+    """The version in force on a day of every rule of a topic, by code.
+
+    A record that such a rule decides refers to the rule's entry, which names the rule
+    and its version.
+    """
+    codes = (state.get(f"topic/{topic}") or {"rules": []})["rules"]
+    found: list[Any] = []
+    for code in sorted(codes):
+        versions = state.get(f"rule/{code}")["versions"]
+        valid = [one for one in versions if one["in_force_from"] <= day]
+        found += valid[-1:]
+    return found
 
 
 RULE_PUBLISHED = Kind(
