@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -46,7 +46,7 @@ from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Signer, split_note
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
-from ledger.vault import Vault
+from ledger.vault import Vault, VaultRow
 
 BATCH_MAX = 1000
 """Records in one transaction: more gains little, and the others wait longer."""
@@ -356,12 +356,13 @@ class Sequencer:
             )
         changes = memory.state.drain()
         rows = [(one.index, one.waiting.prepared.row) for one in appended]
+        kept = self._erase(appended, dict(rows), store)
         batch = Batch(
             head=Head(size, root, appended[-1].leaf, at, checkpoint),
             entries=[(one.index, one.data, one.leaf) for one in appended],
             tiles=tiles,
             edges=list(edges),
-            vault=[(index, self._vault.encrypt(index, row)) for index, row in rows],
+            vault=[(index, self._vault.encrypt(index, row)) for index, row in kept.items()],
             idempotency=[(row.key, row.request, index) for index, row in rows],
             order_numbers=[(row.order, index) for index, row in rows if row.order is not None],
             accounts=changes.accounts,
@@ -372,6 +373,28 @@ class Sequencer:
             account_ids=changes.account_ids,
         )
         return batch, answers
+
+    def _erase(
+        self, appended: list[_Appended], rows: dict[int, VaultRow], store: Appender
+    ) -> dict[int, VaultRow]:
+        """The vault's rows of the batch, and those of older entries that it makes it forget.
+
+        What stays of an erased row are the idempotency key and the keyed digests, so
+        that nothing can enter twice.
+        """
+        for one in appended:
+            prepared = one.waiting.prepared
+            if prepared.kind.erases is None:
+                continue
+            for index in prepared.kind.erases(prepared.fields):
+                row = rows.get(index)
+                if row is None:
+                    stored = store.vault(index)
+                    if stored is None:
+                        raise CorruptionError(f"the vault has no row of entry {index}")
+                    row = self._vault.decrypt(index, stored)
+                rows[index] = replace(row, seed=None, values=None)
+        return rows
 
     def _replay(
         self,

@@ -427,6 +427,14 @@ class State:
         self._entries = {}
         return changes
 
+    def numbers(self, prefix: str) -> set[int]:
+        """The numbers that end the keys in memory which start with `prefix`."""
+        return {
+            int(key.removeprefix(prefix))
+            for key, value in self._objects.items()
+            if key.startswith(prefix) and value is not None
+        }
+
     def everything(self) -> Changes:
         """The whole state in memory as rows, each table in the order of its key.
 

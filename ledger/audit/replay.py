@@ -376,7 +376,7 @@ class _Audit:
                 f"{tiles} full tiles are stored, the tree has {self.checked.get('tiles', 0)}",
             )
         if self.sealed is not None:
-            self.sealed.finish(size)
+            self.sealed.finish(self.state.numbers("erased/") if self.replaying else None)
             self.checked.update(self.sealed.checked)
         else:
             self.not_checked.append("vault, idempotency keys, order numbers (no vault key)")

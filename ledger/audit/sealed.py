@@ -6,7 +6,7 @@ are rebuilt from the vault's rows and compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from ledger.entry import Entry, open_sealed
 from ledger.errors import LedgerError
@@ -30,6 +30,8 @@ class SealedRows:
         self._orders: dict[bytes, int] = {}
         self._rows = reader.scan("vault")
         self._row = next(self._rows, None)
+        self.without_opening: set[int] = set()
+        """Entries whose openings are gone; each must have been erased by an entry."""
         self.checked = {"vault": 0, "idempotency": 0, "order_number": 0}
 
     def take(self, entry: Entry) -> None:
@@ -54,7 +56,7 @@ class SealedRows:
             except LedgerError as error:
                 self._find("commitment", f"vault {index}", index, error.message)
         elif entry.sealed:
-            self._find("opening_missing", f"vault {index}", index, "seed and values are not stored")
+            self.without_opening.add(index)
         self._keys[row.key] = (row.request, index)
         if row.order is not None:
             self._orders[row.order] = index
@@ -85,8 +87,20 @@ class SealedRows:
         self.checked["order_number"] += len(self._orders)
         self._keys, self._orders = {}, {}
 
-    def finish(self, size: int) -> None:
-        """After the last entry: what is left over belongs to no entry."""
+    def finish(self, erased: Set[int] | None) -> None:
+        """After the last entry: what is left over belongs to no entry.
+
+        Args:
+            erased: The entries whose openings the log says were erased; None where the
+                rules could not be replayed to the end.
+        """
+        if erased is not None:
+            for index in sorted(self.without_opening - erased):
+                self._find(
+                    "opening_missing", f"vault {index}", index, "seed and values are not stored"
+                )
+            for index in sorted(erased - self.without_opening):
+                self._find("not_erased", f"vault {index}", index, "the log says that it was erased")
         while self._row is not None:
             self._unexplained(self._row[0])
         self._compare()
