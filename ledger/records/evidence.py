@@ -258,7 +258,7 @@ STATEMENT_MATCHED = Kind(
     example={
         "occurred_on": "2021-12-31",
         "fields": {
-            "statement": 0,
+            "statement": 12,
             "lines": [{"line": 1, "amount_fen": 10_000}],
             "gifts": [5],
             "difference_fen": 0,
@@ -315,7 +315,7 @@ BALANCE_ASSERTED = Kind(
         "fields": {
             "account_alias": "bank-main",
             "as_of": "2021-12-31",
-            "funds": ["student-aid"],
+            "funds": ["epidemic-relief"],
             "bank_fen": 0,
             "difference_fen": 0,
         },

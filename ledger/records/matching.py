@@ -143,7 +143,7 @@ DONATION_MATCHED = Kind(
             "rule": "match-one-to-one",
             "rule_version": 1,
             "matcher": "supplier-goods",
-            "gifts": [4],
+            "gifts": [16],
             "amount_fen": 10_000,
             "channel": "bank",
         },

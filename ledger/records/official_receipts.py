@@ -230,7 +230,7 @@ RECEIPT_REISSUED = Kind(
             "check_code": "d4e5f6",
             "issued_on": "2021-10-12",
             "amount_fen": 50_000,
-            "gifts": [0],
+            "gifts": [13],
             "replaces_code": "44060121",
             "replaces_number": "0000000002",
         },

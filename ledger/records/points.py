@@ -367,6 +367,6 @@ POINTS_REVERSED = Kind(
     effects=_effects_points_reversed,
     example={
         "occurred_on": "2021-10-10",
-        "fields": {"issue": 0, "reason": "活动取消，冲回未使用积分"},
+        "fields": {"issue": 10, "reason": "活动取消，冲回未使用积分"},
     },
 )

@@ -66,7 +66,7 @@ PRIVACY_ERASED = Kind(
     erases=lambda fields: fields.entries,
     example={
         "occurred_on": "2021-12-31",
-        "fields": {"entries": [6], "legal_basis": "个人信息保护法第四十七条：个人撤回同意"},
+        "fields": {"entries": [9], "legal_basis": "个人信息保护法第四十七条：个人撤回同意"},
     },
 )
 

@@ -188,7 +188,7 @@ SERVICE_CONFIRMED = Kind(
     effects=_effects_confirmed,
     example={
         "occurred_on": "2021-10-10",
-        "fields": {"service": 0, "confirmed_by": "community-centre"},
+        "fields": {"service": 11, "confirmed_by": "community-centre"},
     },
 )
 
@@ -231,6 +231,6 @@ HOURS_SPENT = Kind(
     effects=_effects_spent,
     example={
         "occurred_on": "2021-12-31",
-        "fields": {"holder": "holder-0002", "minutes": 30, "activity": "上门陪诊"},
+        "fields": {"holder": "volunteer-0001", "minutes": 30, "activity": "上门陪诊"},
     },
 )
