@@ -19,6 +19,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
+from api.pages import routes as pages
 from api.routes import (
     accounts,
     bulk,
@@ -45,6 +46,7 @@ ROUTERS = (
     accounts.router,
     tiles.router,
     health.router,
+    pages.router,
 )
 
 _DESCRIPTION = (
@@ -104,20 +106,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counters = counters
     app.state.bulk_running = 0
-    problems.install(app)
+    problems.install(app, pages.render_error)
     for router in ROUTERS:
         app.include_router(router)
-    _include_pages(app)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app
-
-
-def _include_pages(app: FastAPI) -> None:
-    try:
-        from api.pages.routes import router as pages
-    except ModuleNotFoundError:
-        return
-    app.include_router(pages)
 
 
 def _version() -> str:

@@ -3,8 +3,8 @@
 Tokens are kept outside the database, in ``tokens.json`` of the data folder (0600): a
 list of ``{sha256, person, role, created_at}``. The file holds digests only, so that
 whoever reads it learns no token; a token is shown once, when it is made. The service
-reads the file again whenever it has changed, so a token that is revoked stops working
-at the next request.
+looks again whether the file has changed, so a new token works at once, and one that is
+revoked stops working within `FRESH_SECONDS`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import hmac
+import math
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +35,9 @@ TOKEN_PREFIX = "shanji_"
 """So that a token that leaks into a text is recognised as one."""
 TOKEN_BYTES = 32
 TOKEN_CHARS_MAX = 200
+FRESH_SECONDS = 0.2
+"""So long the service trusts what it read: asking the file system costs more than the
+rest of a look-up, and every record needs one."""
 ID_CHARS = 12
 """A token's id: so many characters of its digest name it in lists."""
 
@@ -66,8 +71,10 @@ class Grant:
 class Tokens:
     """The tokens of one data folder, as the service looks them up."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = folder / TOKENS_FILE
+        self._clock = clock
+        self._fresh_until = -math.inf
         self._seen: tuple[int, ...] | None = None
         self._grants: Mapping[str, Grant] = {}
 
@@ -80,14 +87,16 @@ class Tokens:
         Raises:
             CorruptionError: the tokens file cannot be read as one.
         """
-        self._refresh()
         digest = _digest(token[: TOKEN_CHARS_MAX + 1])
+        if digest not in self._grants or self._clock() >= self._fresh_until:
+            self._refresh()
         grant = self._grants.get(digest)
         if grant is None or not hmac.compare_digest(grant.sha256, digest):
             return None
         return grant.person
 
     def _refresh(self) -> None:
+        self._fresh_until = self._clock() + FRESH_SECONDS
         try:
             stat = self._path.stat()
         except FileNotFoundError:
@@ -95,6 +104,8 @@ class Tokens:
             return
         seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if seen != self._seen:
+            # Nobody is let in by what was read before, should the new list be damaged.
+            self._seen, self._grants = None, {}
             self._grants = {grant.sha256: grant for grant in _read(self._path)}
             self._seen = seen
 

@@ -201,14 +201,19 @@ def respond(
     request: Request, problem: Problem, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Send a problem: as JSON, or as a page where a person asks for one."""
-    render: RenderError | None = getattr(request.app.state, "render_error", None)
     every = {**problem.headers(), **(headers or {})}
-    path = request.url.path
-    accepts = request.headers.get("accept", "")
-    if render is not None and "text/html" in accepts and not path.startswith(_HTML_NEVER):
-        page = render(request, problem.status, problem.title, problem.detail)
-        page.headers.update(every)
-        return page
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
+        _HTML_NEVER
+    ):
+        render: RenderError = request.app.state.render_error
+        try:
+            page = render(request, problem.status, problem.title, problem.detail)
+        except Exception as error:
+            # A page that fails must not hide the problem that it was to show.
+            unexpected(error)
+        else:
+            page.headers.update(every)
+            return page
     body = orjson.dumps(problem.as_json(), default=str)
     return Response(body, problem.status, every, media_type=PROBLEM)
 
@@ -250,11 +255,12 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return respond(request, problem, error.headers)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, render_error: RenderError) -> None:
     """Have the app answer every error that it knows with a problem.
 
     What nobody expected is answered by the outermost layer (``edge``).
     """
+    app.state.render_error = render_error
     app.add_exception_handler(LedgerError, _on_ledger_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameter)
     app.add_exception_handler(HTTPException, _on_http_error)

@@ -81,7 +81,7 @@ def bind(host: str, port: int) -> socket.socket:
         MalformedError: the host is no address of this machine.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (socket.gaierror, UnicodeError):
@@ -89,7 +89,9 @@ def bind(host: str, port: int) -> socket.socket:
             f"--host: expected an address of this machine like 127.0.0.1, got {host!r}",
             code="invalid_host",
         ) from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends at once (TCP_NODELAY) on every connection;
+    # without it, each answer of two parts would wait some 40 ms for the client's kernel.
+    listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
@@ -158,9 +160,15 @@ def _create(settings: Settings, with_demonstration: bool) -> Book:
             code="log_needs_name",
         )
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Book.create(
-        settings.data, origin=origin, organisation=organisation, queue_max=settings.queue_max
-    )
+    try:
+        return Book.create(
+            settings.data, origin=origin, organisation=organisation, queue_max=settings.queue_max
+        )
+    except MalformedError as error:
+        raise MalformedError(
+            f"--origin {origin!r}, --organisation {organisation!r}: {error.message}",
+            code="log_needs_name",
+        ) from None
 
 
 def _check_is_demonstration(book: Book) -> None:

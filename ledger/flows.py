@@ -223,7 +223,7 @@ def walk_forward(source: FlowSource, entry: int) -> list[Walk]:
     return [
         _Forward(source).run(moves, number)
         for number in moves.postings()
-        if not _products_of(moves, number)
+        if _product_of(moves, number) is None
     ]
 
 
@@ -240,31 +240,35 @@ def walk_backward(source: FlowSource, entry: int) -> list[Walk]:
     return [
         _Backward(source).run(moves, number)
         for number in moves.postings()
-        if not _products_of(moves, number)
+        if _product_of(moves, number) is None
     ]
 
 
-def _products_of(moves: Moves, number: int) -> tuple[Flow, ...]:
-    """The posting that received what this posting paid for, or nothing."""
+def _product_of(moves: Moves, number: int) -> Flow | None:
+    """What this posting paid for: the flow of the posting that received it, if one did.
+
+    A posting out of the outside is one flow, since nothing is taken there.
+    """
     if moves.reverses is not None:
-        return ()
+        return None
     flows = moves.posting(number)
     world = flows[0].target
     if not is_world(world):
-        return ()
+        return None
     while flows and flows[0].target == world:
         number += 1
         flows = moves.posting(number)
-    return flows if flows and flows[0].source == world else ()
+    return flows[0] if flows and flows[0].source == world else None
 
 
-def _sources_of(moves: Moves, number: int) -> list[tuple[Flow, ...]]:
-    """The run of postings that paid for this posting; empty where it came from outside."""
-    world = moves.posting(number)[0].source
-    if moves.reverses is not None or not is_world(world):
-        return []
+def _sources_of(moves: Moves, flow: Flow) -> list[tuple[Flow, ...]]:
+    """The run of postings that paid for this flow; empty where it came in as it is.
+
+    `flow` comes from the outside, and its entry is no reversal.
+    """
     run: list[tuple[Flow, ...]] = []
-    while number > 0 and moves.posting(number - 1)[0].target == world:
+    number = flow.posting
+    while number > 0 and moves.posting(number - 1)[0].target == flow.source:
         number -= 1
         run.append(moves.posting(number))
     return run[::-1]
@@ -397,8 +401,8 @@ class _Forward(_Walker):
         reversal = self.source.reversed_by(flow.entry)
         if reversal is not None:
             self._return(piece, self.source.moves(reversal), flow.posting, place, low, high)
-        elif products := _products_of(moves, flow.posting):
-            self._convert(piece, moves, flow, products, place, low, high)
+        elif product := _product_of(moves, flow.posting):
+            self._convert(piece, moves, flow, product, place, low, high)
         else:
             gone = piece.moved(flow.target, low, low, high, flow.entry)
             self._rest("left", gone, low, high)
@@ -422,34 +426,25 @@ class _Forward(_Walker):
         piece: _Piece,
         moves: Moves,
         flow: Flow,
-        products: tuple[Flow, ...],
+        product: Flow,
         place: int,
         low: int,
         high: int,
     ) -> None:
-        """Units [low, high), at `place` of their posting, became units of `products`."""
-        alike = [
-            flows
-            for flows in _sources_of(moves, products[0].posting)
-            if flows[0].asset == flow.asset
-        ]
+        """Units [low, high), at `place` of their posting, became units of `product`."""
+        alike = [flows for flows in _sources_of(moves, product) if flows[0].asset == flow.asset]
         place += sum(_length(flows) for flows in alike if flows[0].posting < flow.posting)
-        a, b = sum(_length(flows) for flows in alike), _length(products)
+        a, b = sum(_length(flows) for flows in alike), product.length
         first, end = made_into(place, place + high - low, a, b)
-        at = 0
-        for product in products:
-            start, stop = max(at, first), min(at + product.length, end)
-            if start < stop and product.target_first is not None:
-                to = product.target_first + start - at
-                # Border k among the products stands at k*a//b of what was paid; what was
-                # paid at `place` is border `low` of the piece.
-                step = (to - start, a, b, place, place + high - low)
-                steps = (step, *piece.shifted(place - low))
-                asset, account = product.asset, product.target
-                made = _Piece(asset, account, to, to + stop - start, steps, moves.entry)
-                self.hop(moves, product, start - at, stop - at, made.share(made.first, made.end))
-                self.stack.append(made)
-            at += product.length
+        to = (product.target_first or 0) + first
+        # Border k of the product stands at k*a//b of what was paid; what was paid at
+        # `place` is border `low` of the piece.
+        step = (to - first, a, b, place, place + high - low)
+        steps = (step, *piece.shifted(place - low))
+        asset, account = product.asset, product.target
+        made = _Piece(asset, account, to, to + end - first, steps, moves.entry)
+        self.hop(moves, product, first, end, made.share(made.first, made.end))
+        self.stack.append(made)
 
     def _rest(self, state: Ending, piece: _Piece, first: int, end: int) -> None:
         share = piece.share(first, end)
@@ -492,24 +487,20 @@ class _Backward(_Walker):
             first = flow.source_first
             self.stack.append((flow.asset, flow.source, first + low, first + high))
             return
-        place = _place(moves, flow)
-        start, stop = place + low, place + high
         if moves.reverses is not None:
             undone = self.source.moves(moves.reverses)
-            self._push(undone, undone.posting(flow.posting), start, stop)
-        elif run := _sources_of(moves, flow.posting):
-            self.amounts[flow.asset] -= stop - start
-            b = _length(moves.posting(flow.posting))
+            self._push(undone, undone.posting(flow.posting), low, high)
+        elif run := _sources_of(moves, flow):
+            self.amounts[flow.asset] -= high - low
             for asset in dict.fromkeys(flows[0].asset for flows in run):
                 alike = tuple(one for flows in run if flows[0].asset == asset for one in flows)
-                first, end = made_from(start, stop, _length(alike), b)
+                first, end = made_from(low, high, _length(alike), flow.length)
                 self.amounts[asset] += end - first
                 self._push(moves, alike, first, end)
         else:
             units = _range(flow.target_first, low, high)
-            account = flow.source if units is None else flow.target
             self.ends.append(
-                End("entered", flow.asset, account, units, flow.entry, high - low, None)
+                End("entered", flow.asset, flow.target, units, flow.entry, high - low, None)
             )
 
     def _push(self, moves: Moves, flows: Sequence[Flow], start: int, stop: int) -> None:

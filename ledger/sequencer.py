@@ -408,7 +408,11 @@ class Sequencer:
         self._counts["replayed"] += len(replays)
         with self._store.read() as reader:
             for waiting, index in replays:
-                answers[id(waiting)] = recall(reader, self._vault, index)
+                try:
+                    answers[id(waiting)] = recall(reader, self._vault, index)
+                except LedgerError as error:
+                    # The batch is committed: what cannot be recalled fails alone.
+                    answers[id(waiting)] = error
 
 
 def _append_one(

@@ -18,7 +18,7 @@ from typing import Any, NoReturn, Protocol
 
 import orjson
 
-from ledger.entry import Entry, parse_entry
+from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import Flow, Runs, flows_of, is_world
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first, subtract
@@ -263,12 +263,13 @@ class State:
 
         Raises:
             InsufficientError: an account has not the units that a move asks for.
+            RejectedError: they lie in more ranges than a posting can name.
         """
         moved = Moved([], [], [])
         try:
             for move in moves:
                 self._transfer_one(move, moved)
-        except InsufficientError:
+        except RejectedError:
             self.take_back(moved)
             raise
         return moved
@@ -284,6 +285,8 @@ class State:
         if not is_world(move.source):
             holdings = self.holdings(move.asset, move.source)
             takes = self._chosen(move, holdings)
+            if len(takes) > TAKES_MAX:
+                self._refuse_scattered(move, len(takes))
             runs = taken = holdings.take(takes)
             moved.undo.append(lambda: holdings.put_back(takes, taken))
             posting["takes"] = [list(one) for one in takes]
@@ -316,6 +319,14 @@ class State:
     def _forget(self, asset: str, name: str) -> None:
         del self._accounts[asset, name]
         self._account_count -= 1
+
+    def _refuse_scattered(self, move: Move, ranges: int) -> NoReturn:
+        raise RejectedError(
+            f"{move.amount} units of {move.asset} lie in {ranges} ranges of {move.source}, a "
+            f"record takes at most {TAKES_MAX}; record the amount in parts",
+            code="too_many_ranges",
+            details={"account": move.source, "asset": move.asset, "ranges": ranges},
+        )
 
     def _refuse_overflow(self, move: Move) -> NoReturn:
         raise InsufficientError(

@@ -79,11 +79,11 @@ def trace_proof(reader: Reader, entry: int, direction: Direction) -> bytes:
     Raises:
         NotFoundError, LedgerError: as in `trace`.
     """
-    source = StoreFlows(reader)
-    walks = walk(source, entry, direction)
     head = reader.head()
     if head is None:
         raise NotFoundError("the log is empty")
+    source = StoreFlows(reader)
+    walks = walk(source, entry, direction)
     if len(source.data) > TRACE_ENTRIES_MAX:
         raise LedgerError(
             f"the trace rests on {len(source.data)} entries, a proof holds at most "

@@ -217,21 +217,17 @@ class EntryFlows:
 
 
 def _overlapping(rows: Sequence[tuple[int, Flow]], first: int, end: int) -> list[Flow]:
-    at = max(bisect_left(rows, first, key=lambda row: row[0]) - 1, 0)
-    found: list[Flow] = []
-    for start, flow in rows[at:]:
-        if start >= end:
-            break
-        if start + flow.length > first:
-            found.append(flow)
-    return found
+    # Flows into one account are disjoint, so only the last one before `first` can reach it.
+    low = max(bisect_left(rows, first, key=lambda row: row[0]) - 1, 0)
+    high = bisect_left(rows, end, key=lambda row: row[0])
+    return [flow for start, flow in rows[low:high] if start + flow.length > first]
 
 
 def moves_of(entry: Entry) -> Moves:
     """An entry as the walk sees it."""
     reverses = entry.fields.get("entry") if entry.kind == REVERSAL else None
     flows = tuple(flows_of(entry.index, entry.postings))
-    return Moves(entry.index, entry.kind, flows, reverses if isinstance(reverses, int) else None)
+    return Moves(entry.index, entry.kind, flows, reverses if type(reverses) is int else None)
 
 
 def walk(source: Any, entry: int, direction: Direction) -> tuple[Walk, ...]:
@@ -306,6 +302,7 @@ def verify_trace(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedTrace:
 
     Raises:
         VerificationError, UndecidedError, MalformedError: as in `verify_receipt`.
+        LedgerError: the walk meets too many flows (``trace_too_large``).
     """
     if len(data) > TRACE_BYTES_MAX:
         raise MalformedError(f"expected a trace of at most {TRACE_BYTES_MAX} bytes")
@@ -440,7 +437,7 @@ def tell(result: VerifiedReceipt | VerifiedGrowth | VerifiedTrace, language: Lan
                 else f"Verified: the log {new.origin} grew from {old.size} to {new.size} entries, "
                 "and nothing before was altered."
             )
-        case VerifiedTrace():
+        case _:
             count, index = len(result.entries), result.entry
             way = ("去向" if zh else "onward") if result.direction == "forward" else ""
             way = way or ("来源" if zh else "back")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.entry import Entry
+from ledger.flows import Walk
 
 
 @dataclass(eq=False)
@@ -139,3 +140,53 @@ def _entered(unit: Unit) -> list[tuple[Unit, tuple[str, int, int]]]:
     if unit.entered is not None:
         return [(unit, unit.entered)]
     return [found for source in unit.made_from for found in _entered(source)]
+
+
+def check_walk(one: Walk, oracle: UnitOracle, entry: int, direction: str) -> None:
+    """A walk says of each of its units what the oracle says."""
+    if direction == "forward":
+        _check_forward(one, oracle.ends(entry, one.posting))
+    else:
+        _check_backward(one, oracle.beginnings(entry, one.posting))
+
+
+def _check_forward(one: Walk, units: Sequence[Unit]) -> None:
+    """Each unit of the posting ends where the oracle's unit is."""
+    assert one.amount == len(units)
+    assert sum(end.amount for end in one.ends) == one.amount
+    assert dict(one.amounts) == {one.asset: one.amount}
+    place = 0
+    for end in one.ends:
+        assert end.share is not None
+        assert end.share == (place, place + end.amount)
+        for unit in units[place : place + end.amount]:
+            state = "left" if unit.number is None else "held"
+            assert (end.state, end.asset, end.account) == (state, unit.asset, unit.account)
+            assert end.entry == unit.entry
+            if end.units is None or unit.number is None:
+                assert end.units is unit.number is None
+            else:
+                assert end.units[0] <= unit.number < end.units[1]
+        place += end.amount
+    for hop in one.hops:
+        assert hop.share is not None
+        assert 0 <= hop.share[0] < hop.share[1] <= one.amount
+        for moved in (hop.source_units, hop.target_units):
+            assert moved is None or moved[1] - moved[0] == hop.amount
+
+
+def _check_backward(one: Walk, beginnings: Counter[tuple[str, str, int, int]]) -> None:
+    """The walk finds exactly the units that the oracle's units were made from."""
+    found: Counter[tuple[str, str, int, int]] = Counter()
+    for end in one.ends:
+        assert end.state == "entered"
+        assert end.share is None
+        assert end.units is not None
+        assert end.units[1] - end.units[0] == end.amount
+        for number in range(*end.units):
+            found[end.asset, end.account, number, end.entry] += 1
+    assert found == beginnings
+    amounts: Counter[str] = Counter()
+    for (asset, *_), count in beginnings.items():
+        amounts[asset] += count
+    assert dict(one.amounts) == amounts

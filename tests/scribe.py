@@ -259,9 +259,7 @@ FIRST_GIFT = 1 + len(REGISTERS)
 
 def tell_small_world(scribe: Scribe) -> None:
     """The registers, then a gift, rice and points: something of every asset."""
-    scribe.submit(
-        scribe.prepare(kind, fields, day="2021-01-01") for kind, fields in REGISTERS
-    )
+    scribe.submit(scribe.prepare(kind, fields, day="2021-01-01") for kind, fields in REGISTERS)
     donor = {"donor_name": "示例捐赠人", "order_number": "ORDER-1", "message": "加油"}
     gift = scribe.tell(
         "donation.money",

@@ -20,7 +20,7 @@ from api.pages.format import (
     format_ranges,
     format_yuan_words,
 )
-from api.pages.kinds import choices_of, kind_title
+from api.pages.kinds import choices_of, kind_title, order_of
 from api.pages.texts import Translator
 from ledger.entry import Entry
 from ledger.flows import is_world
@@ -174,7 +174,7 @@ def entry_view(
         _Values(entry, directory, translator).rows(entry.fields, ""),
         tuple(
             SealedRow(translator.word("field", name), name, commitment)
-            for name, commitment in entry.sealed.items()
+            for name, commitment in _ordered(entry.kind, entry.sealed, "")
         ),
         [_posting(one, directory) for one in entry.postings],
         entry.references,
@@ -240,6 +240,15 @@ def _posting(posting: Mapping[str, Any], directory: Directory) -> PostingRow:
     )
 
 
+def _ordered(kind: str, fields: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    """Fields in the order of their kind; those that it does not know come last."""
+    order = order_of(kind)
+    path = prefix.replace("[]", "")
+    return sorted(
+        fields.items(), key=lambda pair: (order.get(f"{path}{pair[0]}", len(order)), pair[0])
+    )
+
+
 class _Values:
     """The values of one entry's fields, as people read them."""
 
@@ -257,7 +266,7 @@ class _Values:
                 self._translator.word("field", name),
                 self._value(name, value, f"{prefix}{name}", fields),
             )
-            for name, value in fields.items()
+            for name, value in _ordered(self._entry.kind, fields, prefix)
         )
 
     def _value(self, name: str, value: Any, path: str, around: Mapping[str, Any]) -> Shown:

@@ -12,15 +12,19 @@ from functools import cache
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from api.pages.format import format_number
 from api.pages.texts import Translator
 from ledger.errors import NotFoundError
 from ledger.records.catalog import KIND_BY_NAME, KINDS
-from ledger.records.kind import CODE_PATTERN, Kind, NoneSealed
+from ledger.records.kind import CODE_PATTERN, Code, Day, Kind, NoneSealed
 from ledger.records.request import example_body
 
 DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
+
+_GENERIC = frozenset(str(TypeAdapter(one).json_schema()["description"]) for one in (Code, Day))
+"""Descriptions that only repeat the field's type."""
 
 Node = Mapping[str, Any]
 
@@ -68,7 +72,7 @@ def find_kind(name: str, translator: Translator) -> KindDoc:
     kind = KIND_BY_NAME.get(name)
     if kind is None:
         raise NotFoundError(
-            f"there is no record kind {name[:60]!r}; /kinds lists them", code="unknown_kind"
+            f"there is no record kind {name[:60]!r}; /kinds lists them", code="no_kind"
         )
     return _document(kind, translator)
 
@@ -89,6 +93,18 @@ def choices_of(kind_name: str) -> frozenset[str]:
         return frozenset()
     nodes = _nodes(kind.fields.model_json_schema())
     return frozenset(path for path, node, _ in nodes if "enum" in _items(node))
+
+
+@cache
+def order_of(kind_name: str) -> Mapping[str, int]:
+    """The place of each field of a kind, public and sealed, by its path without ``[]``.
+
+    Entries hold their fields in the order of the alphabet; people read the kind's own.
+    """
+    kind = KIND_BY_NAME.get(kind_name)
+    models = () if kind is None else (kind.fields, kind.sealed)
+    paths = [path for one in models for path, _, _ in _nodes(one.model_json_schema())]
+    return {path.replace("[]", ""): place for place, path in enumerate(paths)}
 
 
 def _document(kind: Kind[Any], translator: Translator) -> KindDoc:
@@ -124,6 +140,7 @@ def _fields(model: Any, translator: Translator) -> tuple[FieldDoc, ...]:
             (str(one), translator.word("value", str(one).replace(".", "_")))
             for one in _items(node).get("enum", ())
         )
+        description = node.get("description", "")
         docs.append(
             FieldDoc(
                 path,
@@ -131,7 +148,7 @@ def _fields(model: Any, translator: Translator) -> tuple[FieldDoc, ...]:
                 _type(node, translator),
                 listed,
                 required,
-                node.get("description", ""),
+                "" if description in _GENERIC else description,
             )
         )
     return tuple(docs)

@@ -191,7 +191,8 @@ def how(request: Request, book: BookOf) -> Response:
     """How to verify, what is checked, and what a proof cannot show."""
     with book.store.read() as reader:
         log = _log(book, reader)
-    return render(request, "how.html", log=log, values={})
+    site = str(request.base_url).rstrip("/")
+    return render(request, "how.html", log=log, values={"site": site})
 
 
 @router.get("/kinds")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from ledger.errors import LedgerError, RetryableError
+from ledger.store import Reader
 
 FINDINGS_MAX = 1000
 """An audit that finds more stops listing them and says so."""
@@ -19,12 +22,14 @@ class Finding:
         place: The table (or part of the log) and row, in words.
         index: The entry that it is about, if it is about one.
         message: What was expected and what was found.
+        evidence: Signed notes that contradict each other, to be kept and shown.
     """
 
     code: str
     place: str
     index: int | None
     message: str
+    evidence: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +68,73 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
         return {"clean": self.clean, **asdict(self)}
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the parts of an audit write down as they go."""
+
+    findings: list[Finding] = field(default_factory=list)
+    truncated: bool = False
+    checked: dict[str, int] = field(default_factory=dict)
+    not_checked: list[str] = field(default_factory=list)
+
+    def find(
+        self,
+        code: str,
+        place: str,
+        index: int | None,
+        message: str,
+        evidence: Sequence[str] = (),
+    ) -> None:
+        """Note a finding."""
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(Finding(code, place, index, message, tuple(evidence)))
+        else:
+            self.truncated = True
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Note how many things of a kind were compared."""
+        self.checked[what] = self.checked.get(what, 0) + number
+
+
+class Rows:
+    """A table's rows in the order of its key, the next one in view.
+
+    A row that cannot be read is a finding, and the last one that is seen: `broken`.
+    """
+
+    def __init__(self, reader: Reader, table: str, notes: Notes) -> None:
+        self.table = table
+        self.broken = False
+        self.row: tuple[Any, ...] | None = None
+        self._notes = notes
+        self._rows = iter(reader.scan(table))
+        self.next()
+
+    def next(self) -> None:
+        """Go on to the next row; `row` is None behind the last one."""
+        before = self.row
+        try:
+            row = next(self._rows, None)
+            self.row = None if row is None else tuple(row)
+        except RetryableError:
+            raise
+        except LedgerError as error:
+            self.row, self.broken = None, True
+            place = f"{self.table}, the first row"
+            if before is not None:
+                place = f"{self.table}, a row after {before[0]}"
+            self._notes.find("row_unreadable", place, None, error.message)
+            self._notes.not_checked.append(f"the rows of {place} on")
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """The rows that are left."""
+        while (row := self.row) is not None:
+            self.next()
+            yield row
+
+
+def words(key: Sequence[Any]) -> str:
+    """A row's key, in words."""
+    return " ".join(one.hex() if isinstance(one, bytes) else str(one) for one in key)

@@ -6,86 +6,90 @@ are rebuilt from the vault's rows and compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Set
 
+from ledger.audit.report import Notes, Rows, words
 from ledger.entry import Entry, open_sealed
 from ledger.errors import LedgerError
 from ledger.store import Reader
-from ledger.vault import Vault
+from ledger.vault import Vault, VaultRow
 
 SLICE = 500
 """Entries whose rows are looked up together."""
-
-Find = Callable[[str, str, int | None, str], None]
 
 
 class SealedRows:
     """Takes the entries one by one, and checks what the vault has for them."""
 
-    def __init__(self, reader: Reader, vault: Vault, find: Find) -> None:
+    def __init__(self, reader: Reader, vault: Vault, notes: Notes) -> None:
         self._reader = reader
         self._vault = vault
-        self._find = find
-        self._keys: dict[str, tuple[bytes, int]] = {}
-        self._orders: dict[bytes, int] = {}
-        self._rows = reader.scan("vault")
-        self._row = next(self._rows, None)
-        self.without_opening: set[int] = set()
-        """Entries whose openings are gone; each must have been erased by an entry."""
-        self.checked = {"vault": 0, "idempotency": 0, "order_number": 0}
+        self._notes = notes
+        self._rows = Rows(reader, "vault", notes)
+        self._taken: list[tuple[int, VaultRow]] = []
+        self._expected = {"idempotency": 0, "order_number": 0}
+        self._without_opening: set[int] = set()
 
-    def take(self, entry: Entry) -> None:
-        """Check one entry's vault row; entries come in rising order."""
-        index = entry.index
-        while self._row is not None and self._row[0] < index:
-            self._unexplained(self._row[0])
-        if self._row is None or self._row[0] != index:
-            self._find("vault_missing", f"vault {index}", index, "the row is not stored")
+    def take(self, index: int, entry: Entry | None) -> None:
+        """Check one entry's vault row; entries come in rising order.
+
+        Args:
+            index: The entry's place.
+            entry: The entry; None where it cannot be read.
+        """
+        while self._rows.row is not None and self._rows.row[0] < index:
+            self._unexplained(self._rows.row[0])
+            self._rows.next()
+        if self._rows.row is None or self._rows.row[0] != index:
+            if not self._rows.broken:
+                self._find("vault_missing", index, "the row is not stored")
             return
+        ciphertext = self._rows.row[1]
+        self._rows.next()
         try:
-            row = self._vault.decrypt(index, self._row[1])
+            row = self._vault.decrypt(index, ciphertext)
         except LedgerError as error:
-            self._find("vault_row", f"vault {index}", index, error.message)
-            self._advance()
+            self._find("vault_row", index, error.message)
             return
-        self._advance()
-        self.checked["vault"] += 1
-        if row.seed is not None:
-            try:
-                open_sealed(entry.sealed, row.seed, row.values or {})
-            except LedgerError as error:
-                self._find("commitment", f"vault {index}", index, error.message)
-        elif entry.sealed:
-            self.without_opening.add(index)
-        self._keys[row.key] = (row.request, index)
-        if row.order is not None:
-            self._orders[row.order] = index
-        if len(self._keys) >= SLICE:
+        self._notes.count("vault")
+        if entry is not None:
+            self._check_opening(entry, row)
+        self._taken.append((index, row))
+        if len(self._taken) >= SLICE:
             self._compare()
 
-    def _advance(self) -> None:
-        self._row = next(self._rows, None)
+    def _find(self, code: str, index: int, message: str) -> None:
+        self._notes.find(code, f"vault {index}", index, message)
+
+    def _check_opening(self, entry: Entry, row: VaultRow) -> None:
+        if row.seed is None:
+            if entry.sealed:
+                self._without_opening.add(entry.index)
+            return
+        try:
+            open_sealed(entry.sealed, row.seed, row.values or {})
+        except LedgerError as error:
+            self._find("commitment", entry.index, error.message)
 
     def _unexplained(self, index: int) -> None:
-        self._find("vault_extra", f"vault {index}", index, "a vault row that no entry has")
-        self._advance()
+        self._find("vault_extra", index, "a vault row that no entry has")
 
     def _compare(self) -> None:
-        stored = self._reader.idempotency(self._keys)
-        for key, wanted in self._keys.items():
-            if stored.get(key) != wanted:
-                index = wanted[1]
-                self._find(
-                    "idempotency", f"idempotency {key}", index, "the row is missing or differs"
-                )
-        orders = self._reader.order_numbers(self._orders)
-        for digest, index in self._orders.items():
-            if orders.get(digest) != index:
-                place = f"order_number {digest.hex()}"
-                self._find("order_number", place, index, "the row is missing or differs")
-        self.checked["idempotency"] += len(self._keys)
-        self.checked["order_number"] += len(self._orders)
-        self._keys, self._orders = {}, {}
+        """Look up the keys and order numbers that the vault's rows name."""
+        keys = self._reader.idempotency([row.key for _, row in self._taken])
+        orders = [row.order for _, row in self._taken if row.order is not None]
+        found = self._reader.order_numbers(orders)
+        for index, row in self._taken:
+            if keys.get(row.key) != (row.request, index):
+                self._missing("idempotency", row.key, index)
+            if row.order is not None and found.get(row.order) != index:
+                self._missing("order_number", row.order.hex(), index)
+        self._expected["idempotency"] += len(self._taken)
+        self._expected["order_number"] += len(orders)
+        self._taken = []
+
+    def _missing(self, table: str, key: str, index: int) -> None:
+        self._notes.find(table, f"{table} {key}", index, "the row is missing or differs")
 
     def finish(self, erased: Set[int] | None) -> None:
         """After the last entry: what is left over belongs to no entry.
@@ -95,21 +99,30 @@ class SealedRows:
                 rules could not be replayed to the end.
         """
         if erased is not None:
-            for index in sorted(self.without_opening - erased):
-                self._find(
-                    "opening_missing", f"vault {index}", index, "seed and values are not stored"
-                )
-            for index in sorted(erased - self.without_opening):
-                self._find("not_erased", f"vault {index}", index, "the log says that it was erased")
-        while self._row is not None:
-            self._unexplained(self._row[0])
+            for index in sorted(self._without_opening - erased):
+                self._find("opening_missing", index, "seed and values are not stored")
+            for index in sorted(erased - self._without_opening):
+                self._find("not_erased", index, "the log says that its opening was erased")
+        for row in self._rows:
+            self._unexplained(row[0])
         self._compare()
-        for table in ("idempotency", "order_number"):
-            stored = sum(1 for _ in self._reader.scan(table))
-            if stored != self.checked[table]:
-                self._find(
-                    table,
-                    table,
-                    None,
-                    f"{stored} rows are stored, the entries account for {self.checked[table]}",
-                )
+        for table, expected in self._expected.items():
+            self._notes.count(table, expected)
+            rows = Rows(self._reader, table, self._notes)
+            stored = sum(1 for _ in rows)
+            if stored != expected and not rows.broken:
+                self._find_extra(table)
+
+    def _find_extra(self, table: str) -> None:
+        """Name the rows that no vault row explains."""
+        for row in Rows(self._reader, table, self._notes):
+            index = row[-1]
+            ciphertext = self._reader.vault(index)
+            try:
+                kept = None if ciphertext is None else self._vault.decrypt(index, ciphertext)
+            except LedgerError:
+                kept = None
+            explained = kept is not None and row[0] in (kept.key, kept.order)
+            if not explained:
+                place = f"{table} {words(row[:1])}"
+                self._notes.find(table, place, index, "a row that no entry explains")

@@ -12,8 +12,9 @@ The flow of one file::
    ``archive`` looks into a zipped workbook before anything unpacks it, ``delimited``
    decodes and splits text.
 2. ``columns`` says which column is what: proposed from known headers, shown to a person.
-3. ``plan`` turns the rows into gifts (``cells`` reads the single cells) and says everything
-   that is wrong, repeated, recorded already or odd. Nothing of it touches a database: what
+3. ``plan`` turns the rows into gifts (``gift_rows`` reads one row, ``cells`` one cell,
+   ``order_dates`` the days inside order numbers) and says everything that is wrong,
+   repeated, recorded already, or odd (``oddities``). Nothing of it touches a database: what
    the ledger knows of an order number comes in as a function.
 4. A plan that is not clean records nothing; ``errors_file`` gives its rows back in the
    file's own layout, with what to do about each.

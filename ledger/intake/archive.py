@@ -48,6 +48,7 @@ Where a sheet has none of both, its grid has at most 26 columns and a million ro
 fast searches have shown it.
 """
 _ROW_NUMBER = re.compile(rb'<row [^>]*?\br="([0-9]{1,7})"')
+_UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 _BLANK_START = b"\xef\xbb\xbf \t\r\n"
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError,
@@ -155,7 +156,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: int) -> b
 
 def _check_xlsx_part(part: bytes) -> int:
     """Bound the grid that the part describes, if it is a sheet; the number of its last row."""
-    wide = part[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in part[:4]
+    wide = part.startswith(_UTF16_STARTS)
     if not wide and part.lstrip(_BLANK_START)[:1] != b"<":
         return 0  # a picture or a font, which no reader takes for a sheet
     if wide or _UNUSUAL_CELL.search(part) or _PREFIXED_CELL.search(part):

@@ -34,6 +34,7 @@ ROUNDED_ZEROS_MIN = 8
 """So many zeros after the 15th digit are a spreadsheet's, not an order's (1 in 10^8)."""
 DAY_MIN = "2000-01-01"
 """No day before this is recorded: an older one is a mistyped date."""
+DAY_CHARS = len(DAY_MIN)
 SERIAL_MIN, SERIAL_MAX = 29_221, 73_415
 """Day numbers of a spreadsheet taken as dates: 1980-01-01 to 2100-12-31."""
 TIME_CHARS_MAX = 40
@@ -53,7 +54,7 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"[-−‒–—(].*[0-9].*|¥-.*[0-9].*")
-_ORDER_SIGNS = frozenset("-_./:#*+@|=()&,~")
+_ORDER_SIGNS = frozenset("-_./:*+@|=()&,~")
 _DAY = re.compile(
     r"(?P<year>[0-9]{4})(?:"
     r"(?P<sign>[-/.])(?P<month>[0-9]{1,2})(?P=sign)(?P<day>[0-9]{1,2})"
@@ -297,7 +298,7 @@ def day(cell: Cell) -> str:
         MalformedError: ``date_missing``, ``date_unreadable`` or ``date_too_early``.
     """
     found = _moment(cell)
-    text = found.date().isoformat() if isinstance(found, dt.datetime) else found.isoformat()
+    text = found.isoformat()[:DAY_CHARS]
     if text < DAY_MIN:
         _refuse(
             "date_too_early",
@@ -368,6 +369,8 @@ def exact_time(cell: Cell) -> str | None:
     Raises:
         MalformedError: ``text_too_long`` or ``text_unreadable``.
     """
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(" ", "seconds")
     if is_blank(cell):
         return None
     if isinstance(cell, dt.time):
@@ -397,9 +400,12 @@ def text(cell: Cell, limit: int) -> str | None:
     """
     if isinstance(cell, str):
         result = cell.strip()
+        if not result:
+            return None
         if len(result) > CELL_CHARS_MAX:
             _refuse_long(len(result), limit)
-        if not (result.isascii() and result.isprintable() and "  " not in result):
+        # Nothing printable is zero-width, a control or white space other than the space.
+        if "  " in result or not result.isprintable() or not _is_nfc(result):
             result = _clean(result)
         # The apostrophe with which lists are made safe to open is no part of the text.
         if result.startswith("'") and result[1:].startswith(_FORMULA_STARTS):
@@ -424,6 +430,10 @@ def _refuse_long(length: int, limit: int) -> NoReturn:
     _refuse(
         "text_too_long", f"expected at most {limit} characters, got {length}", "shorten the text"
     )
+
+
+def _is_nfc(text: str) -> bool:
+    return text.isascii() or unicodedata.is_normalized("NFC", text)
 
 
 def _clean(raw: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from ledger.errors import MalformedError
@@ -190,21 +190,32 @@ def is_header(cells: Iterable[object], wanted: Sequence[str] = ()) -> bool:
     return not (keys.isdisjoint(_KEYS["order_number"]) or keys.isdisjoint(_KEYS["amount"]))
 
 
-def guess_columns(header: Sequence[str]) -> Columns:
+def guess_columns(header: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:
     """Propose which column is what from the headers; a person confirms it.
 
     Args:
         header: The header texts, left to right, "" where a column has none.
+        named: What a person has said already (part of a gift → header): taken as it is, and
+            its columns are proposed for nothing else.
 
     Raises:
-        MalformedError: no known header for the order number or the amount.
+        MalformedError: no known header for the order number or the amount, or `named` has a
+            part that gifts do not have.
     """
+    found = dict(named or {})
+    if unknown := found.keys() - ALIASES.keys():
+        raise MalformedError(
+            f"expected parts of a gift ({', '.join(ALIASES)}), got {', '.join(sorted(unknown))}",
+            code="column_unknown",
+        )
+    taken = {header_key(one) for one in found.values()}
     keys = [header_key(one) for one in header]
-    found = {}
     for name, aliases in _KEYS.items():
-        place = next((keys.index(alias) for alias in aliases if alias in keys), None)
-        if place is not None:
-            found[name] = header[place]
+        if name not in found:
+            free = (alias for alias in aliases if alias in keys and alias not in taken)
+            alias = next(free, None)
+            if alias is not None:
+                found[name] = header[keys.index(alias)]
     for name in ("order_number", "amount"):
         if name not in found:
             listed = ", ".join(f"'{one}'" for one in header if one)

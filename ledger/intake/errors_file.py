@@ -11,7 +11,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from pathlib import Path
 
+from ledger.errors import NotAllowedError
 from ledger.intake.cells import EXACT_DIGITS_MAX, Cell
 from ledger.intake.plan import Plan
 from ledger.intake.sheets import Table
@@ -54,6 +56,22 @@ def format_errors_csv(table: Table, plan: Plan) -> bytes:
         )
         writer.writerow([*texts, str(number), *map(_guarded, (columns, reasons, remedies))])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
+
+
+def write_errors(path: Path, table: Table, plan: Plan) -> None:
+    """Write `format_errors_csv` to a file, replacing it if it is there.
+
+    Raises:
+        NotAllowedError: the file cannot be written.
+    """
+    try:
+        path.write_bytes(format_errors_csv(table, plan))
+    except OSError as error:
+        raise NotAllowedError(
+            f"expected to write the errors to {path.name}, got {error.strerror}; choose "
+            "another place",
+            code="file_not_writable",
+        ) from None
 
 
 def _shown(cell: Cell) -> str:

@@ -8,7 +8,7 @@ no gifts: totals, comments, and what stands beside the list.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Literal, NamedTuple
@@ -83,9 +83,9 @@ class RowError:
 
     row: int
     column: str
-    value: str
+    value: str = field(repr=False)
     code: str
-    reason: str
+    reason: str = field(repr=False)
     remedy: str
 
 

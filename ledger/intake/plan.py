@@ -314,14 +314,13 @@ def _add_other_row(listing: _Listing, reader: RowReader, row: Row) -> None:
         listing.fen_at_total = listing.fen
 
 
-_PARTS = ("row", "order number", "amount", "day", "donor", "message", "contact", "time")
-"""The fields of `PlannedGift` in words."""
+_PARTS = ("order number", "amount", "day", "donor", "message", "contact", "time")
+"""The fields of `PlannedGift` after the row, in words."""
 
 
 def _conflict_in_file(earlier: PlannedGift, gift: PlannedGift) -> Conflict:
-    differing = [name for name, one, two in zip(_PARTS, earlier, gift, strict=True) if one != two][
-        1:
-    ]
+    parts = zip(_PARTS, earlier[1:], gift[1:], strict=True)
+    differing = [name for name, one, two in parts if one != two]
     return Conflict(
         row=gift.row,
         order_number=gift.order_number,
@@ -436,6 +435,9 @@ def _rounded_orders(table: Table, columns: Columns, orders: Iterable[str]) -> li
 
 
 def _digest(source: Source, listed: Sequence[PlannedGift]) -> str:
-    """SHA-256 over the file's digest, the sheet, and every gift listed, as JSON arrays."""
-    content = [source.sha256, source.sheet, [tuple(gift) for gift in listed]]
+    """SHA-256 over one JSON array: the file's digest, the sheet, then every gift listed.
+
+    The gifts are written column by column, in the order of `PlannedGift`'s fields.
+    """
+    content = [source.sha256, source.sheet, *zip(*listed, strict=True)]
     return hashlib.sha256(DIGEST_PREFIX + orjson.dumps(content)).hexdigest()

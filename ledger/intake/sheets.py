@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
@@ -22,7 +23,6 @@ from python_calamine import (
     CalamineError,
     CalamineSheet,
     CalamineWorkbook,
-    PasswordError,
     SheetTypeEnum,
     SheetVisibleEnum,
 )
@@ -48,6 +48,10 @@ Media = Literal["xlsx", "xls", "ods", "csv"]
 _ZIP_START = b"PK\x03\x04"
 _OLE_START = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED_PART = "EncryptedPackage".encode("utf-16-le")
+_BIFF_PASSWORD = re.compile(
+    rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.S
+)
+"""The start of an XLS workbook with a password record (MS-XLS, sections 2.4.21, 2.4.117)."""
 _MARKUP_STARTS = (b"<", b"\xef\xbb\xbf<", b"%PDF", b"{\\rtf")
 
 
@@ -60,6 +64,10 @@ class Row(NamedTuple):
 
     number: int
     cells: Sequence[Cell]
+
+    def __repr__(self) -> str:
+        """Without what stands in the cells, so that no log line can hold it."""
+        return f"Row(number={self.number}, {len(self.cells)} cells)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +108,7 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = field(repr=False)
     source: Source
 
 
@@ -124,7 +132,7 @@ def read_table(path: Path, *, sheet: str | None = None, headers: Sequence[str] =
         archive = inspect_archive(data)
         return _read_workbook(data, archive.media, archive.sheet_rows, sheet, headers, facts)
     if data.startswith(_OLE_START):
-        if _ENCRYPTED_PART in data:
+        if _ENCRYPTED_PART in data or _BIFF_PASSWORD.search(data):
             _refuse_encrypted()
         return _read_workbook(data, "xls", {}, sheet, headers, facts)
     if data.lstrip()[:8].startswith(_MARKUP_STARTS):
@@ -179,8 +187,6 @@ def _calamine() -> Iterator[None]:
     """Turn whatever the workbook reader raises into `MalformedError`."""
     try:
         yield
-    except PasswordError:
-        _refuse_encrypted()
     except CalamineError as error:
         raise MalformedError(
             f"expected a spreadsheet (XLSX, XLS, ODS or CSV), got a file that cannot be read as "

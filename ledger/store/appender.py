@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
+from ledger.store.failures import translated
 from ledger.store.reader import Reader
 from ledger.store.rows import Batch
 from ledger.store.tables import TABLES
@@ -27,58 +28,28 @@ class Appender(Reader):
 
         Raises:
             ConflictError: the head is not at the first entry's index; nothing counts.
+            FatalError: the batch contradicts itself or what is stored, or the disk
+                failed; nothing counts.
         """
-        self._swap_head(batch)
-        head = batch.head
-        ids = batch.account_ids
-        self._insert("entry", ("index", "data", "leaf_hash"), batch.entries)
-        self._insert("tile", ("level", "number", "hashes"), batch.tiles)
-        self._insert("vault", ("entry", "ciphertext"), batch.vault)
-        self._insert("idempotency", ("key", "digest", "entry"), batch.idempotency)
-        self._insert("order_number", ("digest", "entry"), batch.order_numbers)
-        self._insert(
-            "checkpoint", ("size", "root", "note"), [(head.size, head.root, head.checkpoint)]
-        )
-        self._upsert("edge", ("level", "hashes"), list(enumerate(batch.edges)))
-        self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
-        self._delete("holding", ("account", "first"), batch.holdings_gone)
-        self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
-        gone = [(key,) for key, value in batch.objects if value is None]
-        self._delete("state_object", ("key",), gone)
-        kept = [(key, value) for key, value in batch.objects if value is not None]
-        self._upsert("state_object", ("key", "value"), kept)
-        self._insert(
-            "flow",
-            (
-                "entry",
-                "posting",
-                "part",
-                "source",
-                "source_first",
-                "target",
-                "target_first",
-                "length",
-                "label",
-            ),
-            [
-                (
-                    flow.entry,
-                    flow.posting,
-                    flow.part,
-                    ids[flow.asset, flow.source],
-                    flow.source_first,
-                    ids[flow.asset, flow.target],
-                    flow.target_first,
-                    flow.length,
-                    flow.label,
-                )
-                for flow in batch.flows
-            ],
-        )
+        with translated():
+            try:
+                self._swap_head(batch)
+                self._write_log(batch)
+                self._write_state(batch)
+            except BaseException:
+                # A part of a batch must not be there to be committed by mistake.
+                self._connection.rollback()
+                raise
 
     def _swap_head(self, batch: Batch) -> None:
         """Compare and swap the size: two writers can never write the same index."""
-        table, head, first = TABLES["head"], batch.head, batch.entries[0][0]
+        table, head = TABLES["head"], batch.head
+        first = head.size - len(batch.entries)
+        signed = parse_checkpoint(split_note(head.checkpoint)[0])
+        if (signed.size, signed.root) != (head.size, head.root):
+            raise FatalError("the head and its checkpoint differ; nothing was written")
+        if not batch.entries or [row[0] for row in batch.entries] != list(range(first, head.size)):
+            raise FatalError("the batch's entries do not end at the head; nothing was written")
         values = {
             "size": head.size,
             "root": head.root,
@@ -86,9 +57,6 @@ class Appender(Reader):
             "last_recorded_at": head.last_recorded_at,
             "checkpoint": head.checkpoint,
         }
-        signed = parse_checkpoint(split_note(head.checkpoint)[0])
-        if (signed.size, signed.root) != (head.size, head.root):
-            raise FatalError("the head and its checkpoint differ; nothing was written")
         if first == 0 and self.head() is None:
             self._connection.execute(sa.insert(table).values(id=HEAD_ID, **values))
             return
@@ -97,6 +65,47 @@ class Appender(Reader):
         )
         if done.rowcount != 1:
             raise ConflictError(f"the log's head is not at size {first}; nothing was written")
+
+    def _write_log(self, batch: Batch) -> None:
+        """What is recorded, and what it is found by."""
+        head, first = batch.head, batch.entries[0][0]
+        self._insert("entry", ("index", "data", "leaf_hash"), batch.entries)
+        self._insert("tile", ("level", "number", "hashes"), batch.tiles)
+        self._upsert("edge", ("level", "hashes"), list(enumerate(batch.edges)))
+        self._insert(
+            "checkpoint", ("size", "root", "note"), [(head.size, head.root, head.checkpoint)]
+        )
+        columns = ("entry", "ciphertext")
+        self._insert("vault", columns, [row for row in batch.vault if row[0] >= first])
+        self._upsert("vault", columns, [row for row in batch.vault if row[0] < first])
+        self._insert("idempotency", ("key", "digest", "entry"), batch.idempotency)
+        self._insert("order_number", ("digest", "entry"), batch.order_numbers)
+
+    def _write_state(self, batch: Batch) -> None:
+        """What follows from what is recorded: accounts, holdings, flows, objects."""
+        ids = batch.account_ids
+        self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
+        self._delete("holding", ("account", "first"), batch.holdings_gone)
+        self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
+        gone = [(key,) for key, value in batch.objects if value is None]
+        self._delete("state_object", ("key",), gone)
+        kept = [(key, value) for key, value in batch.objects if value is not None]
+        self._upsert("state_object", ("key", "value"), kept)
+        flows = [
+            (
+                flow.entry,
+                flow.posting,
+                flow.part,
+                ids[flow.asset, flow.source],
+                flow.source_first,
+                ids[flow.asset, flow.target],
+                flow.target_first,
+                flow.length,
+                flow.label,
+            )
+            for flow in batch.flows
+        ]
+        self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
 
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
@@ -130,16 +139,19 @@ class Appender(Reader):
             self._connection.execute(query, values)
 
     def commit(self) -> None:
-        """Make the batch durable.
+        """Make what was written durable; all of it, or nothing if the process dies here.
 
         Raises:
+            FatalError: nothing is written that could be committed.
             OutcomeUnknownError: the database failed while committing; the batch may or
                 may not be there.
         """
+        if not self._connection.in_transaction():
+            raise FatalError("expected a batch to commit, none is written; nothing happened")
         try:
             self._connection.commit()
-        except sa.exc.SQLAlchemyError as error:
+        except sa.exc.DBAPIError as error:
             raise OutcomeUnknownError(
-                f"the commit's outcome is unknown ({type(error).__name__}); repeat with the same "
-                "idempotency key"
+                f"the database failed while committing ({error.orig}); whether the batch is "
+                "there is unknown: repeat with the same idempotency keys"
             ) from error

@@ -17,7 +17,7 @@ def translated() -> Iterator[None]:
 
     Raises:
         NotReadyError: somebody else holds what is needed; nothing happened.
-        MalformedError: the file is no database.
+        MalformedError: the file is no database; or text that no database can hold.
         CorruptionError: the file is damaged.
         FatalError: the disk failed, or the rows contradict the stored ones.
     """
@@ -29,6 +29,14 @@ def translated() -> Iterator[None]:
         ) from None
     except sa.exc.DBAPIError as error:
         raise _translate(error.orig) from error
+    except UnicodeEncodeError:
+        raise MalformedError(
+            "expected text of whole characters, got half a surrogate pair; send the text as UTF-8",
+            code="not_unicode",
+        ) from None
+    except UnicodeDecodeError as error:
+        # The driver's own message quotes what the file says, and cannot read it.
+        raise _damaged(str(error)) from error
 
 
 def _translate(error: BaseException | None) -> LedgerError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
-from typing import Any, NoReturn
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -71,28 +71,17 @@ class Reader:
 
     def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
         """The rows of a query; each value is of its column's type."""
-        columns = list(query.selected_columns)
-        shape = [(one.type.python_type, getattr(one, "nullable", True)) for one in columns]
+        shape = [
+            (column, column.type.python_type, getattr(column, "nullable", True))
+            for column in query.selected_columns
+        ]
         options = {"yield_per": SCAN_ROWS}
         with translated():
-            try:
-                result = self._connection.execute(query, execution_options=options)
-            except UnicodeEncodeError:
-                raise MalformedError(
-                    "expected text of whole characters, got half a surrogate pair; send the text "
-                    "as UTF-8",
-                    code="not_unicode",
-                ) from None
+            result = self._connection.execute(query, execution_options=options)
             self._open.add(result)
             try:
                 for row in result:
-                    for column, value, (kind, optional) in zip(columns, row, shape, strict=True):
-                        if type(value) is not kind and not (optional and value is None):
-                            raise CorruptionError(
-                                f"expected {column} to be {kind.__name__}, a row has "
-                                f"{type(value).__name__}; run shanji audit",
-                                code="database_damaged",
-                            )
+                    _check_types(row, shape)
                     yield row
             finally:
                 self._open.discard(result)
@@ -193,7 +182,7 @@ class Reader:
         """
         head = self.head()
         first = number * TILE_WIDTH
-        inside = head is not None and 0 <= first and first + width <= head.size
+        inside = head is not None and first >= 0 and first + width <= head.size
         if not inside or not 0 < width <= TILE_WIDTH:
             raise NotFoundError(
                 f"the log has no entry bundle {number} with {width} entries", code="no_tile"
@@ -300,7 +289,10 @@ class Reader:
         query = query.where(_ACCOUNT.c.id > _number(after_id)).order_by(_ACCOUNT.c.id)
         rows = self._all(query.limit(_page(limit)))
         held = self._holdings(rows[0][0], rows[-1][0]) if rows else {}
-        return [AccountRow(*row, held.get(row[0], [])) for row in rows]
+        return [
+            AccountRow(id_, asset, name, received, held.get(id_, []))
+            for id_, asset, name, received in rows
+        ]
 
     def _holdings(self, first_id: int, last_id: int) -> dict[int, list[tuple[int, int, str]]]:
         query = sa.select(
@@ -314,49 +306,29 @@ class Reader:
 
     def arrivals(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that brought units [first, end) into an account, by rising number."""
-        return self._overlapping(
-            _FLOW.c.target,
-            _FLOW.c.target_first,
-            lambda flow: flow.target_first,
-            (asset, account),
-            first,
-            end,
-        )
+        return self._overlapping("target", asset, account, first, end)
 
     def departures(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that took units [first, end) out of an account, by rising number."""
-        return self._overlapping(
-            _FLOW.c.source,
-            _FLOW.c.source_first,
-            lambda flow: flow.source_first,
-            (asset, account),
-            first,
-            end,
-        )
+        return self._overlapping("source", asset, account, first, end)
 
     def _overlapping(
-        self,
-        side: sa.Column[Any],
-        number: sa.Column[Any],
-        number_of: Callable[[Flow], int | None],
-        account: tuple[str, str],
-        first: int,
-        end: int,
+        self, side: Literal["source", "target"], asset: str, account: str, first: int, end: int
     ) -> list[Flow]:
         """Ranges on one side of an account never overlap, so one seek finds the first."""
-        asset, name = account
         row = self._one(
-            sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
+            sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == account)
         )
         if row is None:
             return []
         first, end = _number(first), _number(end)
-        (before,) = self._one(sa.select(sa.func.max(number)).where(side == row[0], number <= first))
+        here, number = _FLOW.c[side] == row[0], _FLOW.c[f"{side}_first"]
+        (before,) = self._one(sa.select(sa.func.max(number)).where(here, number <= first))
         start = first if before is None else before
-        query = _FLOWS.where(side == row[0], number >= start, number < end).order_by(number)
+        query = _FLOWS.where(here, number >= start, number < end).order_by(number)
         flows = [Flow(*one) for one in self._all(query)]
-        # Only the first can end before the range: the seek found it by where it begins.
-        if flows and (number_of(flows[0]) or 0) + flows[0].length <= first:
+        # Only the range that the seek found can end before `first`.
+        if before is not None and flows and before + flows[0].length <= first:
             del flows[0]
         return flows
 
@@ -384,6 +356,17 @@ class Reader:
         if after:
             query = query.where(sa.tuple_(*key) > sa.tuple_(*after))
         return map(tuple, self._rows(query))
+
+
+def _check_types(row: sa.Row[Any], shape: Sequence[tuple[Any, type[Any], bool]]) -> None:
+    """A damaged file can have any type in any column, and even SQLite gives it out."""
+    for value, (column, kind, optional) in zip(row, shape, strict=True):
+        if type(value) is not kind and not (optional and value is None):
+            raise CorruptionError(
+                f"expected {column} to be {kind.__name__}, a row has {type(value).__name__}; "
+                "run shanji audit",
+                code="database_damaged",
+            )
 
 
 def _table(name: str) -> sa.Table:

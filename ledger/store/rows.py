@@ -39,7 +39,8 @@ class Batch:
         entries: ``(index, bytes, leaf hash)``, gapless.
         tiles: Full tiles that became complete, ``(level, number, 8192 bytes)``.
         edges: The partial tile of each level, replacing the stored ones.
-        vault: ``(index, ciphertext)``.
+        vault: ``(index, ciphertext)``; that of an entry of an earlier batch replaces the
+            stored one (an erasure).
         idempotency: ``(key, digest, index)``.
         order_numbers: ``(digest, index)``.
         accounts: ``(id, asset, name, received)``, new or changed.

@@ -30,6 +30,7 @@ APPLICATION_ID = int.from_bytes(b"SHJI", "big")
 SQLITE_VERSION_MIN = (3, 37, 0)
 """The first that has strict tables."""
 INTEGRITY_FINDINGS_MAX = 100
+MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 
 
@@ -89,7 +90,8 @@ def _claim(connection: sqlite3.Connection) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # A folder's name may have a percent sign, which the setting would take for its own.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
 
 
@@ -165,7 +167,8 @@ def check(connection: sa.Connection) -> list[str]:
             findings.append(f"schema: {name} is not of Shanji's making")
         elif expected[name] != found[name]:
             findings.append(f"schema: {name} is not as the migrations make it")
-    if any(name.startswith(f"table {VERSION_TABLE} ") for name in found):
+    version_table = f"table {VERSION_TABLE} of {VERSION_TABLE}"
+    if found.get(version_table) == expected[version_table]:
         versions = _versions(connection)
         if versions != [newest()]:
             findings.append(f"{VERSION_TABLE}: expected {newest()}, found {versions}")

@@ -22,6 +22,7 @@ READERS_MAX = 16
 WAIT_SECONDS_MAX = 30
 """How long a reader waits for another to finish, and a writer in this process too."""
 FILE_MODE = 0o600
+URL_PREFIX = "sqlite:///"
 
 
 class Store:
@@ -47,14 +48,16 @@ class Store:
             create: Whether to make a file that is not there.
 
         Raises:
-            NotFoundError: no such file, and it may not be made; or no such folder.
+            NotFoundError: no such file, and it may not be made; no such folder; a folder.
             MalformedError: not a database, or another program's, or a newer one's.
             NotReadyError: another process kept the write lock too long.
             CorruptionError: the file is damaged.
             FatalError: the disk or the file's permissions failed.
         """
         file = _path_of(url)
-        if not file.is_file():
+        if file.is_dir():
+            raise NotFoundError(f"expected a database file, {file} is a folder; name a file in it")
+        if not file.exists():
             if not create:
                 raise NotFoundError(
                     f"{file} is not there; start the service there once, or name the right file",
@@ -117,24 +120,14 @@ class Store:
 
 
 def _path_of(url: str) -> Path:
-    if "://" not in url:
-        return Path(url)
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
-        parsed = None
-    if (
-        parsed is None
-        or parsed.get_backend_name() != "sqlite"
-        or parsed != sa.URL.create("sqlite", database=parsed.database)
-        or parsed.database in (None, "", ":memory:")
-    ):
+    path = url.removeprefix(URL_PREFIX)
+    if "://" in path or (path != url and ("?" in path or path in ("", ":memory:"))):
         raise MalformedError(
-            "expected the path of a file, or sqlite:/// and the path, got another database URL; "
-            "name a file on a local disk",
+            f"expected the path of a file, or {URL_PREFIX} and the path, got another database "
+            "URL; name a file on a local disk",
             code="unknown_database_url",
         )
-    return Path(str(parsed.database))
+    return Path(path)
 
 
 def _make(file: Path) -> None:
@@ -160,6 +153,8 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
         max_overflow=0,
         pool_timeout=WAIT_SECONDS_MAX,
         connect_args={"check_same_thread": False},
+        # What is being written stays out of logs and tracebacks.
+        hide_parameters=True,
     )
 
     @sa.event.listens_for(engine, "connect")

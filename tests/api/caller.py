@@ -19,7 +19,6 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
-
 from scribe import audited
 
 from api.app import ROUTERS, create_app

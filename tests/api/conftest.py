@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from caller import Caller, serving
 from scribe import Scribe, make_book, tell_small_world
@@ -44,6 +45,17 @@ def service(folder: Path) -> Iterator[Caller]:
     """The service over the small world."""
     with serving(folder) as caller:
         yield caller
+
+
+@pytest.fixture(scope="session")
+def untouched(small_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """One service over the small world for all tests that must record nothing."""
+    copy = tmp_path_factory.mktemp("untouched") / "data"
+    shutil.copytree(small_template, copy)
+    with serving(copy) as caller:
+        size = caller.book.head().size
+        yield caller
+        assert caller.book.head().size == size
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from scribe import FIRST_GIFT
 
 from api.routes import bulk
 from api.routes.bulk import BULK_AT_ONCE_MAX, BulkLine
+from ledger.errors import QueueFullError
 from ledger.records.kind import Role
 from ledger.records.request import BODY_BYTES_MAX
 from ledger.verify import verify_receipt
@@ -132,6 +133,26 @@ def test_a_small_queue_slows_a_request_down_and_does_not_break_it(folder: Path) 
         size = service.book.head().size
         answers = service.bulk(lines(*(keyed(number) for number in range(60))))
         assert [one["index"] for one in answers] == list(range(size, size + 60))
+
+
+def test_a_slice_that_finds_the_queue_full_waits(
+    service: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "SLICE_LINES_MAX", 2)
+    queue = bulk._queue
+    calls = []
+
+    def full_at_first(book: Any, some: Any) -> Any:
+        calls.append(len(some))
+        if len(calls) in (2, 3, 5):
+            raise QueueFullError("full")
+        return queue(book, some)
+
+    monkeypatch.setattr(bulk, "_queue", full_at_first)
+    size = service.book.head().size
+    answers = service.bulk(lines(*(keyed(number) for number in range(5))))
+    assert [one["index"] for one in answers] == list(range(size, size + 5))
+    assert calls == [2, 2, 2, 2, 1, 1, 0]
 
 
 def test_a_full_queue_refuses_the_whole_request(folder: Path) -> None:

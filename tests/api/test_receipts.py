@@ -19,8 +19,8 @@ OPENING = f"/v1/entries/{FIRST_GIFT}/opening"
 
 
 @pytest.fixture
-def seed(service: Caller) -> str:
-    found = service.book.opening(FIRST_GIFT)
+def seed(untouched: Caller) -> str:
+    found = untouched.book.opening(FIRST_GIFT)
     assert found is not None
     return base64url(found[0])
 
@@ -45,61 +45,61 @@ def test_anybody_gets_the_receipt_without_an_opening(service: Caller) -> None:
     assert service.get(PATH).content == answer.content
 
 
-def test_it_is_not_sent_again_to_who_has_it(service: Caller) -> None:
-    etag = service.get(PATH).headers["etag"]
-    again = service.get(PATH, headers={"If-None-Match": f'"other", W/{etag}'})
+def test_it_is_not_sent_again_to_who_has_it(untouched: Caller) -> None:
+    etag = untouched.get(PATH).headers["etag"]
+    again = untouched.get(PATH, headers={"If-None-Match": f'"other", W/{etag}'})
     assert again.status_code == 304
     assert again.content == b""
     assert again.headers["etag"] == etag
-    other = service.get(PATH, headers={"If-None-Match": '"other"'})
+    other = untouched.get(PATH, headers={"If-None-Match": '"other"'})
     assert other.status_code == 200
 
 
 @pytest.mark.parametrize("role", sorted(Role))
-def test_a_role_sees_what_it_may(service: Caller, role: Role) -> None:
-    answer = service.get(PATH, role=role)
-    opening = service.get(OPENING, role=role)
+def test_a_role_sees_what_it_may(untouched: Caller, role: Role) -> None:
+    answer = untouched.get(PATH, role=role)
+    opening = untouched.get(OPENING, role=role)
     if role in OPENERS:
-        assert verified(service, answer.content).values == VALUES
+        assert verified(untouched, answer.content).values == VALUES
         assert answer.headers["cache-control"] == "private, no-store"
         assert "etag" not in answer.headers
         assert opening.status_code == 200
         assert opening.headers["cache-control"] == "private, no-store"
     else:
-        assert verified(service, answer.content).values == {}
-        service.problem(opening, 403, "opening_not_allowed")
-        all_of_it = service.get(PATH, role=role, params={"reveal": "all"})
-        service.problem(all_of_it, 403, "opening_not_allowed")
+        assert verified(untouched, answer.content).values == {}
+        untouched.problem(opening, 403, "opening_not_allowed")
+        all_of_it = untouched.get(PATH, role=role, params={"reveal": "all"})
+        untouched.problem(all_of_it, 403, "opening_not_allowed")
 
 
-def test_who_holds_the_seed_sees_all(service: Caller, seed: str) -> None:
-    answer = service.get(PATH, seed=seed)
-    assert verified(service, answer.content).values == VALUES
+def test_who_holds_the_seed_sees_all(untouched: Caller, seed: str) -> None:
+    answer = untouched.get(PATH, seed=seed)
+    assert verified(untouched, answer.content).values == VALUES
     assert answer.headers["cache-control"] == "private, no-store"
-    value = service.value(OPENING, seed=seed)
+    value = untouched.value(OPENING, seed=seed)
     assert (value["index"], value["seed"], value["values"]) == (FIRST_GIFT, seed, VALUES)
-    sealed = service.value(f"/v1/entries/{FIRST_GIFT}")["entry"]["sealed"]
+    sealed = untouched.value(f"/v1/entries/{FIRST_GIFT}")["entry"]["sealed"]
     open_sealed(sealed, parse_base64url(value["seed"]), value["values"])
     for name, disclosure in value["disclosures"].items():
         assert open_disclosures(sealed, [disclosure]) == {name: VALUES[name]}
 
 
-def test_a_part_can_be_revealed(service: Caller, seed: str) -> None:
-    answer = service.get(PATH, seed=seed, params={"reveal": "message,donor_name"})
+def test_a_part_can_be_revealed(untouched: Caller, seed: str) -> None:
+    answer = untouched.get(PATH, seed=seed, params={"reveal": "message,donor_name"})
     assert answer.headers["cache-control"] == "private, no-store"
-    found = verified(service, answer.content)
+    found = verified(untouched, answer.content)
     assert found.values == {"message": "加油", "donor_name": "示例捐赠人"}
     assert found.hidden == ("order_number",)
     assert parse_receipt(answer.content).opening.seed is None
-    unknown = service.get(PATH, seed=seed, params={"reveal": "message,diagnosis"})
-    service.problem(unknown, 404, "unknown_field")
-    service.problem(service.get(PATH, seed=seed, params={"reveal": ""}), 404, "unknown_field")
-    service.problem(service.get(PATH, params={"reveal": "message"}), 403, "opening_not_allowed")
+    unknown = untouched.get(PATH, seed=seed, params={"reveal": "message,diagnosis"})
+    untouched.problem(unknown, 404, "unknown_field")
+    untouched.problem(untouched.get(PATH, seed=seed, params={"reveal": ""}), 404, "unknown_field")
+    untouched.problem(untouched.get(PATH, params={"reveal": "message"}), 403, "opening_not_allowed")
 
 
-def test_who_may_see_all_may_ask_for_nothing(service: Caller, seed: str) -> None:
-    answer = service.get(PATH, seed=seed, params={"reveal": "none"})
-    assert answer.content == service.get(PATH).content
+def test_who_may_see_all_may_ask_for_nothing(untouched: Caller, seed: str) -> None:
+    answer = untouched.get(PATH, seed=seed, params={"reveal": "none"})
+    assert answer.content == untouched.get(PATH).content
 
 
 @pytest.mark.parametrize("path", [PATH, OPENING])
@@ -113,30 +113,28 @@ def test_a_wrong_seed_opens_nothing_whoever_asks(service: Caller, path: str, see
 
 
 @pytest.mark.parametrize("text", ["", "abc", "=" * 22, "A" * 21, "A" * 23, "A" * 500, "é" * 22])
-def test_what_is_no_seed_is_told(service: Caller, text: str) -> None:
-    answer = service.get(PATH, headers={"Seed": text.encode("latin-1")})
-    service.problem(answer, 400, "invalid_seed")
+def test_what_is_no_seed_is_told(untouched: Caller, text: str) -> None:
+    answer = untouched.get(PATH, headers={"Seed": text.encode("latin-1")})
+    untouched.problem(answer, 400, "invalid_seed")
 
 
-def test_an_entry_without_personal_fields_has_no_opening(service: Caller) -> None:
-    service.problem(
-        service.get("/v1/entries/1/opening", role=Role.AUDITOR), 404, "no_opening"
-    )
-    answer = service.get("/v1/entries/1/receipt", role=Role.AUDITOR)
-    assert verified(service, answer.content).entry.index == 1
-    service.problem(service.get("/v1/entries/1/opening", seed="A" * 22), 403, "wrong_seed")
+def test_an_entry_without_personal_fields_has_no_opening(untouched: Caller) -> None:
+    untouched.problem(untouched.get("/v1/entries/1/opening", role=Role.AUDITOR), 404, "no_opening")
+    answer = untouched.get("/v1/entries/1/receipt", role=Role.AUDITOR)
+    assert verified(untouched, answer.content).entry.index == 1
+    untouched.problem(untouched.get("/v1/entries/1/opening", seed="A" * 22), 403, "wrong_seed")
 
 
 @pytest.mark.parametrize("what", ["receipt", "opening", "trace"])
-def test_an_entry_that_is_not_there(service: Caller, what: str) -> None:
-    size = service.book.head().size
-    answer = service.get(f"/v1/entries/{size}/{what}", role=Role.AUDITOR)
-    service.problem(answer, 404, "no_entry")
-    answer = service.get(f"/v1/entries/{2**53 - 1}/{what}", role=Role.AUDITOR)
-    service.problem(answer, 404, "no_entry")
+def test_an_entry_that_is_not_there(untouched: Caller, what: str) -> None:
+    size = untouched.book.head().size
+    answer = untouched.get(f"/v1/entries/{size}/{what}", role=Role.AUDITOR)
+    untouched.problem(answer, 404, "no_entry")
+    answer = untouched.get(f"/v1/entries/{2**53 - 1}/{what}", role=Role.AUDITOR)
+    untouched.problem(answer, 404, "no_entry")
     for text in ("-1", "x", "1.5", str(2**53)):
-        answer = service.get(f"/v1/entries/{text}/{what}", role=Role.AUDITOR)
-        assert service.problem(answer, 400, "invalid_parameter")["errors"][0]["field"] == "index"
+        answer = untouched.get(f"/v1/entries/{text}/{what}", role=Role.AUDITOR)
+        assert untouched.problem(answer, 400, "invalid_parameter")["errors"][0]["field"] == "index"
 
 
 def test_an_answer_to_a_record_equals_the_receipt_fetched_later(service: Caller) -> None:

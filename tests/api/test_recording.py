@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from caller import Caller, gift, serving
 from scribe import FIRST_GIFT
 
+from api import dependencies
 from ledger.records.kind import Role
 from ledger.records.request import BODY_BYTES_MAX
 from ledger.verify import verify_receipt
@@ -73,27 +76,27 @@ def test_colliding_keys_are_recorded_once(service: Caller) -> None:
         ("", "invalid_key"),
     ],
 )
-def test_a_bad_key_is_refused(service: Caller, key: str | None, code: str) -> None:
+def test_a_bad_key_is_refused(untouched: Caller, key: str | None, code: str) -> None:
     headers = {} if key is None else {"Idempotency-Key": key}
-    answer = service.post(gift(), key=None, headers=headers)
-    assert service.problem(answer, 400, code)["errors"][0]["field"] == "Idempotency-Key"
+    answer = untouched.post(gift(), key=None, headers=headers)
+    assert untouched.problem(answer, 400, code)["errors"][0]["field"] == "Idempotency-Key"
 
 
-def test_without_a_token_nothing_is_recorded(service: Caller) -> None:
-    size = service.book.head().size
-    answer = service.post(gift(), role=None)
-    service.problem(answer, 401, "no_token")
+def test_without_a_token_nothing_is_recorded(untouched: Caller) -> None:
+    size = untouched.book.head().size
+    answer = untouched.post(gift(), role=None)
+    untouched.problem(answer, 401, "no_token")
     assert answer.headers["www-authenticate"] == 'Bearer realm="shanji"'
     for value in ("Bearer wrong", "Basic abc", "Bearer ", "Bearer \u00e9\u00e8"):
         headers = {"Authorization": value.encode("latin-1")}
-        answer = service.post(gift(), role=None, headers=headers)
-        service.problem(answer, 401, "unknown_token")
-    assert service.book.head().size == size
+        answer = untouched.post(gift(), role=None, headers=headers)
+        untouched.problem(answer, 401, "unknown_token")
+    assert untouched.book.head().size == size
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.CLERK}))
-def test_a_role_records_only_its_kinds(service: Caller, role: Role) -> None:
-    service.problem(service.post(gift(), role=role), 403, "recorder_role")
+def test_a_role_records_only_its_kinds(untouched: Caller, role: Role) -> None:
+    untouched.problem(untouched.post(gift(), role=role), 403, "recorder_role")
 
 
 def test_a_kind_that_needs_approval_takes_two_people(service: Caller) -> None:
@@ -106,9 +109,9 @@ def test_a_kind_that_needs_approval_takes_two_people(service: Caller) -> None:
     assert (entry["recorded_by"], entry["approved_by"]) == ("clerk-1", "approver-1")
 
 
-def test_an_approval_where_none_is_needed_is_refused(service: Caller) -> None:
-    answer = service.post(gift(), approval=Role.APPROVER)
-    service.problem(answer, 422, "approval_not_needed")
+def test_an_approval_where_none_is_needed_is_refused(untouched: Caller) -> None:
+    answer = untouched.post(gift(), approval=Role.APPROVER)
+    untouched.problem(answer, 422, "approval_not_needed")
 
 
 @pytest.mark.parametrize(
@@ -129,9 +132,9 @@ def test_an_approval_where_none_is_needed_is_refused(service: Caller) -> None:
     ],
 )
 def test_what_is_no_record_is_refused(
-    service: Caller, body: bytes, status: int, code: str
+    untouched: Caller, body: bytes, status: int, code: str
 ) -> None:
-    service.problem(service.post(body), status, code)
+    untouched.problem(untouched.post(body), status, code)
 
 
 @pytest.mark.parametrize(
@@ -156,21 +159,21 @@ def test_what_is_no_record_is_refused(
         ({"documents": ["abc"]}, "documents.0"),
     ],
 )
-def test_each_wrong_field_is_named(service: Caller, change: dict[str, Any], field: str) -> None:
+def test_each_wrong_field_is_named(untouched: Caller, change: dict[str, Any], field: str) -> None:
     body = gift()
     for name, value in change.items():
         body[name] = {**body.get(name, {}), **value} if isinstance(value, dict) else value
-    size = service.book.head().size
-    problem = service.problem(service.post(body), 422, "invalid_record")
+    size = untouched.book.head().size
+    problem = untouched.problem(untouched.post(body), 422, "invalid_record")
     assert [one["field"] for one in problem["errors"]] == [field]
-    assert service.book.head().size == size
+    assert untouched.book.head().size == size
 
 
-def test_all_wrong_fields_are_told_at_once(service: Caller) -> None:
+def test_all_wrong_fields_are_told_at_once(untouched: Caller) -> None:
     body = gift(-5)
     body["occurred_on"] = "yesterday"
     body["fields"]["colour"] = "red"
-    problem = service.problem(service.post(body), 422, "invalid_record")
+    problem = untouched.problem(untouched.post(body), 422, "invalid_record")
     fields = {one["field"] for one in problem["errors"]}
     assert fields == {"occurred_on", "fields.amount_fen", "fields.colour"}
 
@@ -187,20 +190,20 @@ def test_a_rule_that_is_broken_is_told_by_its_code(service: Caller) -> None:
     assert problem["details"]["entry"] == service.book.head().size - 1
 
 
-def test_more_than_is_there_cannot_be_spent(service: Caller) -> None:
+def test_more_than_is_there_cannot_be_spent(untouched: Caller) -> None:
     body = {**REFUND, "fields": {**REFUND["fields"], "amount_fen": 100_001}}  # type: ignore[dict-item]
-    answer = service.post(body, approval=Role.APPROVER)
-    problem = service.problem(answer, 409, "gift_units_spent")
+    answer = untouched.post(body, approval=Role.APPROVER)
+    problem = untouched.problem(answer, 409, "gift_units_spent")
     assert problem["details"]["available"] == 100_000
 
 
-def test_a_body_that_is_too_large_is_refused(service: Caller) -> None:
+def test_a_body_that_is_too_large_is_refused(untouched: Caller) -> None:
     body = json.dumps(gift(message="长" * BODY_BYTES_MAX)).encode()
-    problem = service.problem(service.post(body), 413, "body_too_large")
+    problem = untouched.problem(untouched.post(body), 413, "body_too_large")
     assert problem["details"]["bytes_max"] == BODY_BYTES_MAX
 
 
-def test_a_body_without_a_length_is_counted_while_it_comes(service: Caller) -> None:
+def test_a_body_without_a_length_is_counted_while_it_comes(untouched: Caller) -> None:
     sent = []
 
     async def endless() -> Any:
@@ -208,8 +211,20 @@ def test_a_body_without_a_length_is_counted_while_it_comes(service: Caller) -> N
             sent.append(1)
             yield b" " * 4096
 
-    service.problem(service.post(None, content=endless(), json=None), 413, "body_too_large")
+    untouched.problem(untouched.post(None, content=endless(), json=None), 413, "body_too_large")
     assert len(sent) <= BODY_BYTES_MAX // 4096 + 2
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    untouched: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "BODY_SECONDS_MAX", 0.01)
+
+    async def stuck() -> Any:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    untouched.problem(untouched.post(None, content=stuck(), json=None), 408, "body_too_slow")
 
 
 def test_a_full_queue_is_told_and_nothing_is_lost(folder: Path) -> None:
@@ -241,8 +256,6 @@ def test_a_stopping_service_takes_no_record(service: Caller) -> None:
 
 def test_a_client_that_goes_away_changes_nothing(service: Caller) -> None:
     """The task that waits for the receipt is cancelled; the record is recorded."""
-    import anyio
-
     size = service.book.head().size
 
     async def leave() -> None:
@@ -250,7 +263,10 @@ def test_a_client_that_goes_away_changes_nothing(service: Caller) -> None:
             await service._call(
                 "POST",
                 "/v1/entries",
-                {"Authorization": f"Bearer {service.tokens[Role.CLERK]}", "Idempotency-Key": "gone"},
+                {
+                    "Authorization": f"Bearer {service.tokens[Role.CLERK]}",
+                    "Idempotency-Key": "gone",
+                },
                 {"json": gift()},
             )
 

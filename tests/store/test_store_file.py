@@ -16,6 +16,7 @@ from batches import Batches, put
 
 from ledger.errors import (
     ConflictError,
+    CorruptionError,
     FatalError,
     LedgerError,
     MalformedError,
@@ -41,7 +42,7 @@ def test_opening_makes_the_file_for_its_owner_only(path: Path, batches: Batches)
 
 
 def test_a_file_that_must_be_there_is_not_made(path: Path) -> None:
-    with pytest.raises(NotFoundError, match="does not exist"):
+    with pytest.raises(NotFoundError, match="is not there"):
         Store.open(str(path), create=False)
     assert not path.exists()
 
@@ -99,7 +100,7 @@ def test_a_reader_cannot_write(store: Store, batches: Batches) -> None:
 # Files that are something else
 
 
-def _version(path: Path, *statements: str) -> None:
+def _change(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as raw:
         for statement in statements:
             raw.execute(statement)
@@ -115,31 +116,106 @@ def test_a_file_that_is_no_database(path: Path) -> None:
 
 def test_a_folder_is_no_database(path: Path) -> None:
     path.mkdir()
-    with pytest.raises(FatalError, match="unable to open"):
+    for create in (True, False):
+        with pytest.raises(NotFoundError, match="is a folder"):
+            Store.open(str(path), create=create)
+
+
+def test_a_foreign_database_is_left_as_it_is(path: Path) -> None:
+    _change(path, "CREATE TABLE songs (title TEXT)", "PRAGMA application_id = 7")
+    before = path.read_bytes()
+    with pytest.raises(MalformedError, match="application id 0x7") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "foreign_database"
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_foreign_database_of_the_same_revision(path: Path) -> None:
+    _change(
+        path,
+        "CREATE TABLE alembic_version (version_num TEXT)",
+        f"INSERT INTO alembic_version VALUES ('{schema.newest()}')",
+    )
+    with pytest.raises(MalformedError, match="application id 0x0"):
         Store.open(str(path))
 
 
-def test_a_foreign_database(path: Path) -> None:
-    _version(path, "CREATE TABLE songs (title TEXT)")
-    with pytest.raises(MalformedError, match=r"found the tables \['songs'\]") as caught:
+def test_a_database_whose_version_table_is_gone(path: Path) -> None:
+    Store.open(str(path)).close()
+    _change(path, "DROP TABLE alembic_version")
+    with pytest.raises(MalformedError, match="no alembic_version") as caught:
         Store.open(str(path))
     assert caught.value.code == "foreign_database"
 
 
+def test_a_file_that_was_made_and_left_empty(path: Path) -> None:
+    path.touch()
+    with closing(Store.open(str(path), create=False)) as store:
+        assert store.check() == []
+
+
+def test_a_url_names_a_file(path: Path) -> None:
+    with closing(Store.open(f"sqlite:///{path}")) as store:
+        assert store.path == path
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///a?mode=memory",
+        "sqlite://host/a",
+        "postgresql://host/shanji",
+        "postgresql://host:port/shanji",
+        "://",
+        "nonsense://a",
+    ],
+)
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(MalformedError, match="expected the path of a file"):
+        Store.open(url)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="make it, or name another"):
+        Store.open(str(tmp_path / "none" / "ledger.sqlite3"))
+
+
+def test_a_file_that_cannot_be_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(FatalError, match="Permission denied") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "database_unwritable"
+
+
+def test_an_old_sqlite(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "SQLITE_VERSION_MIN", (99, 1, 0))
+    with pytest.raises(FatalError, match=r"expected SQLite 99\.1\.0 or newer") as caught:
+        Store.open(str(path))
+    assert caught.value.code == "old_sqlite"
+
+
 def test_a_newer_database(path: Path) -> None:
     Store.open(str(path)).close()
-    _version(path, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(MalformedError, match="schema 9999") as caught:
+    _change(path, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(MalformedError, match=r"versions \['9999'\]") as caught:
         Store.open(str(path))
     assert caught.value.code == "newer_database"
 
 
 def test_a_database_that_lost_its_version(path: Path) -> None:
     Store.open(str(path)).close()
-    _version(path, "DELETE FROM alembic_version")
-    with pytest.raises(MalformedError, match="no version") as caught:
+    _change(path, "DELETE FROM alembic_version")
+    with pytest.raises(MalformedError, match=r"versions \[\]") as caught:
         Store.open(str(path))
-    assert caught.value.code == "foreign_database"
+    assert caught.value.code == "newer_database"
 
 
 def test_a_database_cut_short(path: Path, batches: Batches) -> None:
@@ -147,8 +223,9 @@ def test_a_database_cut_short(path: Path, batches: Batches) -> None:
         put(store, batches.make(300))
     with path.open("r+b") as file:
         file.truncate(5 * schema.PAGE_BYTES)
-    with pytest.raises(MalformedError, match="damaged"):
+    with pytest.raises(CorruptionError, match="damaged") as caught:
         Store.open(str(path))
+    assert caught.value.code == "database_damaged"
 
 
 # Locks and snapshots
@@ -220,10 +297,10 @@ def test_a_lock_held_too_long(
 
 def test_readers_without_end(store: Store, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setattr(store_module, "READERS_MAX", 1)
-    monkeypatch.setattr(store_module, "READER_WAIT_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(store_module, "WAIT_SECONDS_MAX", 0.01)
     with closing(Store.open(str(path))) as small, small.read() as reader:
         reader.head()
-        with pytest.raises(NotReadyError, match="readers"), small.read():
+        with pytest.raises(NotReadyError, match="in use"), small.read():
             pass
 
 
@@ -260,7 +337,7 @@ def test_a_full_disk_is_fatal_and_leaves_nothing(store: Store, batches: Batches)
 
     with pytest.raises(FatalError, match="disk is full") as caught:
         fill()
-    assert caught.value.code == "database_failed"
+    assert caught.value.code == "disk_full"
     with store.read() as reader:
         assert [row[0] for row in reader.scan("entry")] == [0]
 
@@ -276,6 +353,64 @@ def test_a_commit_that_fails_has_an_unknown_outcome(store: Store, batches: Batch
         appender._connection.commit = fail  # type: ignore[method-assign]
         with pytest.raises(OutcomeUnknownError, match="same idempotency key"):
             appender.commit()
+
+
+class _NoLog:
+    """A driver's connection on a file system that has no write-ahead log."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        if statement == "PRAGMA journal_mode = WAL":
+            return self.raw.execute("SELECT 'delete'")
+        return self.raw.execute(statement)
+
+
+def test_a_file_system_without_a_write_ahead_log(path: Path) -> None:
+    with (
+        closing(sqlite3.connect(path)) as raw,
+        pytest.raises(FatalError, match="SQLite chose delete") as caught,
+    ):
+        schema.settings(_NoLog(raw), writer=True)  # type: ignore[arg-type]
+    assert caught.value.code == "database_unwritable"
+
+
+DIES = """
+import os, sys
+sys.path.insert(0, "tests")
+from batches import Batches, put
+from ledger.store import Store
+store, batches = Store.open(sys.argv[1]), Batches()
+put(store, batches.make(300))
+with store.append() as appender:
+    appender.write(batches.make(300))
+    if sys.argv[2] == "after":
+        appender.commit()
+    os._exit(9)
+"""
+
+
+@pytest.mark.parametrize(("when", "size"), [("before", 300), ("after", 600)])
+def test_a_process_that_dies_around_its_commit(
+    path: Path, batches: Batches, repository: Path, when: str, size: int
+) -> None:
+    command = [sys.executable, "-c", DIES, str(path), when]
+    assert subprocess.run(command, cwd=repository, check=False).returncode == 9
+    assert path.with_name(path.name + "-wal").exists()
+    batches.make(300)
+    if when == "after":
+        batches.make(300)
+    with closing(Store.open(str(path), create=False)) as store:
+        assert store.check() == []
+        with store.read() as reader:
+            head = reader.head()
+            assert head is not None
+            assert (head.size, head.root) == (size, batches.tree.root())
+            assert reader.edges() == list(batches.tree.edges)
+            for table in ("entry", "vault", "idempotency", "order_number"):
+                assert reader.count(table) == size
+        put(store, batches.make(1))
 
 
 # Triggers

@@ -26,9 +26,7 @@ def gift(entry: int, first: int, length: int, label: str = "") -> Flow:
 
 def payment(entry: int, part: int, first: int, length: int) -> Flow:
     """A flow out of the fund."""
-    return Flow(
-        entry, 0, part, "CNY", "fund:a", first, "world:beneficiary", None, length, ""
-    )
+    return Flow(entry, 0, part, "CNY", "fund:a", first, "world:beneficiary", None, length, "")
 
 
 def test_an_empty_store_has_nothing(store: Store) -> None:
@@ -91,9 +89,7 @@ def test_many_keys_are_asked_for_in_parts(store: Store, batches: Batches) -> Non
             f"key-{index}": (digest(index), index) for index in range(count)
         }
         orders = [digest(index) for index in range(count)]
-        assert reader.order_numbers(orders) == {
-            digest(index): index for index in range(count)
-        }
+        assert reader.order_numbers(orders) == {digest(index): index for index in range(count)}
 
 
 def test_checkpoints_are_listed_by_size(store: Store, batches: Batches) -> None:

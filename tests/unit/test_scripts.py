@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import grimp
@@ -296,6 +297,14 @@ def test_check_finds_what_may_not_be_there(
     assert name in done.stdout
 
 
+def test_check_does_not_pass_what_it_cannot_look_at(ready: Checkout) -> None:
+    shutil.rmtree(ready.root / ".git")
+    done = ready.run("checkout/scripts/check")
+    assert done.returncode == 1
+    assert "no registry's host" in done.stderr
+    assert "no module over" in done.stderr
+
+
 def test_check_runs_every_check_and_names_the_failed(ready: Checkout) -> None:
     write_program(ready.root / ".venv/bin/mypy", "#!/bin/sh\nexit 1\n")
     done = ready.run("checkout/scripts/check")
@@ -433,6 +442,25 @@ def test_a_stray_module_or_import_fails(sources: Path, path: str, text: str, bro
     done = lint(sources)
     assert done.returncode == 1
     assert re.search(rf"{re.escape(broken)}\s+BROKEN", done.stdout), done.stdout
+
+
+def test_every_import_is_a_declared_dependency(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["server"], *extras["postgres"], "merkletools"]
+    declared = {canonicalize_name(Requirement(text).name) for text in asked}
+    graph = grimp.build_graph("ledger", "api", include_external_packages=True, cache_dir=None)
+    imported = {module for module in graph.modules if graph.is_module_squashed(module)} - set(
+        sys.stdlib_module_names
+    )
+    distributions = packages_distributions()
+    undeclared = {
+        module
+        for module in imported
+        if not declared & {canonicalize_name(name) for name in distributions.get(module, [])}
+    }
+    assert imported >= {"cryptography", "fastapi"}
+    assert undeclared == set()
 
 
 def test_the_tree_stands_on_cryptography_alone() -> None:
