@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -62,15 +63,10 @@ def run(settings: Settings, *, demonstration: bool, full: bool) -> None:
     # SIGTERM ends as Ctrl-C does, during the demonstration too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _set_up_logging(settings)
-    try:
-        listener = bind(settings.host, settings.port)
-        try:
-            tokens = prepare_log(settings, with_demonstration=demonstration, full=full)
-            _serve(settings, listener, tokens)
-        finally:
-            listener.close()
-    except KeyboardInterrupt:
-        sys.stderr.write("已停止 stopped\n")
+    with suppress(KeyboardInterrupt), bind(settings.host, settings.port) as listener:
+        tokens = prepare_log(settings, with_demonstration=demonstration, full=full)
+        _serve(settings, listener, tokens)
+    sys.stderr.write("已停止 stopped\n")
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
 from api.answers import JSON, PRIVATE, REVALIDATED, Answer, Json, answer_cached
 from api.auth import Person
@@ -33,6 +32,7 @@ from ledger.errors import MalformedError, NotAllowedError
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import BODY_BYTES_MAX, KEY_CHARS_MAX, check_key, parse_body, prepare
 from ledger.sequencer import Recorded
+from ledger.tlog.merkle import leaf_hash
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
@@ -64,13 +64,6 @@ class RecordedAnswer(Answer):
     replayed: bool
     receipt: str
     links: dict[str, str]
-
-
-class _Row(TypedDict):
-    index: int
-    data: bytes
-    leaf_hash: bytes
-    reversed_by: int | None
 
 
 def links_of(index: int) -> dict[str, str]:
@@ -192,11 +185,11 @@ def read_entries(
         size = head.size if head else 0
         end = size if before is None else min(before, size)
         first = max(0, end - limit)
-        rows = [
-            _row(index, data, reader.leaf_hash(index), reader.object(f"reversed/{index}"))
+        entries = [
+            _shape(index, data, reader.object(f"reversed/{index}"))
             for index, data in zip(range(first, end), reader.entries(first, end), strict=True)
         ]
-    value: dict[str, Any] = {"as_of": size, "entries": [_shape(row) for row in reversed(rows)]}
+    value: dict[str, Any] = {"as_of": size, "entries": entries[::-1]}
     if first > 0:
         value["next"] = f"/v1/entries?before={first}&limit={limit}"
     return Json(value)
@@ -206,29 +199,19 @@ def read_entries(
 def read_entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
     """One entry with its leaf hash; what personal fields it has are shown as commitments."""
     with book.store.read() as reader:
-        row = _row(
-            index,
-            reader.entry(index),
-            reader.leaf_hash(index),
-            reader.object(f"reversed/{index}"),
-        )
-    data = orjson.dumps(_shape(row))
-    return answer_cached(request, data, media_type=JSON, cache=REVALIDATED)
+        value = _shape(index, reader.entry(index), reader.object(f"reversed/{index}"))
+    return answer_cached(request, orjson.dumps(value), media_type=JSON, cache=REVALIDATED)
 
 
-def _row(index: int, data: bytes, leaf_hash: bytes, reversal: bytes | None) -> _Row:
-    reversed_by = None if reversal is None else int(orjson.loads(reversal)["entry"])
-    return {"index": index, "data": data, "leaf_hash": leaf_hash, "reversed_by": reversed_by}
-
-
-def _shape(row: _Row) -> dict[str, Any]:
+def _shape(index: int, data: bytes, reversal: bytes | None) -> dict[str, Any]:
+    """An entry as `EntryAnswer`; `reversal` is the state's note that it was reversed."""
     value: dict[str, Any] = {
-        "index": row["index"],
-        "leaf_hash": row["leaf_hash"].hex(),
+        "index": index,
+        "leaf_hash": leaf_hash(data).hex(),
         # The stored bytes themselves, which are canonical JSON.
-        "entry": orjson.Fragment(row["data"]),
+        "entry": orjson.Fragment(data),
     }
-    if row["reversed_by"] is not None:
-        value["reversed_by"] = row["reversed_by"]
-    value["links"] = links_of(row["index"])
+    if reversal is not None:
+        value["reversed_by"] = orjson.loads(reversal)["entry"]
+    value["links"] = links_of(index)
     return value

@@ -19,13 +19,21 @@ from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.second_opinion import PACKAGE, compute_root, package_version
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry
-from ledger.errors import LedgerError, NotFoundError, RetryableError
+from ledger.errors import (
+    LedgerError,
+    NotFoundError,
+    RetryableError,
+    UndecidedError,
+    UnknownSignerError,
+    VerificationError,
+)
 from ledger.store import Reader, Store
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
+from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import EMPTY_ROOT, leaf_hash
 from ledger.tlog.note import VerifierKey, parse_verifier_key
-from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, TileWriter
+from ledger.tlog.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileWriter
 from ledger.vault import Vault
-from ledger.verify import verify_checkpoint
 
 PROGRESS_ENTRIES = 1000
 """How often progress is told, and the state's list of recent flows emptied."""
@@ -46,7 +54,13 @@ class _Audit:
     ) -> None:
         self.reader = reader
         self.notes = notes
-        self.keys = self._trusted(keys)
+        own = self._own_keys()
+        if keys and own and not set(own) & set(keys):
+            notes.find(
+                "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
+            )
+        self.keys = list(keys) or own
+        self._verifiers = [verifier_for(key) for key in dict.fromkeys([*self.keys, *own])]
         self.tree = TileWriter(0, [])
         self.leaves: list[bytes] = []
         self._unhashed: list[bytes] = []
@@ -59,20 +73,15 @@ class _Audit:
         if vault is None:
             notes.not_checked.append("vault, idempotency keys, order numbers (no vault key)")
 
-    def _trusted(self, keys: Sequence[VerifierKey]) -> Sequence[VerifierKey]:
-        """The keys given; without any, those that the log's first entry names."""
+    def _own_keys(self) -> list[VerifierKey]:
+        """The keys that the log's first entry names, if it can be read."""
         try:
             fields = parse_entry(self.reader.entry(0)).fields
-            own = [parse_verifier_key(key) for key in fields["keys"]]
+            return [parse_verifier_key(key) for key in fields["keys"]]
         except RetryableError:
             raise
         except (LedgerError, KeyError, TypeError):
-            own = []
-        if keys and own and not set(map(repr, own)) & set(map(repr, keys)):
-            self.notes.find(
-                "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
-            )
-        return keys or own
+            return []
 
     def run(self, progress: Progress | None) -> None:
         """Walk over the log from its first entry to its last."""
@@ -180,7 +189,7 @@ class _Audit:
     def _check_checkpoint(self, size: int, root: bytes, note: bytes, now: bytes | None) -> None:
         place = f"checkpoint {size}"
         try:
-            checkpoint, _ = verify_checkpoint(note, self.keys)
+            checkpoint = self._open_checkpoint(note)
         except LedgerError as error:
             self.notes.find("checkpoint_signature", place, None, error.message)
             return
@@ -201,6 +210,18 @@ class _Audit:
                 [note.decode("utf-8", "replace")],
             )
 
+    def _open_checkpoint(self, data: bytes) -> Checkpoint:
+        """A stored checkpoint, with signatures of the log's keys and of nobody else."""
+        if not self.keys:
+            raise UndecidedError("no verifier key is known: entry 0 names none, none was given")
+        checkpoint, note = open_checkpoint(data, self.keys[0].name, self._verifiers)
+        trusted = {(key.name, key.key_id) for key in self.keys}
+        if not any((one.name, one.key_id) in trusted for one in note.verified):
+            raise UnknownSignerError("it is signed by none of the keys given")
+        if len(note.verified) != len(note.signatures):
+            raise VerificationError("it has a signature line that is of none of the log's keys")
+        return checkpoint
+
     # The end of the log
 
     def _finish(self, heads: Sequence[tuple[object, ...]]) -> None:
@@ -211,10 +232,12 @@ class _Audit:
             self._expect_checkpoint(size)
         self._check_head(heads, size, root)
         self._check_edges()
-        for level, number, _ in Rows(self.reader, "tile", self.notes):
-            whole = TILE_HEIGHT * (level + 1)
-            if level < 0 or not 0 <= number < size >> min(whole, size.bit_length()):
-                self.notes.find("tile", f"tile {level} {number}", None, "the tree has no such tile")
+        for level, number, hashes in Rows(self.reader, "tile", self.notes):
+            place = f"tile {level} {number}"
+            if level < 0 or not 0 <= number < size >> TILE_HEIGHT * (level + 1):
+                self.notes.find("tile", place, None, "the tree has no such full tile")
+            elif len(hashes) != TILE_BYTES:
+                self.notes.find("tile", place, None, f"expected {TILE_BYTES} bytes")
         if self._sealed is not None:
             self._sealed.finish(self._rules.erased())
         self._rules.finish()

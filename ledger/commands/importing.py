@@ -76,7 +76,7 @@ def import_gifts(
     unit: Annotated[Literal["yuan", "fen"], typer.Option(help="What the amounts are in.")] = "yuan",
     plan_only: Annotated[bool, typer.Option("--plan", help="Show the plan only.")] = False,
     errors: Annotated[
-        Path | None, typer.Option(help="Write the rows with errors to this CSV file.")
+        Path | None, typer.Option(help="Write the rows with errors or conflicts to this CSV file.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Record without asking.")] = False,
     person: Annotated[
@@ -95,7 +95,7 @@ def import_gifts(
     try:
         plan = _plan(book, file, sheet, _chosen(column or []), unit, date, date_from_order)
         _show(plan, words)
-        if errors is not None and plan.errors:
+        if errors is not None and not plan.clean:
             _write_errors(plan, file, sheet, errors)
         result = _plan_as_json(plan)
         code = 0
@@ -154,19 +154,14 @@ def _plan(
     date: str | None,
     date_from_order: bool,
 ) -> Plan:
-    from dataclasses import replace
-
-    from ledger.intake.columns import Columns, guess_columns
+    from ledger.intake.columns import guess_columns
     from ledger.intake.plan import plan_gifts
     from ledger.intake.recording import known_gifts
     from ledger.intake.sheets import read_table
     from ledger.sequencer import CHINA, utc_now
 
     table = read_table(file, sheet=sheet, headers=list(chosen.values()))
-    if {"order_number", "amount"} <= set(chosen):
-        columns = Columns(**chosen)
-    else:
-        columns = replace(guess_columns(table.columns), **chosen)
+    columns = guess_columns(table.columns, chosen)
     today = utc_now().astimezone(CHINA).date().isoformat()
     settings: dict[str, Any] = {"known": known_gifts(book), "unit": unit, "today": today}
     plan = plan_gifts(

@@ -43,6 +43,8 @@ SHOWN_CHARS_MAX = 40
 REPLACEMENT = "\ufffd"
 """Stands for a character that no record may hold (control, private use, unassigned)."""
 
+_is_normalized = unicodedata.is_normalized
+_ROUNDED_END = "0" * ROUNDED_ZEROS_MIN
 _SERIAL_DAY_0 = dt.datetime(1899, 12, 30)
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _FORMULA_STARTS = ("=", "+", "-", "@")
@@ -227,7 +229,7 @@ def order_number(cell: Cell) -> str:
             f"expected an order number of at most {ORDER_CHARS_MAX} characters, got {len(text)}",
             "check whether this is the column of order numbers",
         )
-    if text.endswith("0" * ROUNDED_ZEROS_MIN) and is_rounded(text, ROUNDED_ZEROS_MIN):
+    if text.endswith(_ROUNDED_END) and is_rounded(text, ROUNDED_ZEROS_MIN):
         _refuse_destroyed(cell)
     return text
 
@@ -405,10 +407,14 @@ def text(cell: Cell, limit: int) -> str | None:
         if len(result) > CELL_CHARS_MAX:
             _refuse_long(len(result), limit)
         # Nothing printable is zero-width, a control or white space other than the space.
-        if "  " in result or not result.isprintable() or not _is_nfc(result):
+        if (
+            not result.isprintable()
+            or not (result.isascii() or _is_normalized("NFC", result))
+            or "  " in result
+        ):
             result = _clean(result)
         # The apostrophe with which lists are made safe to open is no part of the text.
-        if result.startswith("'") and result[1:].startswith(_FORMULA_STARTS):
+        if result[:1] == "'" and result[1:].startswith(_FORMULA_STARTS):
             result = result[1:]
     elif isinstance(cell, float):
         if cell != cell or abs(cell) >= 10**EXACT_DIGITS_MAX:
@@ -430,10 +436,6 @@ def _refuse_long(length: int, limit: int) -> NoReturn:
     _refuse(
         "text_too_long", f"expected at most {limit} characters, got {length}", "shorten the text"
     )
-
-
-def _is_nfc(text: str) -> bool:
-    return text.isascii() or unicodedata.is_normalized("NFC", text)
 
 
 def _clean(raw: str) -> str:

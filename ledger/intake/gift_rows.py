@@ -7,6 +7,7 @@ no gifts: totals, comments, and what stands beside the list.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -118,10 +119,10 @@ class RowReader:
         self._amount = self._places["amount"]
         self._day = self._places.get("occurred_on")
         self._texts = [
-            (self._places[name], read) if name in self._places else None
-            for name, read in _TEXT_READERS.items()
+            (at, self._places[name], read)
+            for at, (name, read) in enumerate(_TEXT_READERS.items())
+            if name in self._places
         ]
-        self._has_texts = any(self._texts)
         self._unit = unit
         self._default_day = default_day
         self._order_dates = order_dates
@@ -142,9 +143,13 @@ class RowReader:
             self._check_width(cells)
         fen = self._fen(cells[self._amount])
         day_text = self._day_of(cells, order)
-        if not self._has_texts:
+        if not self._texts:
             return PlannedGift(number, order, fen, day_text)
-        texts = [None if one is None else one[1](cells[one[0]]) for one in self._texts]
+        texts: list[str | None] = [None, None, None, None]
+        for at, place, read in self._texts:
+            cell = cells[place]
+            if cell != "":
+                texts[at] = read(cell)
         return PlannedGift(number, order, fen, day_text, *texts)
 
     def errors(self, row: Row) -> list[RowError]:
@@ -156,9 +161,7 @@ class RowReader:
             (self._amount, lambda: self._fen(cells[self._amount])),
             (self._day, lambda: self._day_of(cells, None)),
         ]
-        for one in self._texts:
-            if one is not None:
-                checks.append((one[0], partial(one[1], cells[one[0]])))
+        checks += [(place, partial(read, cells[place])) for _, place, read in self._texts]
         found = []
         for place, check in checks:
             try:
@@ -208,6 +211,8 @@ class RowReader:
     def _day_of(self, cells: Sequence[Cell], order: str | None) -> str:
         if self._day is not None:
             cell = cells[self._day]
+            if cell.__class__ is dt.datetime:
+                cell = cell.date()  # of which there are few different ones
             if not is_blank(cell):
                 found = self._days.get(cell) if cell.__class__ is not bool else None
                 if found is None:

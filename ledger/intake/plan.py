@@ -180,8 +180,8 @@ def plan_gifts(
             `default_date` is no day. What is wrong with rows is in the plan instead.
     """
     _check_unit(columns.amount, unit)
-    default_day = None if default_date is None else day(default_date)
     day_last = DAY_LAST if today is None else day(today)
+    default_day = None if default_date is None else _default_day(default_date, day_last)
     orders = _read_orders(table, columns)
     readable = [order for order in orders if order is not None]
     needs_orders = default_day is None and (date_from_order or columns.occurred_on is None)
@@ -203,13 +203,6 @@ def plan_gifts(
         errors.insert(0, _undated(table, dates, date_from_order))
     errors = [*_rounded_orders(table, columns, readable), *errors]
     gifts, already, conflicts = _compare(listed, known)
-    warnings = (
-        *odd_rows(listing.notes),
-        *odd_cells(table, listing.fen, unit),
-        *odd_amounts(listed, unit),
-        *odd_days(listed, date_from_order and dates is not None),
-        *odd_texts(table, columns, listed),
-    )
     return Plan(
         source=table.source,
         columns=columns,
@@ -224,10 +217,21 @@ def plan_gifts(
         conflicts=tuple(sorted(listing.conflicts + conflicts, key=lambda one: one.row)),
         errors=tuple(errors),
         notes=tuple(listing.notes),
-        warnings=warnings,
+        warnings=_warnings(table, columns, unit, listing, date_from_order and dates is not None),
         order_days=(dates.earliest, dates.latest) if undated and dates else None,
         digest=_digest(table.source, listed),
     )
+
+
+def _default_day(date: str, day_last: str) -> str:
+    found = day(date)
+    if found > day_last:
+        raise MalformedError(
+            f"expected a day until {day_last} for the gifts without one, got {found}; correct it",
+            code="date_in_future",
+            field="default_date",
+        )
+    return found
 
 
 def _check_unit(header: str, unit: Unit) -> None:
@@ -294,6 +298,19 @@ def _list_gifts(table: Table, reader: RowReader, orders: Sequence[str | None]) -
         else:
             listing.conflicts.append(_conflict_in_file(earlier, gift))
     return listing
+
+
+def _warnings(
+    table: Table, columns: Columns, unit: Unit, listing: _Listing, from_orders: bool
+) -> tuple[Notice, ...]:
+    listed = list(listing.first.values())
+    return (
+        *odd_rows(listing.notes),
+        *odd_cells(table, listing.fen, unit),
+        *odd_amounts(listed, unit),
+        *odd_days(listed, from_orders),
+        *odd_texts(table, columns, listed),
+    )
 
 
 def _add_other_row(listing: _Listing, reader: RowReader, row: Row) -> None:
@@ -439,5 +456,6 @@ def _digest(source: Source, listed: Sequence[PlannedGift]) -> str:
 
     The gifts are written column by column, in the order of `PlannedGift`'s fields.
     """
-    content = [source.sha256, source.sheet, *zip(*listed, strict=True)]
+    parts = range(len(PlannedGift._fields))
+    content = [source.sha256, source.sheet, *([gift[at] for gift in listed] for at in parts)]
     return hashlib.sha256(DIGEST_PREFIX + orjson.dumps(content)).hexdigest()

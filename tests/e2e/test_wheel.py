@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import shutil
 import subprocess
@@ -13,8 +11,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from ledger.entry import format_canonical
 
 PACKAGES = ("ledger", "api")
 SERVER_PACKAGES = {"alembic", "fastapi", "pydantic", "sqlalchemy", "sqlmodel", "starlette"}
@@ -68,21 +64,6 @@ def test_the_wheel_holds_every_file_and_no_other(repository: Path, tmp_path: Pat
     assert names == sources
 
 
-def change_amount(receipt: bytes) -> bytes:
-    """The receipt of another amount: the first digit of the entry's amount is changed."""
-    lines = receipt.split(b"\n")
-    assert lines[1].startswith(b"extra ")
-    opening = json.loads(base64.b64decode(lines[1].removeprefix(b"extra ")))
-    entry = base64.b64decode(opening["entry"])
-    changed, count = re.subn(
-        rb'(?<="amount_fen":)[1-9]', lambda digit: b"%d" % (int(digit[0]) % 9 + 1), entry, count=1
-    )
-    assert count == 1
-    opening["entry"] = base64.b64encode(changed).decode()
-    lines[1] = b"extra " + base64.b64encode(format_canonical(opening))
-    return b"\n".join(lines)
-
-
 @pytest.mark.slow
 def test_the_plain_install_verifies_a_receipt(repository: Path, tmp_path: Path) -> None:
     wheel = build_wheel(repository, tmp_path)
@@ -103,10 +84,8 @@ def test_the_plain_install_verifies_a_receipt(repository: Path, tmp_path: Path) 
     assert not installed & SERVER_PACKAGES
 
     vectors = repository / "tests/vectors/receipts"
-    receipt, key = vectors / "gift.tlog-proof", vectors / "log.vkey"
-    tampered = tmp_path / "tampered.tlog-proof"
-    tampered.write_bytes(change_amount(receipt.read_bytes()))
-    for file, code in ((receipt, 0), (tampered, 1)):
-        done = run(programs / "shanji", "verify", file, "--key", key, cwd=tmp_path)
+    for file, code in (("gift.tlog-proof", 0), ("tampered.tlog-proof", 1)):
+        command = (programs / "shanji", "verify", vectors / file, "--key", vectors / "log.vkey")
+        done = run(*command, cwd=tmp_path)
         assert done.returncode == code, done.stdout + done.stderr
         assert done.stdout + done.stderr

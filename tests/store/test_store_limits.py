@@ -443,7 +443,8 @@ def test_each_failure_says_what_to_do(
 def test_a_failed_statement_tells_no_values(store: Store, batches: Batches) -> None:
     """Neither the error nor what it was raised from: both may come to a log."""
     put(store, batches.make(1))
-    wrong = replace(batches.make(1), vault=[(1, b"secret")] * 2)
+    wrong = replace(batches.make(1), idempotency=[("secret", digest(1), 1)] * 2)
     with store.append() as appender, pytest.raises(FatalError) as caught:
         appender.write(wrong)
+    assert "idempotency" in str(caught.value.__cause__)
     assert "secret" not in repr(caught.value.__cause__) + str(caught.value.__cause__)

@@ -224,6 +224,15 @@ def test_shanji_python_names_the_python(checkout: Checkout) -> None:
     assert "as no-python" in missing.stderr
 
 
+def test_a_missing_debian_program_is_told_where_it_cannot_be_had(checkout: Checkout) -> None:
+    script = 'source "$0/scripts/environment"; need_debian "$1" "$1" "the browser test"'
+    missing = checkout.run("bash", "-c", script, str(checkout.root), "no-such-program")
+    assert missing.returncode == 1
+    assert missing.stderr.endswith("the browser test is skipped\n")
+    there = checkout.run("bash", "-c", script, str(checkout.root), "cat")
+    assert (there.returncode, there.stderr) == (0, "")
+
+
 # --- the scripts ---
 
 

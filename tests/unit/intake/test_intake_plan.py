@@ -1,61 +1,29 @@
-"""Tables → plans: gifts, days, repeats, conflicts, errors, totals and what is odd."""
+"""Tables → plans: gifts, days, repeats, conflicts, errors, and the digest."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from ledger.errors import MalformedError
 from ledger.intake.columns import Columns
 from ledger.intake.gift_rows import NAME_CHARS_MAX, TEXT_CHARS_MAX, PlannedGift
-from ledger.intake.plan import KnownGift, Plan, plan_gifts
+from ledger.intake.plan import KnownGift, plan_gifts
 from ledger.intake.sheets import Table
 from tests.unit.intake.list_files import COLUMNS, HEADER, Value, order, table_of
-
-PAIR = Columns(order_number="订单号", amount="金额")
-DAY = "2020-01-25"
-
-
-def none_known(orders: Sequence[str]) -> Mapping[str, KnownGift]:
-    """A ledger that has no order."""
-    return {}
-
-
-def knows(*gifts: tuple[str, KnownGift]) -> Any:
-    """A ledger that has these orders."""
-    return lambda orders: {name: gift for name, gift in gifts if name in orders}
-
-
-def plan_of(
-    rows: Sequence[Sequence[Value]], header: Sequence[str] = HEADER, **settings: Any
-) -> Plan:
-    """The plan of rows under the columns that the header has."""
-    if "columns" not in settings:
-        had = {part: name for part, name in COLUMNS.headers().items() if name in header}
-        settings["columns"] = Columns(**had)
-    settings.setdefault("known", none_known)
-    return plan_gifts(table_of(rows, header), **settings)
-
-
-def pairs(*amounts: Value, day: str = DAY, **settings: Any) -> Plan:
-    """The plan of a list with order numbers and these amounts."""
-    rows = [(order(number), amount) for number, amount in enumerate(amounts)]
-    return plan_of(rows, HEADER[:2], default_date=day, **settings)
-
-
-def errors_of(plan: Plan) -> list[tuple[int, str, str]]:
-    """Row, column and code of every error."""
-    return [(error.row, error.column, error.code) for error in plan.errors]
-
-
-def codes(plan: Plan) -> list[str]:
-    """The codes of all warnings."""
-    return [notice.code for notice in plan.warnings]
-
+from tests.unit.intake.planned import (
+    DAY,
+    PAIR,
+    codes,
+    errors_of,
+    knows,
+    none_known,
+    pairs,
+    plan_of,
+)
 
 # What a plan holds
 
@@ -321,6 +289,9 @@ def test_the_day_comes_from_the_column_then_from_the_caller() -> None:
 def test_a_default_that_is_no_day_is_refused() -> None:
     with pytest.raises(MalformedError, match="year, month and day"):
         pairs(1.0, day="gestern")
+    with pytest.raises(MalformedError, match="a day until 2020-01-24") as caught:
+        pairs(1.0, today="2020-01-24")
+    assert caught.value.field == "default_date"
 
 
 def test_a_list_without_a_day_has_one_error_that_offers_the_order_numbers() -> None:
@@ -363,144 +334,6 @@ def test_a_day_after_today_is_an_error() -> None:
     future = [(order(1, "20200126"), 1.0)]
     assert plan_of(future, HEADER[:2], today=DAY).order_days is None
     assert plan_of(future, HEADER[:2], today="2020-01-26").order_days is not None
-
-
-# Rows that are no gifts
-
-
-@pytest.mark.parametrize(
-    "total",
-    [("合计", 15.5), ("总 计：", "15.50"), (None, 15.5), ("TOTAL", 15.499999999999998)],
-)
-def test_a_total_that_agrees_is_a_note(total: tuple[Value, ...]) -> None:
-    plan = plan_of([(order(1), 5.0), (order(2), 10.5), total], HEADER[:2], default_date=DAY)
-    assert plan.clean
-    assert len(plan.gifts) == 2
-    assert [(note.row, note.kind, note.amount_fen) for note in plan.notes] == [(4, "total", 1550)]
-    assert codes(plan) == ["rows_total"]
-
-
-@pytest.mark.parametrize("label", ["合计", "小计"])
-def test_a_total_that_differs_stops(label: str) -> None:
-    plan = plan_of([(order(1), 5.0), (order(2), 10.5), (label, 15.6)], HEADER[:2], default_date=DAY)
-    assert errors_of(plan) == [(4, "金额", "total_differs")]
-    assert "a total of 15.60 yuan, its gifts add up to 15.50" in plan.errors[0].reason
-
-
-def test_totals_of_parts_and_a_total_above_the_list() -> None:
-    rows: list[tuple[Value, ...]] = [
-        ("合计", 9.0),
-        (order(1), 2.0),
-        (order(1), 2.0),
-        ("小计", 4.0),
-        (order(2), 5.0),
-        ("小计", 5.0),
-        ("合计", 9.0),
-    ]
-    plan = plan_of(rows, HEADER[:2], default_date=DAY)
-    assert plan.clean
-    assert len(plan.notes) == 4
-    assert plan.sum_fen == 700
-
-
-def test_a_total_beside_unreadable_rows_says_nothing_new() -> None:
-    plan = plan_of([(order(1), 5.0), (order(2), "?"), ("合计", 15.5)], HEADER[:2], default_date=DAY)
-    assert errors_of(plan) == [(3, "金额", "amount_unreadable")]
-
-
-def test_a_total_without_an_amount_is_a_note() -> None:
-    plan = plan_of([(order(1), 5.0, DAY, None, None), ("合计", None, None, "1 笔", None)])
-    assert plan.clean
-    assert [(note.kind, note.amount_fen) for note in plan.notes] == [("total", None)]
-
-
-@pytest.mark.parametrize("amount", [1e20, float("inf"), "甚多"])
-def test_a_total_that_is_no_amount_is_a_note(amount: Value) -> None:
-    plan = plan_of([(order(1), 5.0), ("合计", amount)], HEADER[:2], default_date=DAY)
-    assert plan.clean
-    assert [(note.kind, note.amount_fen) for note in plan.notes] == [("total", None)]
-
-
-def test_an_amount_alone_that_is_no_total_is_an_error() -> None:
-    plan = plan_of([(order(1), 5.0), (order(2), 6.0), (None, 7.0)], HEADER[:2], default_date=DAY)
-    assert errors_of(plan) == [(4, "订单号", "order_missing")]
-    # One gift and its double is no list with a total.
-    plan = plan_of([(order(1), 5.0), (None, 5.0)], HEADER[:2], default_date=DAY)
-    assert errors_of(plan) == [(3, "订单号", "order_missing")]
-
-
-def test_a_total_with_an_order_number_is_a_gift() -> None:
-    plan = plan_of([(order(1), 5.0, DAY, "合计", None)])
-    assert plan.clean
-    assert len(plan.gifts) == 1
-
-
-def test_a_platforms_comments_are_notes() -> None:
-    rows = [(order(1), "5"), ("#-----列表结束-----", ""), ("#合计：1 笔", "")]
-    plan = plan_of(rows, HEADER[:2], default_date=DAY)
-    assert plan.clean
-    assert [note.kind for note in plan.notes] == ["comment", "comment"]
-    assert errors_of(plan_of([("#x", "5")], HEADER[:2], default_date=DAY))
-
-
-def test_what_stands_beside_the_list_is_left_out_and_told() -> None:
-    header = ("订单号", "", "金额", "")
-    rows = [(order(1), None, 5.0, None), (order(2), "x", 6.0, None), (None, None, None, 11.0)]
-    plan = plan_of(rows, header, columns=PAIR, default_date=DAY)
-    assert plan.clean
-    assert [(note.row, note.kind) for note in plan.notes] == [(4, "beside")]
-    notices = {notice.code: notice for notice in plan.warnings}
-    assert set(notices) == {"rows_beside", "cells_without_header"}
-    stray = notices["cells_without_header"]
-    assert (stray.count, stray.rows) == (2, (3, 4))
-    assert "B3, D4; the number in D4 equals the sum of the gifts" in stray.message
-
-
-def test_many_stray_cells_are_counted_and_not_all_named() -> None:
-    rows = [(order(number), 1.0, "x") for number in range(30)]
-    plan = plan_of(rows, ("订单号", "金额", ""), default_date=DAY)
-    (notice,) = plan.warnings
-    assert notice.count == 30
-    assert len(notice.rows) == 20
-    assert notice.message.endswith("C2, C3, C4, C5, C6 …")
-
-
-# What is odd
-
-
-def test_amounts_that_look_like_fen() -> None:
-    like_fen = [1000.0, 2000.0, 500.0, 1000.0, 10000.0]
-    assert codes(pairs(*like_fen)) == ["amounts_look_like_fen"]
-    assert codes(pairs(*like_fen, unit="fen")) == []
-    assert codes(pairs(*like_fen[:4])) == []
-    assert codes(pairs(*like_fen, 1050.0)) == []
-    assert codes(pairs(*[amount / 10 for amount in like_fen])) == []
-    assert codes(pairs(*[900.0] * 5)) == []
-
-
-def test_gifts_under_one_yuan_are_counted() -> None:
-    (notice,) = pairs(0.01, 1.0, 0.99).warnings
-    assert (notice.code, notice.count, notice.rows) == ("under_one_yuan", 2, (2, 4))
-
-
-def test_days_far_apart() -> None:
-    rows = [(order(1), 1.0, "2019-01-25", None, None), (order(2), 1.0, "2020-01-26", None, None)]
-    assert codes(plan_of(rows)) == []
-    rows.append((order(3), 1.0, "2020-01-27", None, None))
-    (notice,) = plan_of(rows).warnings
-    assert (notice.code, notice.rows) == ("days_far_apart", (2, 4))
-
-
-def test_order_numbers_that_were_numbers() -> None:
-    plan = plan_of([(20200125.0, 1.0), (order(1), 1.0)], HEADER[:2], default_date=DAY)
-    (notice,) = plan.warnings
-    assert (notice.code, notice.rows) == ("orders_as_numbers", (2,))
-
-
-def test_replaced_characters_are_told() -> None:
-    rows = [(order(1), 1.0, DAY, "甲\ue001", None), (order(2), 1.0, DAY, "乙", None)]
-    (notice,) = plan_of(rows).warnings
-    assert (notice.code, notice.rows) == ("characters_replaced", (2,))
 
 
 # The digest
