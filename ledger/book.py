@@ -125,6 +125,8 @@ class Book:
         """
         if cls.exists(folder):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
+        # Refused before anything is written.
+        _opening(Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key, organisation)
         keys = folder / "keys"
         keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_key(keys / "vault.key", os.urandom(KEY_BYTES).hex().encode() + b"\n")
@@ -189,17 +191,7 @@ class Book:
             return store, None
 
     def _record_opening(self, organisation: str) -> None:
-        values = {
-            "origin": self.origin,
-            "organisation": organisation,
-            "currency": "CNY",
-            "time_zone": "Asia/Shanghai",
-            "keys": [format_verifier_key(self._signer.verifier_key)],
-        }
-        try:
-            fields = LogOpened.model_validate(values)
-        except ValueError as error:
-            raise MalformedError(f"expected an origin and an organisation: {error}") from None
+        fields = _opening(self._signer.verifier_key, organisation)
         prepared = seal_record(
             kind=LOG_OPENED,
             fields=fields,
@@ -306,7 +298,7 @@ class Book:
             NotFoundError: the log has no such entry.
         """
         with self.store.read() as reader:
-            found = recall(reader, self.vault, index).opening
+            found = recall(reader, self.vault, [index])[index].opening
         return None if found.seed is None else (found.seed, dict(found.values or {}))
 
     def receipt(self, index: int, *, reveal: Reveal = "none") -> bytes:
@@ -320,7 +312,7 @@ class Book:
             NotFoundError: no such entry, or it has no such field to reveal (any more).
         """
         with self.store.read() as reader:
-            found = recall(reader, self.vault, index)
+            found = recall(reader, self.vault, [index])[index]
         opening = found.opening
         if reveal == "none" or (reveal == "all" and opening.seed is None):
             opening = Opening(opening.entry)
@@ -339,6 +331,25 @@ class Book:
             if self._sequencer is not None:
                 self._sequencer.close()
         self.store.close()
+
+
+def _opening(key: VerifierKey, organisation: str) -> LogOpened:
+    """What the first entry says.
+
+    Raises:
+        MalformedError: an origin or organisation that a log cannot have.
+    """
+    values = {
+        "origin": key.name,
+        "organisation": organisation,
+        "currency": "CNY",
+        "time_zone": "Asia/Shanghai",
+        "keys": [format_verifier_key(key)],
+    }
+    try:
+        return LogOpened.model_validate(values)
+    except ValueError as error:
+        raise MalformedError(f"expected an origin and an organisation: {error}") from None
 
 
 def _partial(opening: Opening, index: int, names: Sequence[str]) -> Opening:

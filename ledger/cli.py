@@ -43,7 +43,20 @@ EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
 """0 verified or done, 1 mismatch found, 2 usage, 3 could not decide, 4 not allowed."""
 
 ENTRY_POINTS = "shanji.commands"
-_SERVER_PACKAGES = {"sqlmodel", "sqlalchemy", "alembic", "pydantic", "python_calamine", "fastapi"}
+SERVER_PACKAGES = frozenset(
+    (
+        "alembic",
+        "fastapi",
+        "jinja2",
+        "pydantic",
+        "pydantic_settings",
+        "python_calamine",
+        "sqlalchemy",
+        "sqlmodel",
+        "starlette",
+        "uvicorn",
+    )
+)
 
 
 def build() -> typer.Typer:
@@ -60,11 +73,15 @@ def build() -> typer.Typer:
         try:
             register = point.load()
         except ModuleNotFoundError as error:
-            if error.name in _SERVER_PACKAGES | {"uvicorn", "starlette", "pydantic_settings"}:
+            if _is_server_package(error):
                 continue
             raise
         register(app)
     return app
+
+
+def _is_server_package(error: ModuleNotFoundError) -> bool:
+    return (error.name or "").partition(".")[0] in SERVER_PACKAGES
 
 
 def exit_code(error: LedgerError) -> int:
@@ -80,7 +97,7 @@ def main() -> None:
         say(f"shanji: {error.message}")
         sys.exit(exit_code(error))
     except ModuleNotFoundError as error:
-        if error.name not in _SERVER_PACKAGES:
+        if not _is_server_package(error):
             raise
         say(
             f"shanji: this command needs the server's packages ({error.name}): install "

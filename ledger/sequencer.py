@@ -19,8 +19,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -115,6 +115,9 @@ class _Appended:
     leaf: bytes
 
 
+_Answer = Recorded | LedgerError
+
+
 class Sequencer:
     """Appends prepared records to one log.
 
@@ -153,6 +156,7 @@ class Sequencer:
             ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last"), 0
         )
         self._commit_seconds_last = 0.0
+        self._recalls = ThreadPoolExecutor(1, thread_name_prefix="recall")
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
 
@@ -207,6 +211,7 @@ class Sequencer:
             self._closing = True
             self._wake.notify()
         self._thread.join()
+        self._recalls.shutdown()
 
     def _run(self) -> None:
         while True:
@@ -221,6 +226,7 @@ class Sequencer:
 
     def _answer(self, batch: list[_Waiting]) -> None:
         """Append a batch; every future is resolved afterwards, whatever happened."""
+        answers: list[_Answer | None]
         try:
             try:
                 answers = self._append(batch)
@@ -232,24 +238,20 @@ class Sequencer:
             self._trouble = None
         except Exception as error:  # the writer must outlive anything a batch does
             self._memory = None
-            failure = error if isinstance(error, LedgerError) else None
-            if failure is None:
-                log.exception("a batch of %d records failed", len(batch))
-                failure = FatalError("the batch failed for a cause that is in the server's log")
-            self._trouble = failure
+            self._trouble = _failure(error, len(batch))
             self._counts["failed"] += len(batch)
-            answers = [failure] * len(batch)
+            answers = [self._trouble] * len(batch)
         for waiting, answer in zip(batch, answers, strict=True):
-            if not waiting.future.set_running_or_notify_cancel():
-                continue
-            if isinstance(answer, Recorded):
-                waiting.future.set_result(answer)
-            else:
-                waiting.future.set_exception(answer)
+            if answer is not None:
+                _resolve(waiting.future, answer)
 
-    def _append(self, batch: list[_Waiting]) -> list[Recorded | LedgerError]:
-        """One batch, one transaction. Comments say what a crash at this line leaves."""
-        answers: dict[int, Recorded | LedgerError] = {}
+    def _append(self, batch: list[_Waiting]) -> list[_Answer | None]:
+        """One batch, one transaction. Comments say what a crash at this line leaves.
+
+        Returns:
+            The answers in order; None for repetitions, which are answered apart.
+        """
+        answers: dict[int, _Answer] = {}
         with self._store.append() as store:
             memory = self._memory_for(store)
             # From here until the commit, a crash leaves the store as it was; memory is
@@ -275,8 +277,10 @@ class Sequencer:
                 self._counts["entries"] += len(appended)
                 self._counts["batch_size_last"] = len(appended)
             self._memory = memory
-        self._replay(batch, replays, answers)
-        return [answers[id(one)] for one in batch]
+        if replays:
+            self._counts["replayed"] += len(replays)
+            self._recalls.submit(self._recall, replays)
+        return [answers.get(id(one)) for one in batch]
 
     def _memory_for(self, store: Appender) -> _Memory:
         head = store.head()
@@ -294,7 +298,7 @@ class Sequencer:
         store: Appender,
         memory: _Memory,
         at: str,
-        answers: dict[int, Recorded | LedgerError],
+        answers: dict[int, _Answer],
     ) -> tuple[list[_Appended], list[tuple[_Waiting, int]]]:
         """Apply each record to the state; rejected ones are answered here."""
         keys = store.idempotency([one.prepared.row.key for one in batch])
@@ -330,7 +334,7 @@ class Sequencer:
 
     def _close_batch(
         self, appended: list[_Appended], memory: _Memory, store: Appender, at: str
-    ) -> tuple[Batch, dict[int, Recorded | LedgerError]]:
+    ) -> tuple[Batch, dict[int, _Answer]]:
         """Extend the tree, sign, build and check the proofs; the rows and the answers."""
         tiles = memory.tree.extend([one.leaf for one in appended])
         size, root = memory.tree.size, memory.tree.root()
@@ -345,7 +349,7 @@ class Sequencer:
             return store.tile(level, number, width) if data is None else data
 
         tree = TileReader(size, read_tile)
-        answers: dict[int, Recorded | LedgerError] = {}
+        answers: dict[int, _Answer] = {}
         for one in appended:
             proof = tuple(tree.inclusion(one.index))
             verify_inclusion(one.index, size, one.leaf, proof, root)
@@ -396,23 +400,36 @@ class Sequencer:
                 rows[index] = replace(row, seed=None, values=None)
         return rows
 
-    def _replay(
-        self,
-        batch: list[_Waiting],
-        replays: list[tuple[_Waiting, int]],
-        answers: dict[int, Recorded | LedgerError],
-    ) -> None:
-        """Answer repeated requests with the receipt that the first one got."""
-        if not replays:
-            return
-        self._counts["replayed"] += len(replays)
-        with self._store.read() as reader:
-            for waiting, index in replays:
-                try:
-                    answers[id(waiting)] = recall(reader, self._vault, index)
-                except LedgerError as error:
-                    # The batch is committed: what cannot be recalled fails alone.
-                    answers[id(waiting)] = error
+    def _recall(self, replays: list[tuple[_Waiting, int]]) -> None:
+        """Answer repeated requests with the receipts that the first ones got.
+
+        Runs beside the writer, which has no need to wait for it.
+        """
+        try:
+            with self._store.read() as reader:
+                found = recall(reader, self._vault, [index for _, index in replays])
+            answers: list[_Answer] = [found[index] for _, index in replays]
+        except Exception as error:  # every future must be resolved
+            answers = [_failure(error, len(replays))] * len(replays)
+        for (waiting, _), answer in zip(replays, answers, strict=True):
+            _resolve(waiting.future, answer)
+
+
+def _failure(error: Exception, count: int) -> LedgerError:
+    """What to tell the records that an error took down; our own mistakes go to the log."""
+    if isinstance(error, LedgerError):
+        return error
+    log.error("%d records failed", count, exc_info=error)
+    return FatalError("the records failed for a cause that is in the server's log")
+
+
+def _resolve(future: Future[Recorded], answer: _Answer) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(answer, Recorded):
+        future.set_result(answer)
+    else:
+        future.set_exception(answer)
 
 
 def _append_one(
@@ -497,34 +514,45 @@ def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
         )
 
 
-def recall(reader: Reader, vault: Vault, index: int) -> Recorded:
-    """The answer that an entry's record got, as it was: under the first checkpoint after it.
+def recall(reader: Reader, vault: Vault, indices: Collection[int]) -> dict[int, Recorded]:
+    """The answers that entries' records got, as they were: under the first checkpoint after each.
 
-    Where its sealed fields have been erased since, the opening lacks them.
+    Where sealed fields have been erased since, the opening lacks them.
 
     Raises:
         NotFoundError: the log has no such entry.
         CorruptionError: what is stored contradicts itself.
     """
-    data = reader.entry(index)
+    trees: dict[int, tuple[TileReader, bytes, bytes]] = {}
+    answers: dict[int, Recorded] = {}
+    for index in indices:
+        data = reader.entry(index)
+        size, checkpoint = _first_checkpoint(reader, index)
+        if size not in trees:
+            root = parse_checkpoint(split_note(checkpoint)[0]).root
+            trees[size] = (TileReader(size, reader.tile), root, checkpoint)
+        tree, root, checkpoint = trees[size]
+        leaf = leaf_hash(data)
+        proof = tuple(tree.inclusion(index))
+        try:
+            verify_inclusion(index, size, leaf, proof, root)
+        except LedgerError:
+            raise CorruptionError(
+                f"the stored tiles do not prove entry {index} in checkpoint {size}; "
+                "stop and run shanji audit",
+                details={"index": index, "size": size},
+            ) from None
+        stored = reader.vault(index)
+        opening = Opening(data)
+        if stored is not None:
+            row = vault.decrypt(index, stored)
+            opening = Opening(data, row.seed, row.values)
+        answers[index] = Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
+    return answers
+
+
+def _first_checkpoint(reader: Reader, index: int) -> tuple[int, bytes]:
     found = reader.checkpoints(index, 1)
     if not found:
         raise CorruptionError(f"no checkpoint covers entry {index}", details={"index": index})
-    size, checkpoint = found[0]
-    leaf = leaf_hash(data)
-    proof = tuple(TileReader(size, reader.tile).inclusion(index))
-    root = parse_checkpoint(split_note(checkpoint)[0]).root
-    try:
-        verify_inclusion(index, size, leaf, proof, root)
-    except LedgerError:
-        raise CorruptionError(
-            f"the stored tiles do not prove entry {index} in checkpoint {size}; "
-            "stop and run shanji audit",
-            details={"index": index, "size": size},
-        ) from None
-    stored = reader.vault(index)
-    opening = Opening(data)
-    if stored is not None:
-        row = vault.decrypt(index, stored)
-        opening = Opening(data, row.seed, row.values)
-    return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
+    return found[0]

@@ -10,7 +10,6 @@ import pytest
 from caller import Caller, gift
 
 from api.metrics import MEDIA_TYPE
-from api.routes import health
 from ledger.errors import NotReadyError
 
 
@@ -30,7 +29,7 @@ def test_it_is_not_ready_when_the_disk_is_full(
     untouched: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(untouched.folder)._replace(free=1000)
-    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("api.routes.health.shutil.disk_usage", lambda _: usage)
     problem = untouched.problem(untouched.get("/readyz"), 503, "not_ready")
     assert "1000 bytes" in problem["detail"]
 
@@ -38,7 +37,7 @@ def test_it_is_not_ready_when_the_disk_is_full(
 def test_it_is_not_ready_when_the_folder_cannot_be_written(
     untouched: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health.os, "access", lambda *_: False)
+    monkeypatch.setattr("api.routes.health.os.access", lambda *_: False)
     untouched.problem(untouched.get("/readyz"), 503, "not_ready")
 
 

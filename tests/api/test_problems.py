@@ -31,7 +31,7 @@ def every_error() -> Iterator[type[LedgerError]]:
             yield found
 
 
-@pytest.mark.parametrize("kind", sorted(every_error(), key=lambda one: one.__name__))
+@pytest.mark.parametrize("kind", sorted(every_error(), key=repr))
 def test_every_error_has_its_problem(kind: type[LedgerError]) -> None:
     error = kind("what was expected, what came", field="a.b", details={"n": 1})
     problem = problem_of(error, "/here")

@@ -298,7 +298,7 @@ class TestParse:
             ({**IN, "amount": -5}, ".amount"),
             ({**IN, "amount": "5"}, ".amount"),
             ({**IN, "at": -1}, ".at"),
-            ({**IN, "at": INTEGER_MAX}, ".at"),
+            ({**IN, "at": INTEGER_MAX - IN["amount"] + 1}, ".at"),
             ({**OUT, "takes": {}}, ".takes"),
             ({**OUT, "takes": [[0, 5], 1]}, ".takes"),
             ({**OUT, "takes": [[0, 5, 6]]}, ".takes"),

@@ -65,7 +65,7 @@ def _keys_in_code() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = [
-                    re.escape(one.value) if isinstance(one, ast.Constant) else ANY
+                    re.escape(str(one.value)) if isinstance(one, ast.Constant) else ANY
                     for one in node.values
                 ]
                 yield "".join(parts), path.name

@@ -1,0 +1,181 @@
+"""Any changed, missing or added row of any table is found, and named."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scribe import audited
+from tamper import Row, Tamper, names, other_values
+
+from ledger.audit.replay import audit
+from ledger.audit.report import Report
+from ledger.book import Book
+from ledger.store.tables import TABLES
+
+COLUMNS = [(table, column.name) for table in TABLES for column in TABLES[table].columns]
+PLACES = {"first": 0, "middle": 0.5, "last": 1}
+VALUES_MAX = 2
+"""How many of a value's other values each row of a column gets."""
+
+
+@contextmanager
+def undone(tamper: Tamper, table: str) -> Iterator[list[Row]]:
+    """The table's rows, which are put back at the end."""
+    before = tamper.rows(table)
+    try:
+        yield before
+    finally:
+        tamper.replace(table, before)
+
+
+def found(book: Book) -> Report:
+    """The audit of a log that somebody tampered with."""
+    report = audit(book.store, vault=book.vault, keys=book.verifier_keys)
+    assert not report.clean
+    assert report.as_json()["clean"] is False
+    return report
+
+
+def at(rows: list[Row], place: str) -> Row:
+    """The first, middle or last row."""
+    return rows[round((len(rows) - 1) * PLACES[place])]
+
+
+def test_the_log_is_clean_and_has_everything(long_book: Book, tamper: Tamper) -> None:
+    report = audited(long_book)
+    for table in TABLES:
+        rows = tamper.rows(table)
+        assert rows, table
+        checked = {"head": None, "edge": None, "entry": "entries", "tile": "tiles"}
+        checked |= {"checkpoint": "checkpoints", "flow": "flows"}
+        name = checked.get(table, table)
+        assert name is None or report.checked[name] == len(rows)
+    assert report.checked["rules"] == report.size == 300
+    assert report.second_opinion == report.root == long_book.head().root.hex()
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_a_changed_value_is_found(long_book: Book, tamper: Tamper, table: str, column: str) -> None:
+    number = [one.name for one in TABLES[table].columns].index(column)
+    changed = 0
+    with undone(tamper, table) as rows:
+        for place_number, place in enumerate(PLACES):
+            row = at(rows, place)
+            values = other_values(row[number])
+            start = place_number * VALUES_MAX
+            for value in (values + values)[start : start + VALUES_MAX]:
+                try:
+                    tamper.change(table, tamper.key(table, row), column, value)
+                except sqlite3.IntegrityError:
+                    continue
+                report = found(long_book)
+                assert any(names(one, table, row) for one in report.findings), report.findings
+                tamper.replace(table, rows)
+                changed += 1
+    assert changed >= VALUES_MAX
+    audited(long_book)
+
+
+@pytest.mark.parametrize("column", ["source_first", "target_first"])
+def test_a_number_that_becomes_nothing_is_found(
+    long_book: Book, tamper: Tamper, column: str
+) -> None:
+    number = [one.name for one in TABLES["flow"].columns].index(column)
+    with undone(tamper, "flow") as rows:
+        row = next(one for one in rows if one[number] is not None)
+        tamper.change("flow", tamper.key("flow", row), column, None)
+        assert any(names(one, "flow", row) for one in found(long_book).findings)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("table", TABLES)
+def test_a_missing_row_is_found(long_book: Book, tamper: Tamper, table: str, place: str) -> None:
+    with undone(tamper, table) as rows:
+        row = at(rows, place)
+        tamper.delete(table, tamper.key(table, row))
+        report = found(long_book)
+        assert any(names(one, table, row) for one in report.findings), report.findings
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_empty_table_is_found(long_book: Book, tamper: Tamper, table: str) -> None:
+    with undone(tamper, table):
+        tamper.replace(table, [])
+        report = found(long_book)
+        place = "head" if table == "entry" else table
+        assert any(one.place.startswith(place) for one in report.findings)
+
+
+def added_rows(table: str, rows: list[Row]) -> Iterator[Row]:
+    """Rows like stored ones, with another key."""
+    keys = len(TABLES[table].primary_key.columns)
+    fresh = count(10**9)
+    for row in (rows[0], rows[-1]):
+        *before, last = row[:keys]
+        for value in other_values(last):
+            yield (*before, value, *row[keys:])
+            if isinstance(value, int):
+                yield (*before, next(fresh), *row[keys:])
+        whole = [next(fresh) if isinstance(one, int) else one for one in row]
+        yield tuple(whole)
+        yield tuple(
+            one + "x" if isinstance(one, str) else one[::-1] if isinstance(one, bytes) else one
+            for one in whole
+        )
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_added_row_is_found(long_book: Book, tamper: Tamper, table: str) -> None:
+    added = 0
+    with undone(tamper, table) as rows:
+        for row in added_rows(table, rows):
+            try:
+                tamper.add(table, row)
+            except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+                continue
+            report = found(long_book)
+            assert any(names(one, table, row) for one in report.findings), (row, report.findings)
+            tamper.replace(table, rows)
+            added += 1
+    assert added >= 2
+
+
+@settings(
+    max_examples=80,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_flipped_bit_is_found(long_book: Book, tamper: Tamper, data: st.DataObject) -> None:
+    table, column = data.draw(st.sampled_from(COLUMNS))
+    number = [one.name for one in TABLES[table].columns].index(column)
+    with undone(tamper, table) as rows:
+        row = rows[data.draw(st.integers(0, len(rows) - 1))]
+        value = row[number]
+        if isinstance(value, int):
+            changed: object = value ^ (1 << data.draw(st.integers(0, 62)))
+        elif value is None:
+            changed = data.draw(st.integers(0, 2**62))
+        else:
+            whole = bytearray(value.encode() if isinstance(value, str) else value or b"\0")
+            if not value:
+                return
+            bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+            whole[bit // 8] ^= 1 << bit % 8
+            try:
+                changed = whole.decode() if isinstance(value, str) else bytes(whole)
+            except UnicodeDecodeError:
+                return
+        try:
+            tamper.change(table, tamper.key(table, row), column, changed)
+        except sqlite3.IntegrityError:
+            return
+        report = found(long_book)
+        assert any(names(one, table, row) for one in report.findings), report.findings
