@@ -298,7 +298,7 @@ class Book:
             NotFoundError: the log has no such entry.
         """
         with self.store.read() as reader:
-            found = recall(reader, self.vault, [index])[index].opening
+            found = recall(reader, self.vault, index).opening
         return None if found.seed is None else (found.seed, dict(found.values or {}))
 
     def receipt(self, index: int, *, reveal: Reveal = "none") -> bytes:
@@ -312,7 +312,7 @@ class Book:
             NotFoundError: no such entry, or it has no such field to reveal (any more).
         """
         with self.store.read() as reader:
-            found = recall(reader, self.vault, [index])[index]
+            found = recall(reader, self.vault, index)
         opening = found.opening
         if reveal == "none" or (reveal == "all" and opening.seed is None):
             opening = Opening(opening.entry)

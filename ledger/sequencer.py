@@ -19,7 +19,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -405,12 +405,18 @@ class Sequencer:
 
         Runs beside the writer, which has no need to wait for it.
         """
+        answers: list[_Answer] = []
+        trees: Trees = {}
         try:
             with self._store.read() as reader:
-                found = recall(reader, self._vault, [index for _, index in replays])
-            answers: list[_Answer] = [found[index] for _, index in replays]
+                for _, index in replays:
+                    try:
+                        answers.append(recall(reader, self._vault, index, trees))
+                    except LedgerError as error:  # it fails alone
+                        answers.append(error)
         except Exception as error:  # every future must be resolved
-            answers = [_failure(error, len(replays))] * len(replays)
+            rest = len(replays) - len(answers)
+            answers += [_failure(error, rest)] * rest
         for (waiting, _), answer in zip(replays, answers, strict=True):
             _resolve(waiting.future, answer)
 
@@ -514,41 +520,48 @@ def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
         )
 
 
-def recall(reader: Reader, vault: Vault, indices: Collection[int]) -> dict[int, Recorded]:
-    """The answers that entries' records got, as they were: under the first checkpoint after each.
+Trees = dict[int, tuple[TileReader, bytes]]
+"""By size: the tree that was read, and its signed root."""
 
-    Where sealed fields have been erased since, the opening lacks them.
+
+def recall(reader: Reader, vault: Vault, index: int, trees: Trees | None = None) -> Recorded:
+    """The answer that an entry's record got, as it was: under the first checkpoint after it.
+
+    Where its sealed fields have been erased since, the opening lacks them.
+
+    Args:
+        reader: A snapshot of the log.
+        vault: Opens the sealed fields.
+        index: The entry.
+        trees: Kept from one call to the next on the same snapshot, to read tiles once.
 
     Raises:
         NotFoundError: the log has no such entry.
         CorruptionError: what is stored contradicts itself.
     """
-    trees: dict[int, tuple[TileReader, bytes, bytes]] = {}
-    answers: dict[int, Recorded] = {}
-    for index in indices:
-        data = reader.entry(index)
-        size, checkpoint = _first_checkpoint(reader, index)
-        if size not in trees:
-            root = parse_checkpoint(split_note(checkpoint)[0]).root
-            trees[size] = (TileReader(size, reader.tile), root, checkpoint)
-        tree, root, checkpoint = trees[size]
-        leaf = leaf_hash(data)
-        proof = tuple(tree.inclusion(index))
-        try:
-            verify_inclusion(index, size, leaf, proof, root)
-        except LedgerError:
-            raise CorruptionError(
-                f"the stored tiles do not prove entry {index} in checkpoint {size}; "
-                "stop and run shanji audit",
-                details={"index": index, "size": size},
-            ) from None
-        stored = reader.vault(index)
-        opening = Opening(data)
-        if stored is not None:
-            row = vault.decrypt(index, stored)
-            opening = Opening(data, row.seed, row.values)
-        answers[index] = Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
-    return answers
+    data = reader.entry(index)
+    size, checkpoint = _first_checkpoint(reader, index)
+    trees = {} if trees is None else trees
+    if size not in trees:
+        signed = parse_checkpoint(split_note(checkpoint)[0])
+        trees[size] = TileReader(size, reader.tile), signed.root
+    tree, root = trees[size]
+    leaf = leaf_hash(data)
+    proof = tuple(tree.inclusion(index))
+    try:
+        verify_inclusion(index, size, leaf, proof, root)
+    except LedgerError:
+        raise CorruptionError(
+            f"the stored tiles do not prove entry {index} in checkpoint {size}; "
+            "stop and run shanji audit",
+            details={"index": index, "size": size},
+        ) from None
+    stored = reader.vault(index)
+    opening = Opening(data)
+    if stored is not None:
+        row = vault.decrypt(index, stored)
+        opening = Opening(data, row.seed, row.values)
+    return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
 
 
 def _first_checkpoint(reader: Reader, index: int) -> tuple[int, bytes]:

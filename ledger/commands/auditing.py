@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language
+from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language, read_file
 
 if TYPE_CHECKING:
     from ledger.audit.report import Report
@@ -39,6 +39,14 @@ def audit(
         list[str] | None,
         typer.Option("--key", help="A verifier key that you trust; by default the log's own."),
     ] = None,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--known",
+            metavar="FILE",
+            help="A checkpoint or receipt that you kept: the log must contain it. Repeatable.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     lang: Lang = None,
 ) -> None:
@@ -48,8 +56,10 @@ def audit(
 
     from ledger.audit.replay import audit as replay
     from ledger.book import Book
+    from ledger.receipt import RECEIPT_BYTES_MAX
     from ledger.tlog.note import parse_verifier_key
 
+    kept = [read_file(name, RECEIPT_BYTES_MAX) for name in known or []]
     store, vault = Book.parts(data)
     keys = [parse_verifier_key(one) for one in key or []]
     try:
@@ -59,7 +69,7 @@ def audit(
             def progress(done: int, size: int) -> None:
                 bar.update(task, completed=done, total=size)
 
-            report = replay(store, vault=vault, keys=keys, progress=progress)
+            report = replay(store, vault=vault, keys=keys, known=kept, progress=progress)
     finally:
         store.close()
     if as_json:
@@ -73,6 +83,8 @@ def audit(
 def _print(report: Report, words: dict[str, str]) -> None:
     for finding in report.findings:
         sys.stdout.write(f"{finding.code}: {finding.place}: {finding.message}\n")
+        for note in finding.evidence:
+            sys.stdout.write(f"{note}\n")
     for what in report.not_checked:
         sys.stdout.write(words["part"].format(what=what) + "\n")
     values: dict[str, Any] = {**report.as_json(), "count": len(report.findings)}

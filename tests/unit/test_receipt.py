@@ -41,7 +41,7 @@ def receipt(extra: bytes = b"", index: bytes = b"index 3", proof: bytes = b"") -
 
 
 @pytest.mark.parametrize("form", sorted(OPENINGS))
-@pytest.mark.parametrize("proof", [(), HASHES])
+@pytest.mark.parametrize("proof", [(), HASHES, HASHES[:1] * 63])
 def test_what_was_built_is_read_back(form: str, proof: tuple[bytes, ...]) -> None:
     whole = Receipt(12, proof, CHECKPOINT, OPENINGS[form])
     data = build_receipt(whole)

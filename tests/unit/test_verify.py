@@ -320,23 +320,24 @@ class TestTrace:
             verify_trace(data, KEYS)
 
     @pytest.mark.parametrize("side", ["out", "in"])
-    def test_units_that_moved_twice(self, side: str) -> None:
+    @pytest.mark.parametrize("shared", [0, 1, 10])
+    def test_units_that_moved_twice(self, side: str, shared: int) -> None:
         # A ledger that signs this breaks its promise; the trace shows which entries.
         gift = PURCHASE.entries[1].postings[0]
-        spent = {
-            "asset": "CNY",
-            "amount": 10,
-            "from": "fund:general",
-            "takes": [[490, 500]],
-            "to": "world:beneficiary",
-        }
-        twice = {"postings": [spent]} if side == "out" else {"postings": [{**gift, "at": 499}]}
-        log = sample_log.make_log([{"postings": [gift]}, twice, twice])
-        with pytest.raises(
-            VerificationError, match="move the same units of CNY in fund:gen"
-        ) as got:
-            verify_trace(log.trace(0, "forward", [0, 1, 2]), KEYS)
-        assert got.value.code == "units_twice"
+        spent = {"asset": "CNY", "amount": 10, "from": "fund:general", "to": "world:beneficiary"}
+        twice = (
+            [[spent | {"takes": [[400, 410]]}], [spent | {"takes": [[410 - shared, 420 - shared]]}]]
+            if side == "out"
+            else [[gift | {"at": 500 - shared}]]
+        )
+        log = sample_log.make_log([{"postings": one} for one in ([gift], *twice)])
+        data = log.trace(0, "forward", range(len(log.data)))
+        if shared:
+            with pytest.raises(VerificationError, match="move the same units of CNY in") as got:
+                verify_trace(data, KEYS)
+            assert got.value.code == "units_twice"
+        else:
+            assert verify_trace(data, KEYS).entries == tuple(log.entries)
 
     def test_parts_that_do_not_sum_to_the_whole(self) -> None:
         # A reversal that gives back less than was taken: signed, but it does not fit.

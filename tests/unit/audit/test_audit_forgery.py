@@ -299,7 +299,7 @@ BENT: list[tuple[Bend, dict[str, Any], dict[str, Any], str]] = [
     (no_approval, AID, {"approved_by": None}, "rule_broken"),
     (no_approval, AID, {"approved_by": "recorder-1"}, "rule_broken"),
     (no_approval, AID, {"day": "2022-01-11"}, "rule_broken"),
-    (any_project, {**AID, "project": "clinic", "amount_fen": 60}, {}, "rule_broken"),
+    (any_project, {**AID, "project": "clinic", "amount_fen": 120}, {}, "rule_broken"),
     (any_project, {**AID, "project": "clinic"}, {}, "units"),
 ]
 
@@ -319,7 +319,7 @@ def test_a_bent_rule_is_found_at_its_entry(
     with monkeypatch.context() as patch:
         bend(patch)
         index = bent.tell("aid.paid", fields, **more)
-    bent.tell("aid.paid", AID)
+    bent.tell("aid.paid", {**AID, "fund": "general"})
     report = audit_of(bent.book)
     assert (report.findings[0].code, report.findings[0].index) == (code, index)
     assert [

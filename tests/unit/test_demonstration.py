@@ -1,0 +1,274 @@
+"""The demonstration: the public figures of one district's year, to the fen and the piece."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scribe import (
+    NOON,
+    Scribe,
+    StepClock,
+    audited,
+    held,
+    make_book,
+    open_copy,
+    stored_object,
+    whole_log,
+)
+
+from ledger.book import Book
+from ledger.demonstration import (
+    GIVING_BLOCK_FEN,
+    GIVING_GIFTS,
+    GIVING_GIFTS_FULL,
+    ORGANISATION,
+    ORIGIN,
+    PEOPLE,
+    is_loaded,
+    load,
+)
+from ledger.entry import Entry
+from ledger.errors import FatalError, LedgerError
+from ledger.records.catalog import KINDS
+from ledger.records.kind import Role
+from ledger.store import Appender
+
+
+@pytest.fixture(scope="module")
+def demonstration(demo_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
+    """The loaded demonstration; these tests only read it."""
+    book = open_copy(demo_template, tmp_path_factory.mktemp("demonstration") / "book")
+    yield book
+    book.close()
+
+
+@pytest.fixture(scope="module")
+def entries(demonstration: Book) -> list[Entry]:
+    """All its entries."""
+    return whole_log(demonstration)
+
+
+def balance(book: Book, asset: str, account: str) -> int:
+    """What an account still holds."""
+    return sum(end - first for first, end, _ in held(book, asset, account))
+
+
+TOTALS: dict[str, dict[str, int]] = {
+    # Row 1: epidemic relief, 220,000 yuan, 7,250 items
+    "fund-total/epidemic-relief": {
+        "gifts": 220,
+        "raised_fen": 22_000_000,
+        "spent_fen": 22_000_000,
+    },
+    "project-total/relief-2021": {
+        "gifts": 220,
+        "raised_fen": 22_000_000,
+        "spent_fen": 22_000_000,
+    },
+    "campaign-total/relief-2021": {"gifts": 220, "raised_fen": 22_000_000},
+    "item-total/relief-pack": {"bought": 7_250, "paid_fen": 22_000_000, "distributed": 7_250},
+    # Row 2: zongzi, 1,100 boxes valued 330,000 yuan
+    "item-total/zongzi": {"given": 1_100, "valued_fen": 33_000_000, "distributed": 1_100},
+    # Row 3: rebuilding in Henan, 1,813,000 yuan
+    "fund-total/henan-flood": {
+        "gifts": 182,
+        "raised_fen": 181_300_000,
+        "spent_fen": 181_300_000,
+    },
+    "project-total/yingtaogou": {
+        "gifts": 182,
+        "raised_fen": 181_300_000,
+        "spent_fen": 181_300_000,
+    },
+    # Row 4: medical aid, 874,000 yuan
+    "fund-total/migrant-medical": {
+        "gifts": 38,
+        "raised_fen": 87_400_000,
+        "spent_fen": 87_400_000,
+    },
+    "project-total/migrant-illness": {
+        "gifts": 38,
+        "raised_fen": 87_400_000,
+        "spent_fen": 87_400_000,
+    },
+    # Row 5: student aid, 95,000 yuan
+    "fund-total/student-aid": {"gifts": 19, "raised_fen": 9_500_000, "spent_fen": 9_500_000},
+    "project-total/student-aid-2021": {
+        "gifts": 19,
+        "raised_fen": 9_500_000,
+        "spent_fen": 9_500_000,
+    },
+    # Row 6: children under treatment, 300,000 yuan
+    "fund-total/child-medical": {"gifts": 600, "raised_fen": 30_000_000},
+    "project-total/children-2021": {"gifts": 600, "raised_fen": 30_000_000},
+    "campaign-total/children-2021": {"gifts": 600, "raised_fen": 30_000_000},
+    # Row 7: books, 41,264
+    "item-total/book": {"given": 41_264, "valued_fen": 0, "distributed": 41_264},
+    # Row 9: five charity supermarkets
+    "item-total/rice": {"bought": 200, "paid_fen": 800_000, "redeemed": 10},
+    "points-total/points-for-money": {"issued": 2_500},
+    **{
+        f"site-total/shop-{number}": {"redemptions": 1, "points_redeemed": 120}
+        for number in range(1, 6)
+    },
+    # Row 11: giving days, a tenth of 100,000 gifts and 5,120,000 yuan
+    "fund-total/giving-day": {"gifts": 10_000, "raised_fen": 51_200_000},
+    "project-total/giving-day-2021": {"gifts": 10_000, "raised_fen": 51_200_000},
+    "campaign-total/giving-day-2021": {"gifts": 10_000, "raised_fen": 51_200_000},
+    # What the others rest on
+    "fund-total/general": {"gifts": 9, "raised_fen": 20_280_000, "spent_fen": 800_000},
+}
+
+
+@pytest.mark.parametrize("key", TOTALS)
+def test_a_total_is_the_published_one(demonstration: Book, key: str) -> None:
+    assert stored_object(demonstration, key) == TOTALS[key]
+
+
+def test_there_is_no_other_total(demonstration: Book) -> None:
+    with demonstration.store.read() as reader:
+        keys = [key for key, _ in reader.objects("", limit=10_000)]
+    assert {key for key in keys if "-total/" in key} == set(TOTALS)
+
+
+def test_all_of_the_giving_days_are_exactly_the_published_sum() -> None:
+    blocks, rest = divmod(GIVING_GIFTS_FULL, len(GIVING_BLOCK_FEN))
+    assert (blocks * sum(GIVING_BLOCK_FEN), rest) == (512_000_000, 0)
+    assert GIVING_GIFTS * 10 == GIVING_GIFTS_FULL
+
+
+def test_what_is_left_is_what_was_not_spent(demonstration: Book) -> None:
+    for fund in ("epidemic-relief", "henan-flood", "migrant-medical", "student-aid"):
+        assert balance(demonstration, "CNY", f"fund:{fund}") == 0
+    for fund in ("child-medical", "giving-day", "general"):
+        total = TOTALS[f"fund-total/{fund}"]
+        left = total["raised_fen"] - total.get("spent_fen", 0)
+        assert balance(demonstration, "CNY", f"fund:{fund}") == left
+    for item in ("relief-pack", "zongzi", "book"):
+        assert balance(demonstration, f"item:{item}", "stock:warehouse-central") == 0
+    rice = [balance(demonstration, "item:rice", f"stock:shop-{number}") for number in range(1, 6)]
+    assert rice == [23] * 5
+    assert balance(demonstration, "item:rice", "stock:warehouse-central") == 200 - 26 - 4 * 25
+    assert balance(demonstration, "item:rice", "transit:trip-0001") == 1
+    points = [
+        balance(demonstration, "points", f"points:holder-{number:04d}") for number in range(1, 6)
+    ]
+    assert points == [380] * 5
+
+
+def test_books_went_to_both_stations(entries: list[Entry]) -> None:
+    books = [
+        (entry.fields["recipient"], entry.postings[0]["amount"])
+        for entry in entries
+        if entry.kind == "goods.distributed" and entry.fields["item"] == "book"
+    ]
+    assert books == [("longfeng-station", 20_632), ("luocheng-station", 20_632)]
+
+
+def test_gifts_of_the_giving_days_are_spread_over_the_three_days(entries: list[Entry]) -> None:
+    days = [entry.occurred_on for entry in entries if entry.fields.get("fund") == "giving-day"]
+    counts = {day: days.count(day) for day in sorted(set(days)) if day > "2021-01-06"}
+    assert counts == {"2021-09-07": 3_334, "2021-09-08": 3_333, "2021-09-09": 3_333}
+
+
+def test_it_is_a_log_like_any_other(demonstration: Book, entries: list[Entry]) -> None:
+    report = audited(demonstration)
+    assert report.size == len(entries) == report.checked["rules"]
+    assert report.origin == ORIGIN
+    assert entries[0].fields["organisation"] == ORGANISATION
+    assert is_loaded(demonstration)
+
+
+def test_people_do_what_their_role_lets_them(entries: list[Entry]) -> None:
+    recorders = {kind.name: {PEOPLE[role] for role in kind.recorders} for kind in KINDS}
+    for entry in entries[1:]:
+        assert entry.recorded_by in recorders[entry.kind]
+    approvers = {entry.approved_by for entry in entries}
+    assert approvers == {None, PEOPLE[Role.APPROVER]}
+
+
+def test_nobody_is_named(demonstration: Book) -> None:
+    with demonstration.store.read() as reader:
+        size = demonstration.head().size
+        public = b"".join(reader.entries(0, size))
+    for word in ("示例捐赠人", "示例受助人", "示例积分持有人", "示例联系方式", "愿更多人受益"):
+        assert word.encode() not in public
+    values = demonstration.opening(2)
+    assert values is not None
+    assert values[1]["donor_name"] == "示例捐赠人000001"
+
+
+# Loading
+
+
+def test_loading_again_adds_nothing(demo_folder: Path) -> None:
+    book = Book.open(demo_folder, clock=StepClock(NOON))
+    head = book.head()
+    told: list[int] = []
+    count = load(book, progress=told.append)
+    assert book.head() == head
+    assert count == head.size - 1 == told[-1]
+    assert told == sorted(told)
+    assert book.sequencer.stats()["replayed"] == count
+    book.close()
+
+
+@pytest.mark.parametrize("batches", [1, 20, 60])
+def test_an_interrupted_load_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    monkeypatch.setattr("ledger.demonstration.GIVING_GIFTS", 40)
+    book = Book.create(
+        tmp_path / "book", origin=ORIGIN, organisation=ORGANISATION, clock=StepClock()
+    )
+    commit = Appender.commit
+    commits: list[int] = []
+
+    def fail_later(appender: Appender) -> None:
+        commits.append(1)
+        if len(commits) > batches:
+            raise FatalError("the power went")
+        commit(appender)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Appender, "commit", fail_later)
+        with pytest.raises(FatalError, match="the power went"):
+            load(book)
+    assert not is_loaded(book)
+    interrupted_at = book.head().size
+    book.close()
+    book = Book.open(tmp_path / "book", clock=StepClock(NOON))
+    count = load(book)
+    assert is_loaded(book)
+    assert book.head().size == count + 1 > interrupted_at > 1
+    assert stored_object(book, "fund-total/giving-day") == {"gifts": 40, "raised_fen": 204_800}
+    for key in ("fund-total/general", "fund-total/child-medical", "item-total/rice"):
+        assert stored_object(book, key) == TOTALS[key]
+    audited(book)
+    book.close()
+
+
+def test_two_loads_at_once_tell_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.demonstration.GIVING_GIFTS", 40)
+    book = make_book(tmp_path / "book")
+    counts: list[int] = []
+    threads = [threading.Thread(target=lambda: counts.append(load(book))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [book.head().size - 1] * 2
+    audited(book)
+    book.close()
+
+
+def test_a_log_that_holds_other_things_is_refused(book: Book) -> None:
+    other: dict[str, Any] = {"code": "general", "name": "另一个", "fund_class": "unrestricted"}
+    Scribe(book).tell("fund.opened", other)
+    with pytest.raises(LedgerError, match="code"):
+        load(book)
+    assert not is_loaded(book)
