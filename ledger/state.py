@@ -21,7 +21,7 @@ import orjson
 from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import Flow, Runs, flows_of, is_world
-from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first, subtract
+from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
 CACHED_ACCOUNTS_MAX = 20_000
@@ -385,18 +385,6 @@ class State:
                 length = min(end, start + flow.length) - max(first, start)
                 runs.append((length, flow.label))
         return runs
-
-    def left_of(self, flows: Sequence[Flow]) -> list[Range]:
-        """Of the units that these flows brought into one account, those still there."""
-        ranges = [
-            (flow.target_first, flow.target_first + flow.length)
-            for flow in flows
-            if flow.target_first is not None
-        ]
-        if not ranges:
-            return []
-        holdings = self.holdings(flows[0].asset, flows[0].target)
-        return subtract(ranges, holdings.missing(ranges))
 
     # The batch
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ledger.records.corrections import ENTRY_ANNOTATED, reversal
+from ledger.records.corrections import annotation, reversal
 from ledger.records.evidence import (
     BALANCE_ASSERTED,
     DOCUMENT_ATTACHED,
@@ -87,7 +87,6 @@ _FORWARD: tuple[Kind[Any], ...] = (
     PROJECT_REPORTED,
     PROJECT_CLOSED,
     LEFTOVER_ASSIGNED,
-    ENTRY_ANNOTATED,
     DOCUMENT_ATTACHED,
     STATEMENT_IMPORTED,
     STATEMENT_MATCHED,
@@ -98,6 +97,7 @@ _FORWARD: tuple[Kind[Any], ...] = (
 
 KINDS: tuple[Kind[Any], ...] = (
     *_FORWARD,
+    annotation({kind.name: kind.fields for kind in _FORWARD}),
     reversal({kind.name: kind.effects for kind in _FORWARD}),
 )
 

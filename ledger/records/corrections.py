@@ -15,6 +15,7 @@ from pydantic import Field
 from ledger.entry import Entry
 from ledger.flows import is_world
 from ledger.records.kind import APPROVERS, Draft, Fields, Index, Kind, Plan, Role, Text, reject
+from ledger.records.lineage import current, remaining
 from ledger.state import Move, State
 from ledger.verify import REVERSAL
 
@@ -51,8 +52,9 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
             field="fields.entry",
             entry=reversed_by["entry"],
         )
+    _check_relied_on(state, number)
     depending = (state.get(f"points-of/{number}") or {"issues": []})["issues"]
-    alive = [one for one in depending if state.left_of(state.entry_flows(one))]
+    alive = [one for one in depending if remaining(state, state.entry_flows(one))[0]]
     if alive:
         reject(
             "points_depend",
@@ -66,12 +68,29 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
         asset, amount = posting["asset"], posting["amount"]
         exact = runs = None
         if not is_world(posting["to"]):
-            exact = [(posting["at"], posting["at"] + amount)]
+            brought = [(posting["at"], posting["at"] + amount)]
+            exact = current(state, asset, posting["to"], brought)
         if not is_world(posting["from"]):
             taken = [(first, end) for first, end in posting["takes"]]
             runs = state.labels(asset, posting["from"], taken)
         moves.append(Move(asset, amount, posting["to"], posting["from"], exact=exact, runs=runs))
     return Plan(moves, (number,))
+
+
+def _check_relied_on(state: State, number: int) -> None:
+    """What another entry claims of this one must be given up first, in the open."""
+    claims = (f"receipt-of/{number}", f"fulfils/{number}")
+    entries = [found["entry"] for found in map(state.get, claims) if found is not None]
+    entries += (state.get(f"matchings-of/{number}") or {"entries": []})["entries"]
+    if entries:
+        reject(
+            "entry_relied_on",
+            f"fields.entry: entries {sorted(entries)} rely on entry {number}; void that receipt "
+            "(receipt.voided), withdraw that fulfilment (wish.withdrawn), reverse that matching "
+            "gift first",
+            field="fields.entry",
+            entries=sorted(entries),
+        )
 
 
 def reversal(effects_of: Mapping[str, Effects]) -> Kind[EntryReversed]:
@@ -113,20 +132,43 @@ class EntryAnnotated(Fields):
     reason: Text
 
 
-def _plan_annotated(draft: Draft[EntryAnnotated], state: State) -> Plan:
-    fields = draft.fields
-    entry = state.entry(fields.entry, "fields.entry")
-    value: object = entry.fields
-    for part in fields.field.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    if not isinstance(value, str | bool) and value is not None:
+EARMARKS = frozenset(("project", "from_project", "to_project", "lot", "made_on", "best_before"))
+"""Fields that no posting shows and that yet say which units may leave for what."""
+
+
+def _check_annotated(entry: Entry, fields: EntryAnnotated, model: type[Fields]) -> None:
+    """Only public text that moved nothing: not a quantity, an account, nor a person.
+
+    Raises:
+        RejectedError: no public field of the kind, or one that moved units.
+    """
+    first, *rest = fields.field.split(".")
+    if first not in model.model_fields:
         reject(
-            "field_moves_units",
-            f"fields.field: {fields.field} of entry {fields.entry} is a quantity or a list; "
-            "what moved units is corrected by reversing the entry",
+            "field_not_public",
+            f"fields.field: {entry.kind} has no public field {first}; a personal field is never "
+            "corrected in the open",
             field="fields.field",
         )
-    return Plan(references=(fields.entry,))
+    value: object = entry.fields.get(first)
+    for part in rest:
+        value = value.get(part) if isinstance(value, dict) else value
+    moved = {part for one in entry.postings for part in _codes(one)}
+    decides = (rest or [first])[-1] in EARMARKS and bool(entry.postings)
+    is_text = value is None or isinstance(value, str | bool)
+    if decides or not is_text or value in moved:
+        reject(
+            "field_moves_units",
+            f"fields.field: {fields.field} of entry {fields.entry} says which units moved, or how "
+            "many; what moved units is corrected by reversing the entry",
+            field="fields.field",
+        )
+
+
+def _codes(posting: Mapping[str, str]) -> set[str]:
+    """The codes in a posting's asset and accounts, without those of the outside."""
+    names = [posting["asset"], posting["from"], posting["to"]]
+    return {name.partition(":")[2] for name in names if ":" in name and not is_world(name)}
 
 
 def _effects_annotated(entry: Entry, state: State, sign: int) -> None:
@@ -135,23 +177,35 @@ def _effects_annotated(entry: Entry, state: State, sign: int) -> None:
     state.put(key, {"entries": [*found, entry.index]})
 
 
-ENTRY_ANNOTATED = Kind(
-    name="entry.annotated",
-    title_zh="更正说明",
-    title_en="Entry annotated",
-    moves="nothing",
-    fields=EntryAnnotated,
-    recorders=frozenset((Role.CLERK, Role.WAREHOUSE, Role.REGISTRAR)),
-    approvers=APPROVERS,
-    plan=_plan_annotated,
-    effects=_effects_annotated,
-    example={
-        "occurred_on": "2021-10-09",
-        "fields": {
-            "entry": 4,
-            "field": "channel",
-            "correct": "alipay",
-            "reason": "渠道登记有误，予以更正",
+def annotation(fields_of: Mapping[str, type[Fields]]) -> Kind[EntryAnnotated]:
+    """The kind that corrects what moved nothing.
+
+    Args:
+        fields_of: The public fields of every kind that can be annotated, by name.
+    """
+
+    def plan(draft: Draft[EntryAnnotated], state: State) -> Plan:
+        entry = state.entry(draft.fields.entry, "fields.entry")
+        _check_annotated(entry, draft.fields, fields_of.get(entry.kind, Fields))
+        return Plan(references=(draft.fields.entry,))
+
+    return Kind(
+        name="entry.annotated",
+        title_zh="更正说明",
+        title_en="Entry annotated",
+        moves="nothing",
+        fields=EntryAnnotated,
+        recorders=frozenset((Role.CLERK, Role.WAREHOUSE, Role.REGISTRAR)),
+        approvers=APPROVERS,
+        plan=plan,
+        effects=_effects_annotated,
+        example={
+            "occurred_on": "2021-10-09",
+            "fields": {
+                "entry": 4,
+                "field": "channel",
+                "correct": "alipay",
+                "reason": "渠道登记有误，予以更正",
+            },
         },
-    },
-)
+    )

@@ -25,6 +25,7 @@ from ledger.records.kind import (
     Role,
     Sealed,
     Text,
+    clean,
     reject,
 )
 from ledger.state import State, references_of
@@ -103,7 +104,7 @@ class StatementImported(Fields):
 class StatementSealed(Sealed):
     """The lines as the bank gave them."""
 
-    lines: Annotated[str, Field(min_length=1, max_length=6000)] | None = None
+    lines: Annotated[str, Field(min_length=1, max_length=6000), clean(6000)] | None = None
 
 
 def _plan_statement(draft: Draft[StatementImported], state: State) -> Plan:
@@ -210,16 +211,27 @@ def _plan_matched(draft: Draft[StatementMatched], state: State) -> Plan:
                 field="fields.lines",
                 **({} if taken is None else {"entry": taken["entry"]}),
             )
+    brought = sum(one.amount_fen for one in fields.lines)
+    before = (state.get(f"bank-matched/{fields.statement}") or {"amount_fen": 0})["amount_fen"]
+    if before + brought > statement.fields["credits_fen"]:
+        reject(
+            "lines_over_statement",
+            f"fields.lines: the statement has {statement.fields['credits_fen']} fen of credits, "
+            f"{before} are matched, these lines are {brought} more",
+            field="fields.lines",
+        )
     given = 0
     for number, gift in enumerate(fields.gifts):
         where = f"fields.gifts.{number}"
         entry = state.entry(gift, where)
         if entry.kind not in ("donation.money", "donation.matched"):
             reject("not_a_gift", f"{where}: entry {gift} is {entry.kind}, no gift", field=where)
+        if state.get(f"reversed/{gift}") is not None:
+            reject("gift_reversed", f"{where}: gift {gift} was reversed", field=where)
         if state.get(f"bank-match/{gift}") is not None or fields.gifts.count(gift) > 1:
             reject("gift_matched", f"{where}: gift {gift} is matched already", field=where)
         given += entry.fields["amount_fen"]
-    difference = sum(one.amount_fen for one in fields.lines) - given
+    difference = brought - given
     if difference != fields.difference_fen:
         reject(
             "difference",
@@ -242,6 +254,8 @@ def _effects_matched(entry: Entry, state: State, sign: int) -> None:
         state.put(f"bank-line/{fields['statement']}/{one['line']}", {"entry": entry.index})
     for gift in fields["gifts"]:
         state.put(f"bank-match/{gift}", {"entry": entry.index})
+    brought = sum(one["amount_fen"] for one in fields["lines"])
+    state.add(f"bank-matched/{fields['statement']}", amount_fen=brought)
     state.add("bank-total", matched_lines=len(fields["lines"]))
     state.add("bank-total", difference_fen=fields["difference_fen"])
 
@@ -278,8 +292,18 @@ class BalanceAsserted(Fields):
     reason: Text | None = Field(None, description="required where there is a difference")
 
 
+def _check_as_of(as_of: str, occurred_on: str) -> None:
+    if as_of > occurred_on:
+        reject(
+            "as_of_later",
+            f"fields.as_of: {as_of} is after the day of the statement itself, {occurred_on}",
+            field="fields.as_of",
+        )
+
+
 def _plan_asserted(draft: Draft[BalanceAsserted], state: State) -> Plan:
     fields = draft.fields
+    _check_as_of(fields.as_of, draft.occurred_on)
     about: list[Any] = []
     held = 0
     for number, code in enumerate(dict.fromkeys(fields.funds)):

@@ -13,7 +13,6 @@ from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.errors import InsufficientError
-from ledger.flows import Flow
 from ledger.records.kind import (
     APPROVERS,
     Code,
@@ -30,8 +29,9 @@ from ledger.records.kind import (
     clean,
     reject,
 )
+from ledger.records.lineage import remaining
 from ledger.state import Move, State, references_of
-from ledger.units import Range, slice_ranges, subtract, total
+from ledger.units import slice_ranges, total
 
 DONORS = "world:donor"
 
@@ -76,6 +76,16 @@ def find_project(state: State, project: str | None, fund: str) -> list[Any]:
             f"fields.project: {project} belongs to the fund {found['fund']}, not to {fund}",
             field="fields.project",
         )
+    check_open(state, project)
+    return [found]
+
+
+def check_open(state: State, project: str) -> None:
+    """A closed project gets and pays nothing more.
+
+    Raises:
+        RejectedError: ``project_closed``.
+    """
     closed = state.get(f"project-closed/{project}")
     if closed is not None:
         reject(
@@ -85,7 +95,6 @@ def find_project(state: State, project: str | None, fund: str) -> list[Any]:
             field="fields.project",
             entry=closed["entry"],
         )
-    return [found]
 
 
 def _plan_gift(draft: Draft[DonationMoney], state: State) -> Plan:
@@ -163,15 +172,6 @@ class RefundSealed(Sealed):
     order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = None
 
 
-def gift_ranges(flows: list[Flow]) -> list[Range]:
-    """The numbers that a gift's units got in its account."""
-    return [
-        (flow.target_first, flow.target_first + flow.length)
-        for flow in flows
-        if flow.target_first is not None
-    ]
-
-
 def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:
     fields = draft.fields
     gift = state.entry(fields.gift, "fields.gift")
@@ -183,9 +183,8 @@ def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:
         )
     flows = state.entry_flows(fields.gift)
     amount = fields.amount_fen or gift.fields["amount_fen"]
-    left = state.left_of(flows)
+    left, gone = remaining(state, flows)
     if amount > total(left):
-        gone = subtract(gift_ranges(flows), left)
         uses = state.uses("CNY", flows[0].target, gone)
         raise InsufficientError(
             f"fields.gift: {total(left)} fen of gift {fields.gift} are still in the fund, "
@@ -228,7 +227,7 @@ def claw_back(state: State, gift: int, refunded_fen: int) -> tuple[list[Move], l
         rule = state.get(f"rule/{issued.fields['rule']}")
         terms = rule["versions"][issued.fields["rule_version"] - 1]["points_issue"]
         flows = state.entry_flows(issue)
-        left = state.left_of(flows)
+        left, _ = remaining(state, flows)
         clawed = (state.get(f"clawed/{issue}") or {"points": 0})["points"]
         excess = issued.postings[0]["amount"] - clawed - points_earned(terms, rest)
         amount = min(excess, total(left))

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.gifts import check_open
 from ledger.records.kind import (
     Code,
     Day,
@@ -168,7 +169,9 @@ def _plan_given(draft: Draft[DonationGoods], state: State) -> Plan:
     about = [item, state.find("site", fields.site, "fields.site")]
     if fields.project is not None:
         about.append(state.find("project", fields.project, "fields.project"))
+        check_open(state, fields.project)
     label = lot_label(item, fields, "fields")
+    about += check_shelf_life(state, item, fields, draft.occurred_on, "fields")
     move = Move(f"item:{fields.item}", quantity, "world:donor", f"stock:{fields.site}", label=label)
     return Plan((move,), references_of(*about))
 

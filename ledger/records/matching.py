@@ -20,6 +20,7 @@ from ledger.records.kind import (
     Role,
     Sealed,
     Text,
+    clean,
     reject,
 )
 from ledger.records.rules import rule_in_force
@@ -42,7 +43,7 @@ class DonationMatched(Fields):
 class MatcherSealed(Sealed):
     """The transfer that brought it."""
 
-    order_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = None
     contact: Text | None = None
     account: Name | None = None
 
@@ -124,6 +125,10 @@ def _effects_matched(entry: Entry, state: State, sign: int) -> None:
     for gift in fields["gifts"]:
         claim = {"entry": entry.index} if sign > 0 else None
         state.put(f"matched/{fields['rule']}/{gift}", claim)
+        key = f"matchings-of/{gift}"
+        entries = (state.get(key) or {"entries": []})["entries"]
+        entries = [one for one in entries if one != entry.index] + [entry.index] * (sign > 0)
+        state.put(key, {"entries": entries} if entries else None)
 
 
 DONATION_MATCHED = Kind(

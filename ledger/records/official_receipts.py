@@ -23,6 +23,7 @@ from ledger.records.kind import (
     Role,
     Sealed,
     Text,
+    clean,
     reject,
 )
 from ledger.state import State, references_of
@@ -50,7 +51,7 @@ class PayerSealed(Sealed):
     """Who paid, as the receipt names them."""
 
     payer_name: Name | None = Field(None, description="交款人")
-    tax_number: Annotated[str, Field(min_length=1, max_length=30)] | None = None
+    tax_number: Annotated[str, Field(min_length=1, max_length=30), clean(30)] | None = None
 
 
 def _key(fields: Any) -> str:
@@ -67,6 +68,13 @@ def _plan_bound(draft: Draft[Any], state: State) -> Plan:
             field="fields.receipt_number",
             entry=known["entry"],
         )
+    if fields.issued_on > draft.occurred_on:
+        reject(
+            "receipt_issued_later",
+            f"fields.issued_on: {fields.issued_on} is after the day it is bound, "
+            f"{draft.occurred_on}",
+            field="fields.issued_on",
+        )
     if len(set(fields.gifts)) != len(fields.gifts):
         reject("gift_twice", "fields.gifts: expected each gift once", field="fields.gifts")
     total = 0
@@ -82,21 +90,36 @@ def _plan_bound(draft: Draft[Any], state: State) -> Plan:
         )
     about: list[Any] = [list(fields.gifts)]
     if isinstance(fields, ReceiptReissued):
-        old = state.get(f"official-receipt/{fields.replaces_code}-{fields.replaces_number}")
-        if old is None or old["status"] != "void":
-            reject(
-                "replaced_not_void",
-                "fields.replaces_number: expected a receipt that was voided before",
-                field="fields.replaces_number",
-            )
-        about.append(old)
+        about.append(_find_replaced(fields, state))
     return Plan(references=references_of(*about))
+
+
+def _find_replaced(fields: ReceiptReissued, state: State) -> Any:
+    """The void receipt that a new one stands for: once, and for gifts of its own."""
+    old = state.get(f"official-receipt/{fields.replaces_code}-{fields.replaces_number}")
+    if old is None or old["status"] != "void":
+        reject(
+            "replaced_not_void",
+            "fields.replaces_number: expected a receipt that was voided before and not "
+            "replaced since",
+            field="fields.replaces_number",
+        )
+    others = sorted(set(fields.gifts) - set(old["gifts"]))
+    if others:
+        reject(
+            "gift_not_of_replaced",
+            f"fields.gifts: gifts {others} were not on the receipt that this one replaces; bind "
+            "them by a receipt of their own",
+            field="fields.gifts",
+            entries=others,
+        )
+    return old
 
 
 def _receiptable(state: State, gift: int, where: str) -> int:
     """What a receipt must say of a gift, in fen."""
     entry = state.entry(gift, where)
-    if entry.kind not in ("donation.money", "donation.goods"):
+    if entry.kind not in ("donation.money", "donation.matched", "donation.goods"):
         reject("not_a_gift", f"{where}: entry {gift} is {entry.kind}, no gift", field=where)
     if state.get(f"reversed/{gift}") is not None:
         reject("gift_reversed", f"{where}: gift {gift} was reversed", field=where)
@@ -127,6 +150,10 @@ def _effects_bound(entry: Entry, state: State, sign: int) -> None:
     state.put(key, {**value, "entry": entry.index})
     for gift in fields["gifts"]:
         state.put(f"receipt-of/{gift}", {"entry": entry.index})
+    if "replaces_number" in fields:
+        old_key = f"official-receipt/{fields['replaces_code']}-{fields['replaces_number']}"
+        old = state.get(old_key)
+        state.put(old_key, {**old, "status": "replaced", "entry": entry.index})
 
 
 RECEIPT_BOUND = Kind(

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.errors import InsufficientError
-from ledger.records.gifts import gift_ranges, points_earned
+from ledger.records.gifts import points_earned
 from ledger.records.goods import NEVER, base_quantity, first_expired
 from ledger.records.kind import (
     APPROVERS,
@@ -31,6 +31,7 @@ from ledger.records.kind import (
     Text,
     reject,
 )
+from ledger.records.lineage import remaining
 from ledger.records.rules import rule_in_force
 from ledger.state import Move, State, references_of
 from ledger.units import Rank, total
@@ -337,13 +338,13 @@ def _plan_points_reversed(draft: Draft[PointsReversed], state: State) -> Plan:
             field="fields.issue",
         )
     flows = state.entry_flows(number)
-    left = state.left_of(flows)
+    left, gone = remaining(state, flows)
     if not left:
         reject(
             "no_points_left",
             f"fields.issue: all points of entry {number} were redeemed, expired or taken back",
             field="fields.issue",
-            entries=state.uses("points", flows[0].target, gift_ranges(flows)),
+            entries=state.uses("points", flows[0].target, gone),
         )
     move = Move("points", total(left), flows[0].target, "world:issuer", exact=left)
     return Plan((move,), (number,))

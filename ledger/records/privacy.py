@@ -83,12 +83,12 @@ def _plan_hidden(draft: Draft[EntryHidden], state: State) -> Plan:
         where = f"fields.entries.{number}"
         state.entry(index, where)
         hidden = state.get(f"hidden/{index}")
-        if hidden is not None:
+        if hidden is not None or draft.fields.entries.count(index) > 1:
             reject(
                 "already_hidden",
-                f"{where}: entry {hidden['entry']} hid entry {index}",
+                f"{where}: entry {index} is hidden already",
                 field=where,
-                entry=hidden["entry"],
+                **({} if hidden is None else {"entry": hidden["entry"]}),
             )
     return Plan(references=references_of(draft.fields.entries))
 

@@ -23,6 +23,7 @@ from ledger.records.kind import (
     Plan,
     Role,
     Text,
+    clean,
     reject,
 )
 from ledger.records.rules import BASIS_POINTS, rule_in_force
@@ -73,8 +74,10 @@ def _plan_fee(draft: Draft[FeeCharged], state: State) -> Plan:
         where="fields.rule",
     )
     total = state.get(f"fund-total/{fields.from_fund}") or {}
-    base = total.get("raised_fen", 0) - total.get("refunded_fen", 0) + total.get("received_fen", 0)
-    cap = base * rule["fee_cap"]["basis_points_max"] // BASIS_POINTS
+    # What was passed on counts where it went; else money sent round would raise the cap.
+    base = total.get("raised_fen", 0) - total.get("refunded_fen", 0)
+    base += total.get("received_fen", 0) - total.get("allocated_fen", 0)
+    cap = max(0, base) * rule["fee_cap"]["basis_points_max"] // BASIS_POINTS
     charged = total.get("fees_fen", 0)
     if charged + fields.amount_fen > cap:
         reject(
@@ -143,7 +146,7 @@ class PurposeChanged(Fields):
     basis: Literal["donor_consent", "filing"] = Field(
         description="the donors' consent, or the filed change of the campaign's plan"
     )
-    filing_number: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    filing_number: Annotated[str, Field(min_length=1, max_length=60), clean(60)] | None = None
     reason: Text
 
 

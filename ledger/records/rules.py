@@ -16,6 +16,10 @@ from ledger.state import State, references_of
 
 PointsSource = Literal["donation.money", "donation.goods", "service.confirmed"]
 BASIS_POINTS = 10_000
+YEARLY_PATTERN = (
+    r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$|^(0[13-9]|1[0-2])-(29|30)$|^(0[13578]|1[02])-31$"
+)
+"""A month and day that every year has."""
 
 
 class PointsIssue(Fields):
@@ -86,9 +90,13 @@ class Disclosure(Fields):
     ]
     every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     within_days: Annotated[int, Field(ge=1, le=3660)] | None = None
-    by_day: Annotated[str, Field(pattern=r"^\d\d-\d\d$")] | None = Field(
+    by_day: Annotated[str, Field(pattern=YEARLY_PATTERN)] | None = Field(
         None, description="month and day of each year, like 05-31"
     )
+
+    def deadlines(self) -> tuple[object, ...]:
+        """The three ways to say when it falls due; a rule has one of them."""
+        return self.every_days, self.within_days, self.by_day
 
 
 class Ageing(Fields):
@@ -172,9 +180,28 @@ def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:
             field=f"fields.{fields.topic}",
         )
     about = [versions[-1]] if versions else []
+    return Plan(references=references_of(*about, *_check_terms(fields, state)))
+
+
+def _check_terms(fields: RulePublished, state: State) -> list[Any]:
+    """What the parameters name must be there, and a deadline must be one; the things named."""
+    about: list[Any] = []
     if fields.points_price is not None:
         about.append(state.find("item", fields.points_price.item, "fields.points_price.item"))
-    return Plan(references=references_of(*about))
+    if fields.shelf_life is not None:
+        for number, item in enumerate(fields.shelf_life.items):
+            about.append(state.find("item", item, f"fields.shelf_life.items.{number}"))
+    if fields.matching is not None and fields.matching.campaign is not None:
+        where = "fields.matching.campaign"
+        about.append(state.find("campaign", fields.matching.campaign, where))
+    due = fields.disclosure
+    if due is not None and sum(one is not None for one in due.deadlines()) != 1:
+        reject(
+            "one_deadline",
+            "fields.disclosure: expected exactly one of every_days, within_days and by_day",
+            field="fields.disclosure",
+        )
+    return about
 
 
 def _effects_rule(entry: Entry, state: State, sign: int) -> None:

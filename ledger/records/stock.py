@@ -115,8 +115,11 @@ GOODS_REPACKED = Kind(
 )
 
 
-class GoodsCounted(Fields):
-    """A stocktake 盘点 of one item at one site; a difference moves units."""
+class GoodsCounted(Lot):
+    """A stocktake 盘点 of one item at one site; a difference moves units.
+
+    Lot and dates are those of the goods that are missing, or were found.
+    """
 
     site: Code
     item: Code
@@ -140,10 +143,11 @@ def _plan_counted(draft: Draft[GoodsCounted], state: State) -> Plan:
             booked=booked,
         )
     if fields.counted < booked:
-        rank = first_expired()
+        rank = first_expired(fields.lot)
         moves = (Move(asset, booked - fields.counted, stock, "world:loss", rank=rank),)
     elif fields.counted > booked:
-        moves = (Move(asset, fields.counted - booked, "world:surplus", stock, label=""),)
+        label = lot_label(item, fields, "fields")
+        moves = (Move(asset, fields.counted - booked, "world:surplus", stock, label=label),)
     return Plan(moves, references_of(item, site))
 
 
@@ -161,6 +165,8 @@ GOODS_COUNTED = Kind(
     moves="differences: item stock → world:loss, or world:surplus → stock",
     fields=GoodsCounted,
     recorders=frozenset((Role.WAREHOUSE, Role.SHOP)),
+    # A shortage writes goods off, so somebody else must have seen the count.
+    approvers=APPROVERS,
     plan=_plan_counted,
     effects=_effects_counted,
     example={

@@ -160,6 +160,19 @@ def _plan_confirmed(draft: Draft[ServiceConfirmed], state: State) -> Plan:
             "fields.confirmed_by: nobody confirms their own service",
             field="fields.confirmed_by",
         )
+    if party["party_class"] != "person" and fields.confirmed_by != service.fields["organiser"]:
+        reject(
+            "confirmed_by_stranger",
+            f"fields.confirmed_by: expected the organiser {service.fields['organiser']} or the "
+            f"person who was helped, {fields.confirmed_by} is neither",
+            field="fields.confirmed_by",
+        )
+    if draft.occurred_on < service.occurred_on:
+        reject(
+            "confirmed_before_service",
+            f"occurred_on: the service was on {service.occurred_on}, after {draft.occurred_on}",
+            field="occurred_on",
+        )
     if draft.recorded_by == service.recorded_by:
         reject(
             "confirmed_by_recorder",

@@ -6,6 +6,7 @@ a fulfilment names the gift that fulfils it (domain, section 1, "wishes").
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -188,23 +189,36 @@ WISH_FULFILLED = Kind(
 
 
 class WishWithdrawn(Fields):
-    """A wish, or only its claim, is taken back."""
+    """A wish, its claim, or what was taken for its fulfilment, is taken back."""
 
     wish: Code
-    withdrawn: Literal["wish", "claim"]
+    withdrawn: Literal["wish", "claim", "fulfilment"]
     reason: Text
+
+
+WITHDRAWN: Mapping[str, tuple[str, ...]] = {
+    "wish": ("posted", "claimed"),
+    "claim": ("claimed",),
+    "fulfilment": ("fulfilled",),
+}
+"""What can be taken back in which status."""
 
 
 def _plan_withdrawn(draft: Draft[WishWithdrawn], state: State) -> Plan:
     fields = draft.fields
-    statuses = ("claimed",) if fields.withdrawn == "claim" else ("posted", "claimed")
-    return Plan(references=references_of(_find(state, fields.wish, *statuses)))
+    return Plan(references=references_of(_find(state, fields.wish, *WITHDRAWN[fields.withdrawn])))
 
 
 def _effects_withdrawn(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
+    wish = fields["wish"]
+    if fields["withdrawn"] == "fulfilment":
+        state.put(f"fulfils/{state.get(f'wish/{wish}')['gift']}", None)
+        state.add("wish-total", fulfilled=-1)
+        _set(state, wish, status="claimed", gift=None, entry=entry.index)
+        return
     status = "posted" if fields["withdrawn"] == "claim" else "withdrawn"
-    _set(state, fields["wish"], status=status, claimant=None, entry=entry.index)
+    _set(state, wish, status=status, claimant=None, entry=entry.index)
     if status == "withdrawn":
         state.add("wish-total", withdrawn=1)
 
