@@ -156,6 +156,8 @@ class Sequencer:
             ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last"), 0
         )
         self._commit_seconds_last = 0.0
+        # A process that died after it erased something has left this undone.
+        self._old_pages = True
         self._recalls = ThreadPoolExecutor(1, thread_name_prefix="recall")
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
@@ -277,6 +279,8 @@ class Sequencer:
                 self._counts["entries"] += len(appended)
                 self._counts["batch_size_last"] = len(appended)
             self._memory = memory
+        if self._old_pages:
+            self._old_pages = not self._store.drop_old_pages()
         if replays:
             self._counts["replayed"] += len(replays)
             self._recalls.submit(self._recall, replays)
@@ -366,7 +370,7 @@ class Sequencer:
             entries=[(one.index, one.data, one.leaf) for one in appended],
             tiles=tiles,
             edges=list(edges),
-            vault=[(index, self._vault.encrypt(index, row)) for index, row in kept.items()],
+            vault=list(kept.items()),
             idempotency=[(row.key, row.request, index) for index, row in rows],
             order_numbers=[(row.order, index) for index, row in rows if row.order is not None],
             accounts=changes.accounts,
@@ -380,25 +384,28 @@ class Sequencer:
 
     def _erase(
         self, appended: list[_Appended], rows: dict[int, VaultRow], store: Appender
-    ) -> dict[int, VaultRow]:
+    ) -> dict[int, bytes]:
         """The vault's rows of the batch, and those of older entries that it makes it forget.
 
         What stays of an erased row are the idempotency key and the keyed digests, so
         that nothing can enter twice.
         """
+        kept: dict[int, bytes] = {}
         for one in appended:
             prepared = one.waiting.prepared
             if prepared.kind.erases is None:
                 continue
             for index in prepared.kind.erases(prepared.fields):
-                row = rows.get(index)
-                if row is None:
-                    stored = store.vault(index)
-                    if stored is None:
-                        raise CorruptionError(f"the vault has no row of entry {index}")
-                    row = self._vault.decrypt(index, stored)
-                rows[index] = replace(row, seed=None, values=None)
-        return rows
+                self._old_pages = True
+                if index in rows:
+                    rows[index] = replace(rows[index], seed=None, values=None)
+                    continue
+                stored = store.vault(index)
+                if stored is None:
+                    raise CorruptionError(f"the vault has no row of entry {index}")
+                kept[index] = self._vault.without_opening(index, stored)
+        kept.update((index, self._vault.encrypt(index, row)) for index, row in rows.items())
+        return kept
 
     def _recall(self, replays: list[tuple[_Waiting, int]]) -> None:
         """Answer repeated requests with the receipts that the first ones got.
