@@ -27,6 +27,7 @@ from api.routes import (
     health,
     log,
     proofs,
+    proposals,
     receipts,
     registers,
     tiles,
@@ -38,6 +39,7 @@ from ledger.book import Book
 ROUTERS = (
     bulk.router,
     entries.router,
+    proposals.router,
     receipts.router,
     trace.router,
     proofs.router,

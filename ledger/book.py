@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ledger.entry import Entry, build_disclosure, parse_entry
 from ledger.errors import ConflictError, CorruptionError, MalformedError, NotFoundError
+from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import seal_record
@@ -231,6 +232,11 @@ class Book:
                     queue_max=self._queue_max,
                 )
             return self._sequencer
+
+    @property
+    def proposals(self) -> Proposals:
+        """What waits for a second person."""
+        return Proposals(self.store, self.vault, self.sequencer.record, clock=self._clock)
 
     def head(self) -> Head:
         """The log's newest size, root and checkpoint."""

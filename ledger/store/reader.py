@@ -28,7 +28,7 @@ NUMBER_MAX = 2**63 - 1
 _HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", "edge"))
 _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
 _ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account", "holding"))
-_FLOW, _OBJECT = TABLES["flow"], TABLES["state_object"]
+_FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -253,6 +253,19 @@ class Reader:
         )
         rows = self._all(query.order_by(_OBJECT.c.key).limit(_page(limit)))
         return [(key, value) for key, value in rows]
+
+    def proposal(self, row: str) -> bytes | None:
+        """A row of the proposals, encrypted; None where there is none of that id."""
+        found = self._one(sa.select(_PROPOSAL.c.ciphertext).where(_PROPOSAL.c.id == row))
+        return None if found is None else bytes(found[0])
+
+    def proposals(self, first: str, end: str) -> list[tuple[str, bytes]]:
+        """Rows of the proposals with ids in [first, end), by rising id."""
+        query = sa.select(_PROPOSAL.c.id, _PROPOSAL.c.ciphertext).where(
+            _PROPOSAL.c.id >= first, _PROPOSAL.c.id < end
+        )
+        rows = self._all(query.order_by(_PROPOSAL.c.id).limit(PAGE_ROWS_MAX))
+        return [(row, ciphertext) for row, ciphertext in rows]
 
     def account_count(self) -> int:
         """How many accounts there are: ids count from 0, so it is the next new one's id."""
