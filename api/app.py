@@ -22,6 +22,7 @@ from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.routes import (
     accounts,
+    attention,
     bulk,
     entries,
     health,
@@ -46,6 +47,7 @@ ROUTERS = (
     log.router,
     registers.router,
     accounts.router,
+    attention.router,
     tiles.router,
     health.router,
     pages.router,

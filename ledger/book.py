@@ -243,6 +243,10 @@ class Book:
         with self.store.read() as reader:
             return _head(reader)
 
+    def today(self) -> str:
+        """The day it is in Asia/Shanghai, like 2021-12-31."""
+        return self._clock().astimezone(CHINA).date().isoformat()
+
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint."""
         return self.head().checkpoint

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ledger.records.corrections import annotation, reversal
+from ledger.records.dispositions import ATTENTION_DISPOSED
 from ledger.records.evidence import (
     BALANCE_ASSERTED,
     DOCUMENT_ATTACHED,
@@ -93,6 +94,7 @@ _FORWARD: tuple[Kind[Any], ...] = (
     BALANCE_ASSERTED,
     PRIVACY_ERASED,
     ENTRY_HIDDEN,
+    ATTENTION_DISPOSED,
 )
 
 KINDS: tuple[Kind[Any], ...] = (
