@@ -361,7 +361,6 @@ FULL: dict[str, dict[str, Any]] = {
     },
     "service.confirmed": {
         "fields": {"service": GIFT + 3, "confirmed_by": "centre-1"},
-        "by": "recorder-2",
     },
     "hours.spent": {
         "fields": {
@@ -489,8 +488,24 @@ FULL: dict[str, dict[str, Any]] = {
             "reason": "银行手续费",
         },
     },
+    "attention.disposed": {
+        "fields": {
+            "flag": "unspent_restricted",
+            "entries": [GIFT, GIFT + 1],
+            "decision": "in_order",
+            "reason": "已核对",
+        },
+    },
     "privacy.erased": {"fields": {"entries": [GIFT], "legal_basis": "个人撤回同意"}},
     "entry.hidden": {"fields": {"entries": [GIFT], "legal_basis": "当事人申请屏蔽"}},
+    "attention.disposed": {
+        "fields": {
+            "flag": "restricted_unspent",
+            "entries": [GIFT],
+            "decision": "in_order",
+            "reason": "按协议分期拨付，已核对",
+        },
+    },
 }
 
 RULE = {"version": 1, "name": "示例规则", "text": "示例", "in_force_from": "2021-01-01"}
