@@ -345,6 +345,25 @@ class Reader:
             del flows[0]
         return flows
 
+    def account_moves(self, account: int, end: int) -> list[tuple[int, int, int]]:
+        """What each entry below `end` moved: ``(entry, units in, units out)``, rising.
+
+        By the two indexes of the flows: it reads those of this account (its id) only.
+        """
+        moved: dict[int, list[int]] = {}
+        for place, side in enumerate(("target", "source")):
+            here, number = _FLOW.c[side] == account, _FLOW.c[f"{side}_first"]
+            query = sa.select(_FLOW.c.entry, _FLOW.c.length)
+            for entry, length in self._rows(query.where(here, number >= 0)):
+                if entry < end:
+                    moved.setdefault(entry, [0, 0])[place] += length
+        return [(entry, moved[entry][0], moved[entry][1]) for entry in sorted(moved)]
+
+    def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
+        """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
+        query = sa.select(_ENTRY.c.index, _ENTRY.c.data)
+        return dict(map(tuple, self._chosen(query, _ENTRY.c.index, indices)))
+
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""
         query = _FLOWS.where(_FLOW.c.entry == _number(index))

@@ -134,6 +134,12 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
     ("checkpoints", ["checkpoint USING"], lambda reader: reader.checkpoints(1, 1)),
     ("vault", ["vault USING"], lambda reader: reader.vault(3)),
     ("idempotency", ["idempotency USING"], lambda reader: reader.idempotency(["key-1", "x"])),
+    (
+        "account_moves",
+        ["flow_by_target", "flow_by_source"],
+        lambda reader: reader.account_moves(1, 200),
+    ),
+    ("chosen_entries", ["entry USING"], lambda reader: reader.chosen_entries([3, 7])),
     ("proposal", ["proposal USING"], lambda reader: reader.proposal("count")),
     ("proposals", ["proposal USING"], lambda reader: reader.proposals("0", "1")),
     (
