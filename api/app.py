@@ -31,6 +31,7 @@ from api.routes import (
     proposals,
     receipts,
     registers,
+    reports,
     tiles,
     trace,
 )
@@ -46,6 +47,7 @@ ROUTERS = (
     proofs.router,
     log.router,
     registers.router,
+    reports.router,
     accounts.router,
     attention.router,
     tiles.router,
