@@ -22,13 +22,16 @@ from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.routes import (
     accounts,
+    attention,
     bulk,
     entries,
     health,
     log,
     proofs,
+    proposals,
     receipts,
     registers,
+    reports,
     tiles,
     trace,
 )
@@ -38,12 +41,15 @@ from ledger.book import Book
 ROUTERS = (
     bulk.router,
     entries.router,
+    proposals.router,
     receipts.router,
     trace.router,
     proofs.router,
     log.router,
     registers.router,
+    reports.router,
     accounts.router,
+    attention.router,
     tiles.router,
     health.router,
     pages.router,

@@ -7,6 +7,7 @@ here without a change.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from pydantic.json_schema import models_json_schema
 from api.problems import PROBLEM, TYPE_PREFIX
 from api.routes.bulk import BulkLine
 from ledger.records.catalog import KINDS
+from ledger.records.kind import Kind
 from ledger.records.request import example_body, record_model
 
 RECORDABLE = tuple(kind for kind in KINDS if kind.recorders)
@@ -79,22 +81,24 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             responses = operation["responses"]
             responses.pop("422", None)
             responses["default"] = _PROBLEM_ANSWER
-    document["paths"]["/v1/entries"]["post"]["requestBody"] = {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": record_schema,
-                "examples": {
-                    kind.name: {
-                        "summary": f"{kind.title_zh} {kind.title_en}",
-                        "value": example_body(kind),
-                    }
-                    for kind in RECORDABLE
-                },
-            }
-        },
-    }
+    paths = document["paths"]
+    paths["/v1/entries"]["post"]["requestBody"] = _records(record_schema, RECORDABLE)
+    approved = tuple(kind for kind in RECORDABLE if kind.approvers)
+    paths["/v1/proposals"]["post"]["requestBody"] = _records(record_schema, approved)
     return document
+
+
+def _records(schema: Mapping[str, Any], kinds: Sequence[Kind[Any]]) -> dict[str, Any]:
+    """The request that is one record, with an example of each of these kinds."""
+    examples = {
+        kind.name: {
+            "summary": f"{kind.title_zh} {kind.title_en}",
+            "value": example_body(kind),
+        }
+        for kind in kinds
+    }
+    content = {"application/json": {"schema": schema, "examples": examples}}
+    return {"required": True, "content": content}
 
 
 def _add_records(schemas: dict[str, Any]) -> dict[str, Any]:

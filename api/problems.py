@@ -93,6 +93,8 @@ _FORMS_BY_CODE: Mapping[str, Form] = {
     "idempotency_conflict": Form(
         409, "幂等键已用于其他内容", "The Idempotency-Key was used for other content"
     ),
+    "proposal_closed": Form(409, "申请已办结", "The proposal is decided already"),
+    "proposal_busy": Form(503, "申请正在办理", "The proposal is being decided"),
     "invalid_parameter": Form(400, "参数不正确", "A parameter is wrong"),
     "method_not_allowed": Form(405, "不支持此方法", "The method is not allowed here"),
     "no_such_path": Form(404, "没有此路径", "There is no such path"),

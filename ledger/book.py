@@ -37,6 +37,7 @@ from ledger.errors import (
     NotFoundError,
     NotReadyError,
 )
+from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import seal_record
@@ -245,10 +246,19 @@ class Book:
                 )
             return self._sequencer
 
+    @property
+    def proposals(self) -> Proposals:
+        """What waits for a second person."""
+        return Proposals(self.store, self.vault, self.sequencer.record, clock=self._clock)
+
     def head(self) -> Head:
         """The log's newest size, root and checkpoint."""
         with self.store.read() as reader:
             return _head(reader)
+
+    def today(self) -> str:
+        """The day it is in Asia/Shanghai, like 2021-12-31."""
+        return self._clock().astimezone(CHINA).date().isoformat()
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint."""

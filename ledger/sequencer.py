@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -46,7 +46,7 @@ from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Signer, split_note
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
-from ledger.vault import Vault
+from ledger.vault import Vault, VaultRow
 
 BATCH_MAX = 1000
 """Records in one transaction: more gains little, and the others wait longer."""
@@ -156,6 +156,8 @@ class Sequencer:
             ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last"), 0
         )
         self._commit_seconds_last = 0.0
+        # A process that died after it erased something has left this undone.
+        self._old_pages = True
         self._recalls = ThreadPoolExecutor(1, thread_name_prefix="recall")
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
@@ -277,6 +279,8 @@ class Sequencer:
                 self._counts["entries"] += len(appended)
                 self._counts["batch_size_last"] = len(appended)
             self._memory = memory
+        if self._old_pages:
+            self._old_pages = not self._store.drop_old_pages()
         if replays:
             self._counts["replayed"] += len(replays)
             self._recalls.submit(self._recall, replays)
@@ -360,12 +364,13 @@ class Sequencer:
             )
         changes = memory.state.drain()
         rows = [(one.index, one.waiting.prepared.row) for one in appended]
+        kept = self._erase(appended, dict(rows), store)
         batch = Batch(
             head=Head(size, root, appended[-1].leaf, at, checkpoint),
             entries=[(one.index, one.data, one.leaf) for one in appended],
             tiles=tiles,
             edges=list(edges),
-            vault=[(index, self._vault.encrypt(index, row)) for index, row in rows],
+            vault=list(kept.items()),
             idempotency=[(row.key, row.request, index) for index, row in rows],
             order_numbers=[(row.order, index) for index, row in rows if row.order is not None],
             accounts=changes.accounts,
@@ -376,6 +381,31 @@ class Sequencer:
             account_ids=changes.account_ids,
         )
         return batch, answers
+
+    def _erase(
+        self, appended: list[_Appended], rows: dict[int, VaultRow], store: Appender
+    ) -> dict[int, bytes]:
+        """The vault's rows of the batch, and those of older entries that it makes it forget.
+
+        What stays of an erased row are the idempotency key and the keyed digests, so
+        that nothing can enter twice.
+        """
+        kept: dict[int, bytes] = {}
+        for one in appended:
+            prepared = one.waiting.prepared
+            if prepared.kind.erases is None:
+                continue
+            for index in prepared.kind.erases(prepared.fields):
+                self._old_pages = True
+                if index in rows:
+                    rows[index] = replace(rows[index], seed=None, values=None)
+                    continue
+                stored = store.vault(index)
+                if stored is None:
+                    raise CorruptionError(f"the vault has no row of entry {index}")
+                kept[index] = self._vault.without_opening(index, stored)
+        kept.update((index, self._vault.encrypt(index, row)) for index, row in rows.items())
+        return kept
 
     def _recall(self, replays: list[tuple[_Waiting, int]]) -> None:
         """Answer repeated requests with the receipts that the first ones got.

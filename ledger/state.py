@@ -21,7 +21,7 @@ import orjson
 from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import Flow, Runs, flows_of, is_world
-from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first, subtract
+from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
 CACHED_ACCOUNTS_MAX = 20_000
@@ -386,18 +386,6 @@ class State:
                 runs.append((length, flow.label))
         return runs
 
-    def left_of(self, flows: Sequence[Flow]) -> list[Range]:
-        """Of the units that these flows brought into one account, those still there."""
-        ranges = [
-            (flow.target_first, flow.target_first + flow.length)
-            for flow in flows
-            if flow.target_first is not None
-        ]
-        if not ranges:
-            return []
-        holdings = self.holdings(flows[0].asset, flows[0].target)
-        return subtract(ranges, holdings.missing(ranges))
-
     # The batch
 
     def note(self, entry: Entry, runs: Sequence[Runs]) -> None:
@@ -437,6 +425,14 @@ class State:
         self._flows = []
         self._entries = {}
         return changes
+
+    def numbers(self, prefix: str) -> set[int]:
+        """The numbers that end the keys in memory which start with `prefix`."""
+        return {
+            int(key.removeprefix(prefix))
+            for key, value in self._objects.items()
+            if key.startswith(prefix) and value is not None
+        }
 
     def everything(self) -> Changes:
         """The whole state in memory as rows, each table in the order of its key.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ from ledger.errors import CorruptionError, MalformedError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+TAG_BYTES = 16
 DIGEST_BYTES = 32
 
 
@@ -70,14 +71,46 @@ class Vault:
 
     def encrypt(self, index: int, row: VaultRow) -> bytes:
         """A row as it is stored: nonce, ciphertext, tag."""
-        value: dict[str, Any] = {"key": row.key, "request": base64url(row.request)}
-        if row.order is not None:
-            value["order"] = base64url(row.order)
-        if row.seed is not None:
-            value["seed"] = base64url(row.seed)
-            value["values"] = dict(row.values or {})
+        return self._encrypt(index, _plain(row))
+
+    def without_opening(self, index: int, data: bytes) -> bytes:
+        """A stored row without seed and values, as long as it was.
+
+        The database overwrites a row of the same length where it lies, so that no copy of
+        the old one stays behind in a page that was arranged anew.
+
+        Raises:
+            CorruptionError: as in `decrypt`.
+        """
+        plain = _plain(replace(self.decrypt(index, data), seed=None, values=None))
+        return self._encrypt(index, plain.ljust(len(data) - NONCE_BYTES - TAG_BYTES))
+
+    def _encrypt(self, index: int, plain: bytes) -> bytes:
         nonce = self._random(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, orjson.dumps(value), b"%d" % index)
+        return nonce + self._cipher.encrypt(nonce, plain, b"%d" % index)
+
+    def encrypt_blob(self, purpose: str, data: bytes) -> bytes:
+        """Any bytes as they are stored, readable only for the same purpose."""
+        nonce = self._random(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, data, _associated(purpose))
+
+    def decrypt_blob(self, purpose: str, data: bytes) -> bytes:
+        """Read what `encrypt_blob` wrote.
+
+        Raises:
+            CorruptionError: it was altered, was written for another purpose, or the key
+                is not the one that it was written with.
+        """
+        try:
+            return self._cipher.decrypt(
+                data[:NONCE_BYTES], data[NONCE_BYTES:], _associated(purpose)
+            )
+        except (InvalidTag, ValueError):
+            raise CorruptionError(
+                f"{purpose}: expected bytes that this vault key opens; they were altered, or the "
+                "key file is another one",
+                code="vault_blob",
+            ) from None
 
     def decrypt(self, index: int, data: bytes) -> VaultRow:
         """Read a stored row.
@@ -105,3 +138,18 @@ class Vault:
                 code="vault_row",
                 details={"index": index},
             ) from None
+
+
+def _plain(row: VaultRow) -> bytes:
+    value: dict[str, Any] = {"key": row.key, "request": base64url(row.request)}
+    if row.order is not None:
+        value["order"] = base64url(row.order)
+    if row.seed is not None:
+        value["seed"] = base64url(row.seed)
+        value["values"] = dict(row.values or {})
+    return orjson.dumps(value)
+
+
+def _associated(purpose: str) -> bytes:
+    """The associated data of a purpose: never that of a row, which is a number."""
+    return b"blob/" + purpose.encode()

@@ -38,6 +38,7 @@ FULL: dict[str, dict[str, Any]] = {
             "name": "冬日探访",
             "fund": "general",
             "purpose": "elderly-care",
+            "project_class": "micro",
             "target_fen": 1_000_000,
             "starts_on": "2022-01-01",
             "ends_on": "2022-03-31",
@@ -236,10 +237,361 @@ FULL: dict[str, dict[str, Any]] = {
         },
         "sealed": {"holder_name": "示例持有人"},
     },
-    "entry.reversed": {"fields": {"entry": GIFT, "reason": "重复登记"}},
+    "entry.reversed": {"fields": {"entry": GIFT + 1, "reason": "重复登记"}},
+    "balance.opened": {
+        "fields": {
+            "as_of": "2022-01-01",
+            "basis": "上年度审计报告",
+            "fund": {
+                "fund": "relief",
+                "amount_fen": 90_000,
+                "earmarked": [{"project": "flood", "amount_fen": 20_000}],
+            },
+        },
+    },
+    "donation.matched": {
+        "fields": {
+            "rule": "match",
+            "rule_version": 1,
+            "matcher": "centre-1",
+            "gifts": [GIFT],
+            "amount_fen": 30_000,
+            "channel": "bank",
+        },
+        "sealed": {
+            "order_number": "MATCH-1",
+            "contact": "示例联系方式",
+            "account": "示例账户",
+        },
+    },
+    "fee.charged": {
+        "fields": {
+            "from_fund": "club",
+            "from_project": "club-days",
+            "to_fund": "general",
+            "amount_fen": 1_000,
+            "rule": "fee-cap",
+            "rule_version": 1,
+            "reason": "按约定提取",
+        },
+    },
+    "purpose.changed": {
+        "fields": {
+            "from_fund": "relief",
+            "from_project": "flood",
+            "to_fund": "school",
+            "to_project": "books",
+            "amount_fen": 4_000,
+            "basis": "filing",
+            "filing_number": "示例备案变更-1",
+            "reason": "灾情结束",
+        },
+    },
+    "leftover.assigned": {
+        "fields": {
+            "project": "flood",
+            "from_fund": "relief",
+            "to_fund": "relief",
+            "to_project": "clinic",
+            "amount_fen": 5_000,
+            "basis": "募捐方案约定",
+        },
+    },
+    "goods.repacked": {
+        "fields": {
+            "site": "depot",
+            "inputs": [{"item": "rice", "quantity": 2, "unit": "箱", "lot": "L1"}],
+            "item": "kit",
+            "quantity": 5,
+            "unit": "个",
+            "lot": "K1",
+            "made_on": "2022-01-10",
+            "best_before": "2022-06-01",
+            "reason": "组装慰问包",
+        },
+    },
+    "goods.counted": {
+        "fields": {
+            "site": "depot",
+            "item": "rice",
+            "counted": 23,
+            "lot": "L3",
+            "made_on": "2021-12-01",
+            "best_before": "2022-12-01",
+            "reason": "盘盈三袋",
+        },
+    },
+    "goods.written_off": {
+        "fields": {
+            "site": "depot",
+            "item": "rice",
+            "quantity": 2,
+            "unit": "袋",
+            "lot": "L1",
+            "cause": "spoiled",
+            "reason": "受潮",
+        },
+    },
+    "goods.sold": {
+        "fields": {
+            "site": "depot",
+            "item": "rice",
+            "quantity": 2,
+            "unit": "箱",
+            "lot": "L1",
+            "fund": "relief",
+            "project": "flood",
+            "amount_fen": 6_000,
+            "reason": "临期变卖",
+        },
+        "sealed": {"buyer_name": "示例买方", "account": "示例账户"},
+    },
+    "points.expired": {"fields": {"holder": "holder-2"}},
+    "points.reversed": {"fields": {"issue": GIFT + 2, "reason": "活动取消"}},
+    "service.recorded": {
+        "fields": {
+            "volunteer": "holder-1",
+            "organiser": "centre-1",
+            "activity": "陪伴",
+            "place": "社区中心",
+            "starts_at": "09:00",
+            "ends_at": "11:30",
+        },
+        "sealed": {"volunteer_name": "示例志愿者", "person_helped": "示例受助人"},
+    },
+    "service.confirmed": {
+        "fields": {"service": GIFT + 3, "confirmed_by": "centre-1"},
+    },
+    "hours.spent": {
+        "fields": {
+            "holder": "holder-1",
+            "minutes": 60,
+            "activity": "陪诊",
+            "reason": "曾服务他人",
+        },
+        "sealed": {"person_helped": "示例受助人"},
+    },
+    "wish.posted": {
+        "fields": {
+            "code": "wish-2",
+            "wish_class": "schoolbag",
+            "age_band": "6-11",
+            "value_fen": 10_000,
+        },
+        "sealed": {
+            "child_name": "示例儿童",
+            "guardian": "示例监护人",
+            "school": "示例学校",
+            "contact": "示例联系方式",
+        },
+    },
+    "wish.claimed": {"fields": {"wish": "wish-1", "claimant": "holder-1"}},
+    "wish.fulfilled": {"fields": {"wish": "wish-1", "gift": GIFT}},
+    "wish.withdrawn": {
+        "fields": {"wish": "wish-1", "withdrawn": "claim", "reason": "认领人放弃"},
+    },
+    "receipt.bound": {
+        "fields": {
+            "receipt_code": "44060122",
+            "receipt_number": "0000000001",
+            "check_code": "a1b2c3",
+            "issued_on": "2022-01-09",
+            "amount_fen": 100_000,
+            "gifts": [GIFT],
+        },
+        "sealed": {"payer_name": "示例捐赠人", "tax_number": "示例税号"},
+    },
+    "receipt.voided": {
+        "fields": {
+            "receipt_code": "44060122",
+            "receipt_number": "0000000001",
+            "form": "red",
+            "reason": "抬头有误",
+        },
+    },
+    "receipt.reissued": {
+        "fields": {
+            "receipt_code": "44060122",
+            "receipt_number": "0000000002",
+            "check_code": "d4e5f6",
+            "issued_on": "2022-01-10",
+            "amount_fen": 100_000,
+            "gifts": [GIFT],
+            "replaces_code": "44060122",
+            "replaces_number": "0000000001",
+        },
+        "sealed": {"payer_name": "示例捐赠人", "tax_number": "示例税号"},
+    },
+    "project.reported": {
+        "fields": {
+            "project": "flood",
+            "milestone": "年度总结",
+            "text": "物资已发放。\n其余待发。",
+            "period_from": "2021-01-01",
+            "period_to": "2021-12-31",
+            "people_reached": 120,
+            "activities": 3,
+            "organisations": 2,
+            "volunteers": 15,
+        },
+    },
+    "project.closed": {"fields": {"project": "flood", "summary": "项目结项"}},
+    "entry.annotated": {
+        "fields": {
+            "entry": GIFT,
+            "field": "channel",
+            "correct": "wechat",
+            "reason": "渠道登记有误",
+        },
+    },
+    "document.attached": {
+        "fields": {
+            "sha256": DOCUMENT,
+            "media_type": "application/pdf",
+            "size_bytes": 48_213,
+            "shows": "捐赠协议",
+            "about": [GIFT, GIFT + 1],
+        },
+        "sealed": {"file_name": "示例协议.pdf"},
+    },
+    "statement.imported": {
+        "fields": {
+            "account_alias": "bank-main",
+            "period_from": "2021-08-01",
+            "period_to": "2021-08-31",
+            "opening_fen": 5_000,
+            "closing_fen": 104_000,
+            "credits": 2,
+            "credits_fen": 100_100,
+            "debits": 1,
+            "debits_fen": 1_100,
+            "lines_sha256": DOCUMENT,
+        },
+        "sealed": {"lines": "2021-08-01 示例流水\n2021-08-02 示例流水"},
+    },
+    "statement.matched": {
+        "fields": {
+            "statement": GIFT + 3,
+            "lines": [{"line": 1, "amount_fen": 60_000}, {"line": 2, "amount_fen": 40_100}],
+            "gifts": [GIFT],
+            "difference_fen": 100,
+            "reason": "银行利息",
+        },
+    },
+    "balance.asserted": {
+        "fields": {
+            "account_alias": "bank-main",
+            "as_of": "2022-01-09",
+            "funds": ["general", "relief"],
+            "bank_fen": 99_900,
+            "difference_fen": -100,
+            "reason": "银行手续费",
+        },
+    },
+    "attention.disposed": {
+        "fields": {
+            "flag": "unspent_restricted",
+            "entries": [GIFT, GIFT + 1],
+            "decision": "in_order",
+            "reason": "已核对",
+        },
+    },
+    "privacy.erased": {"fields": {"entries": [GIFT], "legal_basis": "个人撤回同意"}},
+    "entry.hidden": {"fields": {"entries": [GIFT], "legal_basis": "当事人申请屏蔽"}},
+    "attention.disposed": {
+        "fields": {
+            "flag": "restricted_unspent",
+            "entries": [GIFT],
+            "decision": "in_order",
+            "reason": "按协议分期拨付，已核对",
+        },
+    },
+}
+
+RULE = {"version": 1, "name": "示例规则", "text": "示例", "in_force_from": "2021-01-01"}
+MATCH_RULE = {
+    **RULE,
+    "code": "match",
+    "topic": "matching",
+    "matching": {"numerator": 1, "denominator": 2, "per_gift_fen_max": 30_000},
+}
+FEE_RULE = {**RULE, "code": "fee-cap", "topic": "fee_cap", "fee_cap": {"basis_points_max": 1000}}
+CLUB_FUND = {
+    "code": "club",
+    "name": "示例专项资金",
+    "fund_class": "restricted",
+    "purposes": ["community"],
+    "fee_clause": "不超过百分之十",
+}
+CLUB_PROJECT = {
+    "code": "club-days",
+    "name": "示例活动",
+    "fund": "club",
+    "purpose": "community",
+    "starts_on": "2021-01-01",
+}
+CLUB: list[tuple[str, dict[str, Any]]] = [
+    ("fund.opened", CLUB_FUND),
+    ("project.opened", CLUB_PROJECT),
+    ("rule.published", FEE_RULE),
+    (
+        "donation.money",
+        {"fund": "club", "project": "club-days", "amount_fen": 10_000, "channel": "cash"},
+    ),
+]
+"""A fund with a fee clause, a project and 100 yuan, and a cap of ten percent."""
+BOOKS = {
+    "code": "books",
+    "name": "图书",
+    "fund": "school",
+    "purpose": "student-aid",
+    "starts_on": "2021-01-01",
+}
+FLOOD_GIFT = {"fund": "relief", "project": "flood", "amount_fen": 5_000, "channel": "cash"}
+SERVED = {
+    "volunteer": "holder-1",
+    "organiser": "centre-1",
+    "activity": "陪伴",
+    "starts_at": "14:00",
+    "ends_at": "15:30",
+}
+WISH = {"code": "wish-1", "wish_class": "schoolbag", "age_band": "6-11"}
+CLAIM = {"wish": "wish-1", "claimant": "holder-1"}
+BOUND = FULL["receipt.bound"]["fields"]
+KIT = {"code": "kit", "name": "慰问包", "unit": "个"}
+OLD_POINTS: dict[str, Any] = {
+    "as_of": "2021-01-01",
+    "basis": "旧系统",
+    "points": {"holder": "holder-2", "points": 300, "expires_on": "2021-12-31"},
 }
 
 BEFORE: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "donation.matched": [("rule.published", MATCH_RULE)],
+    "fee.charged": CLUB,
+    "purpose.changed": [("project.opened", BOOKS), ("donation.money", FLOOD_GIFT)],
+    "leftover.assigned": [
+        ("donation.money", FLOOD_GIFT),
+        ("project.closed", {"project": "flood", "summary": "结项"}),
+    ],
+    "goods.repacked": [("item.registered", KIT)],
+    "points.expired": [
+        ("party.registered", {"code": "holder-2", "party_class": "person"}),
+        ("balance.opened", OLD_POINTS),
+    ],
+    "service.confirmed": [("service.recorded", SERVED)],
+    "hours.spent": [
+        ("service.recorded", SERVED),
+        ("service.confirmed", {"service": GIFT + 3, "confirmed_by": "centre-1"}),
+    ],
+    "wish.claimed": [("wish.posted", WISH)],
+    "wish.fulfilled": [("wish.posted", WISH), ("wish.claimed", CLAIM)],
+    "wish.withdrawn": [("wish.posted", WISH), ("wish.claimed", CLAIM)],
+    "receipt.voided": [("receipt.bound", BOUND)],
+    "receipt.reissued": [
+        ("receipt.bound", BOUND),
+        ("receipt.voided", FULL["receipt.voided"]["fields"]),
+    ],
+    "statement.matched": [("statement.imported", FULL["statement.imported"]["fields"])],
     "goods.received": [
         (
             "goods.moved",

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from api.answers import Answer, Json
-from api.dependencies import INDEX_MAX, PAGE_DEFAULT, BookOf, Limit
+from api.dependencies import INDEX_MAX, PAGE_DEFAULT, BookOf, Limit, SizeInQuery
+from ledger.day import parse_day
 from ledger.errors import NotFoundError
 from ledger.flows import is_world
+from ledger.statement import By, account_statement
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -36,6 +38,37 @@ class AccountAnswer(Answer):
     received: int
     held: int
     ranges: list[HeldRange]
+    next: str | None = None
+
+
+class MovementAnswer(Answer):
+    """One entry's movement; `balance` is the account's after it."""
+
+    entry: int
+    kind: str
+    recorded_on: str
+    occurred_on: str
+    incoming: int
+    outgoing: int
+    balance: int
+
+
+class StatementAnswer(Answer):
+    """An account's statement. `closing` is `opening` with `incoming` less `outgoing`, all of
+    the whole; `movements` is one page of it, and `next` leads on."""
+
+    asset: str
+    account: str
+    as_of: int
+    by: By
+    day_from: str | None = None
+    day_to: str | None = None
+    opening: int
+    incoming: int
+    outgoing: int
+    closing: int
+    movements_total: int
+    movements: list[MovementAnswer]
     next: str | None = None
 
 
@@ -79,4 +112,60 @@ def read_account(
     }
     if len(some) > limit:
         value["next"] = f"/v1/accounts/{asset}/{account}?after={some[limit][0]}&limit={limit}"
+    return Json(value)
+
+
+_DAY = {"max_length": 10, "examples": ["2021-12-31"]}
+
+
+@router.get(
+    "/{asset}/{account}/statement",
+    response_model=StatementAnswer,
+    summary="Read an account's statement",
+)
+def read_statement(
+    book: BookOf,
+    asset: Annotated[str, Path(pattern=ASSET_PATTERN, description="CNY, points, item:<code> ...")],
+    account: Annotated[
+        str, Path(pattern=ACCOUNT_PATTERN, description="fund:<code>, stock:<site> ...")
+    ],
+    day_from: Annotated[
+        str | None, Query(alias="from", description="The first day; by default all.", **_DAY)
+    ] = None,
+    day_to: Annotated[
+        str | None, Query(alias="to", description="The last day; by default all.", **_DAY)
+    ] = None,
+    by: Annotated[
+        By, Query(description="Days of recording, in the order of the log, or of occurrence.")
+    ] = "recorded",
+    as_of: SizeInQuery = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=INDEX_MAX, description="The entry that the last page ended with")
+    ] = None,
+    limit: Limit = PAGE_DEFAULT,
+) -> Response:
+    """Opening, movements and closing, as of any size of the log and between any days."""
+    days = {
+        name: None if text is None else parse_day(text, name)
+        for name, text in (("from", day_from), ("to", day_to))
+    }
+    with book.store.read() as reader:
+        statement = account_statement(
+            reader,
+            asset,
+            account,
+            by=by,
+            day_from=days["from"],
+            day_to=days["to"],
+            as_of=as_of,
+            after=after,
+            limit=limit,
+        )
+    value = statement.as_json()
+    if statement.next is not None:
+        period = "".join(f"{name}={day}&" for name, day in days.items() if day is not None)
+        value["next"] = (
+            f"/v1/accounts/{asset}/{account}/statement?{period}by={by}"
+            f"&as_of={statement.as_of}&after={statement.next}&limit={limit}"
+        )
     return Json(value)

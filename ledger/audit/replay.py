@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from ledger.audit.history import History
+from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
@@ -69,9 +70,11 @@ class _Audit:
         self._checkpoints = Rows(reader, "checkpoint", notes)
         self._rules = Rules(reader, notes)
         self._sealed = None if vault is None else SealedRows(reader, vault, notes)
+        self._proposals = None if vault is None else ProposalRows(reader, vault, notes)
         self._history = History(known, self.keys, notes)
         if vault is None:
-            notes.not_checked.append("vault, idempotency keys, order numbers (no vault key)")
+            what = "vault, idempotency keys, order numbers, proposals"
+            notes.not_checked.append(f"{what} (no vault key)")
 
     def _own_keys(self) -> list[VerifierKey]:
         """The keys that the log's first entry names, if it can be read."""
@@ -239,7 +242,9 @@ class _Audit:
             elif len(hashes) != TILE_BYTES:
                 self.notes.find("tile", place, None, f"expected {TILE_BYTES} bytes")
         if self._sealed is not None:
-            self._sealed.finish()
+            self._sealed.finish(self._rules.erased())
+        if self._proposals is not None:
+            self._proposals.check()
         self._rules.finish()
 
     def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:

@@ -80,6 +80,10 @@ class Rules:
             self._replaying = False
             self._notes.not_checked.append(f"rules, units and state from entry {index} on")
 
+    def erased(self) -> set[int] | None:
+        """The entries whose openings the log says were erased; None if it stopped before."""
+        return self._state.numbers("erased/") if self._replaying else None
+
     def drain(self, size: int) -> None:
         """Empty the state's memory of recent entries and flows; the store has them."""
         self._state.drain()

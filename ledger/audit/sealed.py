@@ -6,6 +6,8 @@ are rebuilt from the vault's rows and compared.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from ledger.audit.report import Notes, Rows, words
 from ledger.entry import Entry, open_sealed
 from ledger.errors import LedgerError
@@ -26,6 +28,7 @@ class SealedRows:
         self._rows = Rows(reader, "vault", notes)
         self._taken: list[tuple[int, VaultRow]] = []
         self._expected = {"idempotency": 0, "order_number": 0}
+        self._without_opening: set[int] = set()
 
     def take(self, index: int, entry: Entry | None) -> None:
         """Check one entry's vault row; entries come in rising order.
@@ -61,7 +64,7 @@ class SealedRows:
     def _check_opening(self, entry: Entry, row: VaultRow) -> None:
         if row.seed is None:
             if entry.sealed:
-                self._find("opening_missing", entry.index, "seed and values are not stored")
+                self._without_opening.add(entry.index)
             return
         try:
             open_sealed(entry.sealed, row.seed, row.values or {})
@@ -88,8 +91,18 @@ class SealedRows:
     def _missing(self, table: str, key: str, index: int) -> None:
         self._notes.find(table, f"{table} {key}", index, "the row is missing or differs")
 
-    def finish(self) -> None:
-        """After the last entry: what is left over belongs to no entry."""
+    def finish(self, erased: Set[int] | None) -> None:
+        """After the last entry: what is left over belongs to no entry.
+
+        Args:
+            erased: The entries whose openings the log says were erased; None where the
+                rules could not be replayed to the end.
+        """
+        if erased is not None:
+            for index in sorted(self._without_opening - erased):
+                self._find("opening_missing", index, "seed and values are not stored")
+            for index in sorted(erased - self._without_opening):
+                self._find("not_erased", index, "the log says that its opening was erased")
         for row in self._rows:
             self._unexplained(row[0])
         self._compare()

@@ -6,13 +6,13 @@ never picked for another one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.errors import InsufficientError
-from ledger.flows import Flow
 from ledger.records.kind import (
     APPROVERS,
     Code,
@@ -29,8 +29,9 @@ from ledger.records.kind import (
     clean,
     reject,
 )
+from ledger.records.lineage import remaining
 from ledger.state import Move, State, references_of
-from ledger.units import Range, slice_ranges, subtract, total
+from ledger.units import slice_ranges, total
 
 DONORS = "world:donor"
 
@@ -64,7 +65,7 @@ def find_project(state: State, project: str | None, fund: str) -> list[Any]:
     """The project, if one is named, as a list of none or one.
 
     Raises:
-        RejectedError: no such project, or it belongs to another fund.
+        RejectedError: no such project, it belongs to another fund, or it is closed.
     """
     if project is None:
         return []
@@ -75,7 +76,25 @@ def find_project(state: State, project: str | None, fund: str) -> list[Any]:
             f"fields.project: {project} belongs to the fund {found['fund']}, not to {fund}",
             field="fields.project",
         )
+    check_open(state, project)
     return [found]
+
+
+def check_open(state: State, project: str) -> None:
+    """A closed project gets and pays nothing more.
+
+    Raises:
+        RejectedError: ``project_closed``.
+    """
+    closed = state.get(f"project-closed/{project}")
+    if closed is not None:
+        reject(
+            "project_closed",
+            f"fields.project: {project} was closed by entry {closed['entry']}; "
+            "its leftover can only be assigned",
+            field="fields.project",
+            entry=closed["entry"],
+        )
 
 
 def _plan_gift(draft: Draft[DonationMoney], state: State) -> Plan:
@@ -153,15 +172,6 @@ class RefundSealed(Sealed):
     order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = None
 
 
-def gift_ranges(flows: list[Flow]) -> list[Range]:
-    """The numbers that a gift's units got in its account."""
-    return [
-        (flow.target_first, flow.target_first + flow.length)
-        for flow in flows
-        if flow.target_first is not None
-    ]
-
-
 def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:
     fields = draft.fields
     gift = state.entry(fields.gift, "fields.gift")
@@ -173,9 +183,8 @@ def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:
         )
     flows = state.entry_flows(fields.gift)
     amount = fields.amount_fen or gift.fields["amount_fen"]
-    left = state.left_of(flows)
+    left, gone = remaining(state, flows)
     if amount > total(left):
-        gone = subtract(gift_ranges(flows), left)
         uses = state.uses("CNY", flows[0].target, gone)
         raise InsufficientError(
             f"fields.gift: {total(left)} fen of gift {fields.gift} are still in the fund, "
@@ -187,23 +196,69 @@ def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:
     # The newest units of the gift go back, so that the oldest stay first in line.
     exact = slice_ranges(left, total(left) - amount, total(left))
     move = Move("CNY", amount, flows[0].target, DONORS, exact=exact)
-    return Plan((move,), (fields.gift,))
+    clawed, about = claw_back(state, fields.gift, amount)
+    return Plan((move, *clawed), references_of([fields.gift], about))
+
+
+def points_earned(terms: Mapping[str, Any], amount_fen: int) -> int:
+    """How many points an amount of money earns by a rule's terms."""
+    points: int = terms["points"]
+    if "per_fen" in terms:
+        points = max(0, amount_fen) * points // int(terms["per_fen"])
+    elif amount_fen <= 0:
+        points = 0
+    return min(points, int(terms.get("points_max", points)))
+
+
+def claw_back(state: State, gift: int, refunded_fen: int) -> tuple[list[Move], list[int]]:
+    """The points that a refund takes back, as far as they have not been redeemed.
+
+    Each issuance for the gift keeps what the rest of the gift would have earned.
+
+    Returns:
+        Moves back to the issuer, and the entries of the issuances.
+    """
+    moves: list[Move] = []
+    about: list[int] = []
+    before = (state.get(f"refunded/{gift}") or {"amount_fen": 0})["amount_fen"]
+    rest = state.entry(gift, "fields.gift").fields["amount_fen"] - before - refunded_fen
+    for issue in (state.get(f"points-of/{gift}") or {"issues": []})["issues"]:
+        issued = state.entry(issue, "fields.gift")
+        rule = state.get(f"rule/{issued.fields['rule']}")
+        terms = rule["versions"][issued.fields["rule_version"] - 1]["points_issue"]
+        flows = state.entry_flows(issue)
+        left, _ = remaining(state, flows)
+        clawed = (state.get(f"clawed/{issue}") or {"points": 0})["points"]
+        excess = issued.postings[0]["amount"] - clawed - points_earned(terms, rest)
+        amount = min(excess, total(left))
+        if amount > 0:
+            exact = slice_ranges(left, total(left) - amount, total(left))
+            moves.append(Move("points", amount, flows[0].target, "world:issuer", exact=exact))
+            about.append(issue)
+    return moves, about
 
 
 def _effects_refund(entry: Entry, state: State, sign: int) -> None:
     gift = state.entry(entry.fields["gift"], "fields.gift")
     amount = sign * entry.postings[0]["amount"]
+    for issue, posting in zip(_clawed_issues(entry, state), entry.postings[1:], strict=True):
+        state.add(f"clawed/{issue}", points=sign * posting["amount"])
     state.add(f"refunded/{entry.fields['gift']}", amount_fen=amount)
     state.add(f"fund-total/{gift.fields['fund']}", refunded_fen=amount)
     if "project" in gift.fields:
         state.add(f"project-total/{gift.fields['project']}", refunded_fen=amount)
 
 
+def _clawed_issues(entry: Entry, state: State) -> list[int]:
+    """The issuances that a refund's further postings take back, in their order."""
+    return [index for index in entry.references if index != entry.fields["gift"]]
+
+
 DONATION_REFUNDED = Kind(
     name="donation.refunded",
     title_zh="退还捐款",
     title_en="Gift refunded",
-    moves="CNY fund → world:donor",
+    moves="CNY fund → world:donor; points points:holder → world:issuer",
     fields=DonationRefunded,
     sealed=RefundSealed,
     recorders=frozenset((Role.CLERK,)),

@@ -7,11 +7,13 @@ their shipment until the other side records them.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.gifts import check_open
 from ledger.records.kind import (
     Code,
     Day,
@@ -28,6 +30,7 @@ from ledger.records.kind import (
     claim_code,
     reject,
 )
+from ledger.records.rules import rules_of_topic
 from ledger.state import Move, State, references_of
 from ledger.units import Rank
 
@@ -87,6 +90,36 @@ def lot_label(item: Any, lot: Lot, where: str) -> str:
     return f"{lot.best_before or ''}/{lot.lot or ''}" if lot.best_before or lot.lot else ""
 
 
+def check_shelf_life(state: State, item: Any, lot: Lot, day: str, where: str) -> list[Any]:
+    """Refuse goods with too little shelf life left, by the dated rules in force.
+
+    Returns:
+        The rules that decided, so that the record refers to them.
+
+    Raises:
+        RejectedError: ``shelf_life_too_short``.
+    """
+    if lot.best_before is None:
+        return []
+    left = (dt.date.fromisoformat(lot.best_before) - dt.date.fromisoformat(day)).days
+    decided: list[Any] = []
+    for rule in rules_of_topic(state, "shelf_life", day):
+        terms = rule["shelf_life"]
+        if terms["items"] and item["code"] not in terms["items"]:
+            continue
+        if left < terms["days_min"]:
+            reject(
+                "shelf_life_too_short",
+                f"{where}.best_before: {left} days are left on {day}, the rule {rule['code']} "
+                f"version {rule['version']} asks for {terms['days_min']}; do not take it in",
+                field=f"{where}.best_before",
+                rule=rule["code"],
+                version=rule["version"],
+            )
+        decided.append(rule)
+    return decided
+
+
 def first_expired(lot: str | None = None) -> Rank:
     """First expired, first out; of one lot only where a lot is named."""
 
@@ -136,7 +169,9 @@ def _plan_given(draft: Draft[DonationGoods], state: State) -> Plan:
     about = [item, state.find("site", fields.site, "fields.site")]
     if fields.project is not None:
         about.append(state.find("project", fields.project, "fields.project"))
+        check_open(state, fields.project)
     label = lot_label(item, fields, "fields")
+    about += check_shelf_life(state, item, fields, draft.occurred_on, "fields")
     move = Move(f"item:{fields.item}", quantity, "world:donor", f"stock:{fields.site}", label=label)
     return Plan((move,), references_of(*about))
 

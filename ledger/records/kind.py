@@ -150,6 +150,7 @@ class Kind(Generic[F]):
         approvers: The roles of which a second person must approve it; empty for none.
         unique: The sealed fields whose value enters the log once only.
         plan, effects: See the package's docstring.
+        erases: The entries whose openings the vault forgets when it is recorded.
         example: ``{occurred_on, fields, sealed}`` that works on the demonstration.
     """
 
@@ -164,6 +165,7 @@ class Kind(Generic[F]):
     unique: tuple[str, ...] = ()
     plan: Callable[[Draft[F], State], Plan]
     effects: Callable[[Entry, State, int], None] = no_effects
+    erases: Callable[[F], Sequence[int]] | None = None
     example: Mapping[str, Any]
 
 

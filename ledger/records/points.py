@@ -14,8 +14,10 @@ from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.errors import InsufficientError
+from ledger.records.gifts import points_earned
 from ledger.records.goods import NEVER, base_quantity, first_expired
 from ledger.records.kind import (
+    APPROVERS,
     Code,
     Draft,
     Fields,
@@ -26,11 +28,13 @@ from ledger.records.kind import (
     Quantity,
     Role,
     Sealed,
+    Text,
     reject,
 )
+from ledger.records.lineage import remaining
 from ledger.records.rules import rule_in_force
 from ledger.state import Move, State, references_of
-from ledger.units import Rank
+from ledger.units import Rank, total
 
 RuleVersion = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -94,12 +98,9 @@ def _plan_issued(draft: Draft[PointsIssued], state: State) -> Plan:
             f"fields.source: entry {fields.source} was reversed and earns nothing",
             field="fields.source",
         )
-    points = terms["points"]
-    if "per_fen" in terms:
-        refunded = (state.get(f"refunded/{fields.source}") or {"amount_fen": 0})["amount_fen"]
-        earning = source.fields.get("amount_fen", 0) - refunded
-        points = earning * terms["points"] // terms["per_fen"]
-    points = min(points, terms.get("points_max", points))
+    refunded = (state.get(f"refunded/{fields.source}") or {"amount_fen": 0})["amount_fen"]
+    # A source that is no money earns once: any amount over nothing stands for it.
+    points = points_earned(terms, source.fields.get("amount_fen", 1) - refunded)
     if points < 1:
         reject(
             "no_points",
@@ -119,10 +120,15 @@ def _plan_issued(draft: Draft[PointsIssued], state: State) -> Plan:
 def _label(day: str, wait_days: int, valid_days: int | None) -> str:
     issued = datetime.date.fromisoformat(day)
     usable = issued + datetime.timedelta(days=wait_days)
-    expires = NEVER
+    expires = None
     if valid_days is not None:
-        expires = (issued + datetime.timedelta(days=wait_days + valid_days)).isoformat()
-    return f"{expires}/{usable.isoformat()}"
+        expires = (usable + datetime.timedelta(days=valid_days)).isoformat()
+    return expiry_label(usable.isoformat(), expires)
+
+
+def expiry_label(usable: str, expires: str | None) -> str:
+    """The label of points that may be used from one day to another; None: for ever."""
+    return f"{expires or NEVER}/{usable}"
 
 
 def usable_on(day: str) -> Rank:
@@ -139,6 +145,9 @@ def _effects_issued(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
     key = f"issued/{fields['rule']}/{fields['source']}"
     state.put(key, {"entry": entry.index} if sign > 0 else None)
+    issues = (state.get(f"points-of/{fields['source']}") or {"issues": []})["issues"]
+    issues = [*issues, entry.index] if sign > 0 else [i for i in issues if i != entry.index]
+    state.put(f"points-of/{fields['source']}", {"issues": issues} if issues else None)
     state.add(f"points-total/{fields['rule']}", issued=sign * entry.postings[0]["amount"])
 
 
@@ -259,5 +268,106 @@ POINTS_REDEEMED = Kind(
             "price_rule": "price-rice",
             "price_rule_version": 1,
         },
+    },
+)
+
+
+class PointsExpired(Fields):
+    """All points of a holder that expired before the day it happened."""
+
+    holder: Code
+
+
+def expired_on(day: str) -> Rank:
+    """Points whose last day is over, the earliest first."""
+
+    def rank(label: str) -> tuple[str, ...] | None:
+        expires = label.partition("/")[0]
+        return (expires,) if expires < day else None
+
+    return rank
+
+
+def _plan_expired(draft: Draft[PointsExpired], state: State) -> Plan:
+    holder = state.find("party", draft.fields.holder, "fields.holder")
+    account = f"points:{draft.fields.holder}"
+    rank = expired_on(draft.occurred_on)
+    amount = state.holdings("points", account).balance(rank)
+    if amount == 0:
+        reject(
+            "nothing_expired",
+            f"fields.holder: no points of {draft.fields.holder} expired before {draft.occurred_on}",
+            field="fields.holder",
+        )
+    return Plan(
+        (Move("points", amount, account, "world:expired", rank=rank),), references_of(holder)
+    )
+
+
+def _effects_expired(entry: Entry, state: State, sign: int) -> None:
+    state.add("points-total", expired=sign * entry.postings[0]["amount"])
+
+
+POINTS_EXPIRED = Kind(
+    name="points.expired",
+    title_zh="积分过期",
+    title_en="Points expired",
+    moves="points points:holder → world:expired",
+    fields=PointsExpired,
+    recorders=frozenset((Role.CLERK, Role.SHOP)),
+    plan=_plan_expired,
+    effects=_effects_expired,
+    example={"occurred_on": "2022-03-01", "fields": {"holder": "holder-0005"}},
+)
+
+
+class PointsReversed(Fields):
+    """What is left of points that should not have been issued, taken back."""
+
+    issue: Index
+    reason: Text
+
+
+def _plan_points_reversed(draft: Draft[PointsReversed], state: State) -> Plan:
+    number = draft.fields.issue
+    issue = state.entry(number, "fields.issue")
+    if issue.kind != "points.issued":
+        reject(
+            "not_an_issue",
+            f"fields.issue: entry {number} is {issue.kind}, not points.issued",
+            field="fields.issue",
+        )
+    flows = state.entry_flows(number)
+    left, gone = remaining(state, flows)
+    if not left:
+        reject(
+            "no_points_left",
+            f"fields.issue: all points of entry {number} were redeemed, expired or taken back",
+            field="fields.issue",
+            entries=state.uses("points", flows[0].target, gone),
+        )
+    move = Move("points", total(left), flows[0].target, "world:issuer", exact=left)
+    return Plan((move,), (number,))
+
+
+def _effects_points_reversed(entry: Entry, state: State, sign: int) -> None:
+    amount = sign * entry.postings[0]["amount"]
+    state.add(f"clawed/{entry.fields['issue']}", points=amount)
+    state.add("points-total", reversed=amount)
+
+
+POINTS_REVERSED = Kind(
+    name="points.reversed",
+    title_zh="积分冲回",
+    title_en="Points reversed",
+    moves="points points:holder → world:issuer",
+    fields=PointsReversed,
+    recorders=frozenset((Role.CLERK,)),
+    approvers=APPROVERS,
+    plan=_plan_points_reversed,
+    effects=_effects_points_reversed,
+    example={
+        "occurred_on": "2021-10-10",
+        "fields": {"issue": 10, "reason": "活动取消，冲回未使用积分"},
     },
 )

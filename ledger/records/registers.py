@@ -83,7 +83,7 @@ PARTY_REGISTERED = Kind(
     effects=registers("party"),
     example={
         "occurred_on": "2021-10-08",
-        "fields": {"code": "volunteer-0001", "party_class": "person"},
+        "fields": {"code": "volunteer-9001", "party_class": "person"},
         "sealed": {"person_name": "示例志愿者", "contact": "示例联系方式"},
     },
 )
@@ -141,6 +141,9 @@ class ProjectOpened(Fields):
     name: Name
     fund: Code
     purpose: Code = Field(description="one of the fund's purposes; any for an unrestricted fund")
+    project_class: Literal["regular", "micro"] | None = Field(
+        None, description="micro: of the micro-project library 微慈善项目库"
+    )
     target_fen: Fen | None = None
     starts_on: Day
     ends_on: Day | None = None

@@ -14,7 +14,12 @@ from ledger.entry import Entry
 from ledger.records.kind import Code, Day, Draft, Fields, Kind, Name, Plan, Role, Text, reject
 from ledger.state import State, references_of
 
-PointsSource = Literal["donation.money", "donation.goods"]
+PointsSource = Literal["donation.money", "donation.goods", "service.confirmed"]
+BASIS_POINTS = 10_000
+YEARLY_PATTERN = (
+    r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$|^(0[13-9]|1[0-2])-(29|30)$|^(0[13578]|1[02])-31$"
+)
+"""A month and day that every year has."""
 
 
 class PointsIssue(Fields):
@@ -40,6 +45,80 @@ class PointsPrice(Fields):
     points_per_unit: Annotated[int, Field(ge=1, le=10**9)]
 
 
+class FeeCap(Fields):
+    """The most that fees may take of what a fund raised: management fee 管理费用."""
+
+    basis_points_max: Annotated[int, Field(ge=0, le=BASIS_POINTS)] = Field(
+        description="1000 is 10 percent of what the fund raised and received"
+    )
+
+
+class Matching(Fields):
+    """How much is added to a gift: 配捐."""
+
+    numerator: Annotated[int, Field(ge=1, le=1000)]
+    denominator: Annotated[int, Field(ge=1, le=1000)]
+    per_gift_fen_max: Annotated[int, Field(ge=1, le=10**13)] | None = None
+    campaign: Code | None = Field(None, description="only gifts of this campaign")
+
+
+class ShelfLife(Fields):
+    """The least shelf life that goods must have left when they come in."""
+
+    days_min: Annotated[int, Field(ge=1, le=3650)]
+    items: Annotated[list[Code], Field(max_length=200)] = Field(
+        default_factory=list, description="empty: every item with a best-before date"
+    )
+
+
+class TimeBank(Fields):
+    """The most service minutes that count for one person on one day."""
+
+    minutes_per_day_max: Annotated[int, Field(ge=1, le=1440)]
+
+
+class Disclosure(Fields):
+    """A deadline of information disclosure 信息公开; overdue ones ask for attention."""
+
+    subject: Literal[
+        "project_progress",
+        "campaign_progress",
+        "emergency_use",
+        "leftover_handling",
+        "annual_report",
+        "major_change",
+    ]
+    every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    within_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    by_day: Annotated[str, Field(pattern=YEARLY_PATTERN)] | None = Field(
+        None, description="month and day of each year, like 05-31"
+    )
+
+    def deadlines(self) -> tuple[object, ...]:
+        """The three ways to say when it falls due; a rule has one of them."""
+        return self.every_days, self.within_days, self.by_day
+
+
+class Ageing(Fields):
+    """After how many days something asks for attention."""
+
+    subject: Literal["unspent_restricted", "in_transit", "short_dated", "points_expiring"]
+    days: Annotated[int, Field(ge=1, le=3660)]
+
+
+PARTS: tuple[str, ...] = (
+    "points_issue",
+    "points_price",
+    "fee_cap",
+    "matching",
+    "shelf_life",
+    "time_bank",
+    "disclosure",
+    "ageing",
+)
+"""The topics; each is also the name of the field that holds its parameters."""
+
+
 class RulePublished(Fields):
     """One version of a rule; exactly the part of its topic is given."""
 
@@ -50,9 +129,24 @@ class RulePublished(Fields):
     name: Name
     text: Text = Field(description="the rule as people read it")
     in_force_from: Day
-    topic: Literal["points_issue", "points_price"]
+    topic: Literal[
+        "points_issue",
+        "points_price",
+        "fee_cap",
+        "matching",
+        "shelf_life",
+        "time_bank",
+        "disclosure",
+        "ageing",
+    ]
     points_issue: PointsIssue | None = None
     points_price: PointsPrice | None = None
+    fee_cap: FeeCap | None = None
+    matching: Matching | None = None
+    shelf_life: ShelfLife | None = None
+    time_bank: TimeBank | None = None
+    disclosure: Disclosure | None = None
+    ageing: Ageing | None = None
 
 
 def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:
@@ -79,23 +173,45 @@ def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:
             f"{versions[-1]['in_force_from']}; a new one starts later",
             field="fields.in_force_from",
         )
-    given = {"points_issue": fields.points_issue, "points_price": fields.points_price}
-    if [topic for topic, part in given.items() if part is not None] != [fields.topic]:
+    if [part for part in PARTS if getattr(fields, part) is not None] != [fields.topic]:
         reject(
             "parameters_mismatch",
             f"fields.{fields.topic}: expected the parameters of the topic and of no other",
             field=f"fields.{fields.topic}",
         )
     about = [versions[-1]] if versions else []
+    return Plan(references=references_of(*about, *_check_terms(fields, state)))
+
+
+def _check_terms(fields: RulePublished, state: State) -> list[Any]:
+    """What the parameters name must be there, and a deadline must be one; the things named."""
+    about: list[Any] = []
     if fields.points_price is not None:
         about.append(state.find("item", fields.points_price.item, "fields.points_price.item"))
-    return Plan(references=references_of(*about))
+    if fields.shelf_life is not None:
+        for number, item in enumerate(fields.shelf_life.items):
+            about.append(state.find("item", item, f"fields.shelf_life.items.{number}"))
+    if fields.matching is not None and fields.matching.campaign is not None:
+        where = "fields.matching.campaign"
+        about.append(state.find("campaign", fields.matching.campaign, where))
+    due = fields.disclosure
+    if due is not None and sum(one is not None for one in due.deadlines()) != 1:
+        reject(
+            "one_deadline",
+            "fields.disclosure: expected exactly one of every_days, within_days and by_day",
+            field="fields.disclosure",
+        )
+    return about
 
 
 def _effects_rule(entry: Entry, state: State, sign: int) -> None:
-    key = f"rule/{entry.fields['code']}"
+    code, topic = entry.fields["code"], entry.fields["topic"]
+    key = f"rule/{code}"
     versions = (state.get(key) or {"versions": []})["versions"]
     state.put(key, {"versions": [*versions, {**entry.fields, "entry": entry.index}]})
+    codes = (state.get(f"topic/{topic}") or {"rules": []})["rules"]
+    if code not in codes:
+        state.put(f"topic/{topic}", {"rules": [*codes, code]})
 
 
 def rule_in_force(
@@ -122,6 +238,21 @@ def rule_in_force(
             field=where,
         )
     return valid[-1]
+
+
+def rules_of_topic(state: State, topic: str, day: str) -> list[Any]:
+    """The version in force on a day of every rule of a topic, by code.
+
+    A record that such a rule decides refers to the rule's entry, which names the rule
+    and its version.
+    """
+    codes = (state.get(f"topic/{topic}") or {"rules": []})["rules"]
+    found: list[Any] = []
+    for code in sorted(codes):
+        versions = state.get(f"rule/{code}")["versions"]
+        valid = [one for one in versions if one["in_force_from"] <= day]
+        found += valid[-1:]
+    return found
 
 
 RULE_PUBLISHED = Kind(

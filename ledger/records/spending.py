@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.records.gifts import find_project
-from ledger.records.goods import Lot, base_quantity, lot_label
+from ledger.records.goods import Lot, base_quantity, check_shelf_life, lot_label
 from ledger.records.kind import (
     APPROVERS,
     Code,
@@ -298,6 +298,7 @@ def _plan_purchase(draft: Draft[PurchaseMade], state: State) -> Plan:
         where = f"fields.lines.{number}"
         item, quantity = base_quantity(state, line.item, line.quantity, line.unit, where)
         about.append(item)
+        about += check_shelf_life(state, item, line, draft.occurred_on, where)
         # What a line paid becomes what it received: the pair is one conversion (flows).
         moves.append(
             Move(

@@ -107,6 +107,15 @@ class Appender(Reader):
         ]
         self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
 
+    def write_proposals(self, rows: Sequence[tuple[str, bytes]]) -> None:
+        """Set rows of the proposals, ``(id, ciphertext)``; they count only after `commit`.
+
+        Raises:
+            FatalError: the disk failed; nothing counts.
+        """
+        with translated():
+            self._upsert("proposal", ("id", "ciphertext"), rows)
+
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             values = [dict(zip(columns, row, strict=True)) for row in rows]

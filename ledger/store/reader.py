@@ -28,7 +28,7 @@ NUMBER_MAX = 2**63 - 1
 _HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", "edge"))
 _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
 _ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account", "holding"))
-_FLOW, _OBJECT = TABLES["flow"], TABLES["state_object"]
+_FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -254,6 +254,19 @@ class Reader:
         rows = self._all(query.order_by(_OBJECT.c.key).limit(_page(limit)))
         return [(key, value) for key, value in rows]
 
+    def proposal(self, row: str) -> bytes | None:
+        """A row of the proposals, encrypted; None where there is none of that id."""
+        found = self._one(sa.select(_PROPOSAL.c.ciphertext).where(_PROPOSAL.c.id == row))
+        return None if found is None else bytes(found[0])
+
+    def proposals(self, first: str, end: str) -> list[tuple[str, bytes]]:
+        """Rows of the proposals with ids in [first, end), by rising id."""
+        query = sa.select(_PROPOSAL.c.id, _PROPOSAL.c.ciphertext).where(
+            _PROPOSAL.c.id >= first, _PROPOSAL.c.id < end
+        )
+        rows = self._all(query.order_by(_PROPOSAL.c.id).limit(PAGE_ROWS_MAX))
+        return [(row, ciphertext) for row, ciphertext in rows]
+
     def account_count(self) -> int:
         """How many accounts there are: ids count from 0, so it is the next new one's id."""
         return self.count("account")
@@ -331,6 +344,25 @@ class Reader:
         if before is not None and flows and before + flows[0].length <= first:
             del flows[0]
         return flows
+
+    def account_moves(self, account: int, end: int) -> list[tuple[int, int, int]]:
+        """What each entry below `end` moved: ``(entry, units in, units out)``, rising.
+
+        By the two indexes of the flows: it reads those of this account (its id) only.
+        """
+        moved: dict[int, list[int]] = {}
+        for place, side in enumerate(("target", "source")):
+            here, number = _FLOW.c[side] == account, _FLOW.c[f"{side}_first"]
+            query = sa.select(_FLOW.c.entry, _FLOW.c.length)
+            for entry, length in self._rows(query.where(here, number >= 0)):
+                if entry < end:
+                    moved.setdefault(entry, [0, 0])[place] += length
+        return [(entry, moved[entry][0], moved[entry][1]) for entry in sorted(moved)]
+
+    def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
+        """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
+        query = sa.select(_ENTRY.c.index, _ENTRY.c.data)
+        return dict(map(tuple, self._chosen(query, _ENTRY.c.index, indices)))
 
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""

@@ -57,6 +57,8 @@ def settings(connection: sqlite3.Connection, *, writer: bool) -> None:
         run(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
         # REPLACE asks the triggers that refuse deletions.
         run("PRAGMA recursive_triggers = ON")
+        # What is overwritten or deleted is gone from the pages too: erased openings.
+        run("PRAGMA secure_delete = ON")
     else:
         run("PRAGMA query_only = ON")
     run("PRAGMA synchronous = FULL")

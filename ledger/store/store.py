@@ -101,6 +101,34 @@ class Store:
             with closing(Appender(connection)) as appender:
                 yield appender
 
+    def drop_old_pages(self) -> bool:
+        """Copy the write-ahead log into the file and cut it to nothing.
+
+        Until then it holds pages as they were before later commits, and what these
+        erased. Never waits and never fails: it cannot be done while somebody reads or
+        writes, and is asked for again later.
+
+        Returns:
+            Whether no page as it was before is left.
+        """
+        try:
+            connection = self._writer.raw_connection()
+        except (sa.exc.SQLAlchemyError, sqlite3.Error):
+            return False
+        try:
+            run = connection.cursor().execute
+            run("PRAGMA busy_timeout = 0")
+            try:
+                (busy, _, _) = run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                run(f"PRAGMA busy_timeout = {schema.BUSY_SECONDS_MAX * 1000}")
+        except sqlite3.Error:
+            return False
+        else:
+            return not busy
+        finally:
+            connection.close()
+
     def check(self) -> list[str]:
         """What is wrong with the schema and the file's structure, in words.
 

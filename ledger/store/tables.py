@@ -180,8 +180,17 @@ class StateObjectTable(SQLModel, table=True):
     value: bytes = _bytes()
 
 
+class ProposalTable(SQLModel, table=True):
+    """What waits for a second person, and what became of it, encrypted (``proposals``)."""
+
+    __tablename__ = "proposal"
+    __table_args__ = _CLUSTERED
+    id: str = _text(primary_key=True)
+    ciphertext: bytes = _bytes()
+
+
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
 IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow")
-UNDELETABLE = ("head", "vault")
+UNDELETABLE = ("head", "vault", "proposal")

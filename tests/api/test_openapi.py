@@ -107,6 +107,7 @@ def samples(index: int) -> dict[str, str]:
         "asset": "CNY",
         "account": "fund:general",
         "digest": "0",
+        "id": "1",
     }
 
 

@@ -429,6 +429,9 @@ def full(path: Path, batches: Batches) -> sqlite3.Connection:
         flow = Flow(0, 0, 0, "CNY", "world:donor", None, "fund:a", 0, 5)
         accounts = [(0, "CNY", "world:donor", 0), (1, "CNY", "fund:a", 5)]
         put(store, batches.make(257, flows=[flow], accounts=accounts))
+        with store.append() as appender:
+            appender.write_proposals([("count", b"encrypted")])
+            appender.commit()
     return sqlite3.connect(path)
 
 

@@ -233,6 +233,9 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
             objects=[("b", b"2"), ("a", b"1")],
         ),
     )
+    with store.append() as appender:
+        appender.write_proposals([("count", b"2"), ("000000000001", b"1")])
+        appender.commit()
     with store.read() as reader:
         rows = [tuple(row) for row in reader.scan(table)]
     keys = len(TABLES[table].primary_key.columns)

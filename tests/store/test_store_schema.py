@@ -48,6 +48,9 @@ def full(path: Path, batches: Batches) -> Iterator[Store]:
                 objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
             ),
         )
+        with store.append() as appender:
+            appender.write_proposals([("count", b"encrypted"), ("000000000001", b"encrypted")])
+            appender.commit()
         yield store
 
 
@@ -86,8 +89,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -101,7 +104,7 @@ def test_an_older_database_is_brought_up_to_date(
     full.close()
     newer = tmp_path / "100% newer"
     shutil.copytree(schema.MIGRATIONS, newer)
-    (newer / "versions" / "0002_note.py").write_text(NEXT)
+    (newer / "versions" / "0003_note.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     with closing(Store.open(str(path), create=False)) as store:
         assert store.check() == []
@@ -110,7 +113,7 @@ def test_an_older_database_is_brought_up_to_date(
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT note FROM vault WHERE entry = 7").fetchall() == [(None,)]
     monkeypatch.undo()
-    with pytest.raises(MalformedError, match=r"versions \['0002'\], which this program"):
+    with pytest.raises(MalformedError, match=r"versions \['0003'\], which this program"):
         Store.open(str(path))
 
 
@@ -131,6 +134,14 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
     ("checkpoints", ["checkpoint USING"], lambda reader: reader.checkpoints(1, 1)),
     ("vault", ["vault USING"], lambda reader: reader.vault(3)),
     ("idempotency", ["idempotency USING"], lambda reader: reader.idempotency(["key-1", "x"])),
+    (
+        "account_moves",
+        ["flow_by_target", "flow_by_source"],
+        lambda reader: reader.account_moves(1, 200),
+    ),
+    ("chosen_entries", ["entry USING"], lambda reader: reader.chosen_entries([3, 7])),
+    ("proposal", ["proposal USING"], lambda reader: reader.proposal("count")),
+    ("proposals", ["proposal USING"], lambda reader: reader.proposals("0", "1")),
     (
         "order_numbers",
         ["order_number USING"],
@@ -224,9 +235,9 @@ def _change(path: Path, *statements: str) -> None:
             ["DROP INDEX flow_by_source", "CREATE INDEX flow_by_source ON flow (source)"],
             "index flow_by_source of flow is not as the migrations make it",
         ),
-        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0001"),
-        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0001"),
-        (["DELETE FROM alembic_version"], "alembic_version: expected 0001, found []"),
+        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0002"),
+        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0002"),
+        (["DELETE FROM alembic_version"], "alembic_version: expected 0002, found []"),
         (["DROP TABLE alembic_version"], "table alembic_version of alembic_version is missing"),
         (
             ["ALTER TABLE alembic_version RENAME version_num TO number"],

@@ -21,16 +21,8 @@ from scribe import (
 )
 
 from ledger.book import Book
-from ledger.demonstration import (
-    GIVING_BLOCK_FEN,
-    GIVING_GIFTS,
-    GIVING_GIFTS_FULL,
-    ORGANISATION,
-    ORIGIN,
-    PEOPLE,
-    is_loaded,
-    load,
-)
+from ledger.demonstration import ORGANISATION, ORIGIN, PEOPLE, is_loaded, load
+from ledger.demonstration.year import GIVING_BLOCK_FEN, GIVING_GIFTS, GIVING_GIFTS_FULL
 from ledger.entry import Entry
 from ledger.errors import FatalError, LedgerError
 from ledger.records.catalog import KINDS
@@ -110,7 +102,7 @@ TOTALS: dict[str, dict[str, int]] = {
     "item-total/book": {"given": 41_264, "valued_fen": 0, "distributed": 41_264},
     # Row 9: five charity supermarkets
     "item-total/rice": {"bought": 200, "paid_fen": 800_000, "redeemed": 10},
-    "points-total/points-for-money": {"issued": 2_500},
+    "points-total/points-for-money": {"issued": 3_000},
     **{
         f"site-total/shop-{number}": {"redemptions": 1, "points_redeemed": 120}
         for number in range(1, 6)
@@ -120,7 +112,33 @@ TOTALS: dict[str, dict[str, int]] = {
     "project-total/giving-day-2021": {"gifts": 10_000, "raised_fen": 51_200_000},
     "campaign-total/giving-day-2021": {"gifts": 10_000, "raised_fen": 51_200_000},
     # What the others rest on
-    "fund-total/general": {"gifts": 9, "raised_fen": 20_280_000, "spent_fen": 800_000},
+    "fund-total/general": {"gifts": 14, "raised_fen": 20_410_000, "spent_fen": 800_000},
+    "project-total/pilot-2021": {"gifts": 1, "raised_fen": 10_000},
+    # Row 8: gathering days, 160,000 yuan
+    "fund-total/gathering-days": {"gifts": 160, "raised_fen": 16_000_000},
+    "project-total/gathering-days-2021": {"gifts": 160, "raised_fen": 16_000_000},
+    # Row 10: ten community funds; each opened with 55,000 yuan, raised 11,000, spent 66,000
+    **{
+        f"fund-total/community-{number:02d}": {
+            "opened_fen": 5_500_000,
+            "gifts": 11,
+            "raised_fen": 1_100_000,
+            "spent_fen": 6_600_000,
+        }
+        for number in range(1, 11)
+    },
+    **{
+        f"project-total/community-{number:02d}-2021": {
+            "gifts": 11,
+            "raised_fen": 1_100_000,
+            "spent_fen": 6_600_000,
+        }
+        for number in range(1, 11)
+    },
+    # Row 12: 5,500 hours, each confirmed
+    "time-total": {"confirmed_minutes": 330_000, "services": 850},
+    # Row 13: micro wishes
+    "wish-total": {"posted": 4, "fulfilled": 1},
 }
 
 
@@ -132,7 +150,59 @@ def test_a_total_is_the_published_one(demonstration: Book, key: str) -> None:
 def test_there_is_no_other_total(demonstration: Book) -> None:
     with demonstration.store.read() as reader:
         keys = [key for key, _ in reader.objects("", limit=10_000)]
-    assert {key for key in keys if "-total/" in key} == set(TOTALS)
+    assert {key for key in keys if "-total" in key} == set(TOTALS)
+
+
+def test_the_gathering_days_are_reported_as_published(demonstration: Book) -> None:
+    """Row 8: 571 events, 70,000 people, 341 social organisations."""
+    report = stored_object(demonstration, "project-report/gathering-days-2021")
+    assert (report["activities"], report["people_reached"]) == (571, 70_000)
+    assert demonstration.entry(report["entry"])[1].fields["organisations"] == 341
+
+
+def test_community_funds_spend_more_than_they_raise(demonstration: Book) -> None:
+    """Row 10: raised 110,000, spent 660,000, so opened with 550,000; 16 activities, 130,000."""
+    funds = [stored_object(demonstration, f"fund-total/community-{n:02d}") for n in range(1, 11)]
+    sums = {name: sum(fund[name] for fund in funds) for name in funds[0]}
+    assert sums == {
+        "opened_fen": 55_000_000,
+        "gifts": 110,
+        "raised_fen": 11_000_000,
+        "spent_fen": 66_000_000,
+    }
+    reports = [
+        stored_object(demonstration, f"project-report/community-{n:02d}-2021") for n in range(1, 11)
+    ]
+    assert sum(report["activities"] for report in reports) == 16
+    assert sum(report["people_reached"] for report in reports) == 130_000
+    for number in range(1, 11):
+        assert balance(demonstration, "CNY", f"fund:community-{number:02d}") == 0
+
+
+def test_the_hours_of_the_volunteers(demonstration: Book, entries: list[Entry]) -> None:
+    """Row 12: 155 volunteers, 5,500 hours; what waits for its confirmation does not count."""
+    minutes: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind == "service.confirmed":
+            (posting,) = entry.postings
+            minutes[posting["to"]] = minutes.get(posting["to"], 0) + posting["amount"]
+    assert len(minutes) == 155
+    assert sum(minutes.values()) == 5_500 * 60
+    for account, amount in minutes.items():
+        assert balance(demonstration, "minutes", account) == amount
+    served = [entry.index for entry in entries if entry.kind == "service.recorded"]
+    confirmed = {e.fields["service"] for e in entries if e.kind == "service.confirmed"}
+    assert [index for index in served if index not in confirmed] == [11]
+
+
+def test_wishes_and_the_micro_project_library(demonstration: Book, entries: list[Entry]) -> None:
+    """Row 13: a wish in each state, none of them with a name, and a library of projects."""
+    wishes = [stored_object(demonstration, f"wish/wish-{number:04d}") for number in range(1, 5)]
+    assert [wish["status"] for wish in wishes] == ["posted", "claimed", "posted", "fulfilled"]
+    gift = demonstration.entry(wishes[3]["gift"])[1]
+    assert gift.fields["amount_fen"] == wishes[3]["value_fen"] == 10_000
+    micro = [e.fields["code"] for e in entries if e.fields.get("project_class") == "micro"]
+    assert micro == ["micro-0001", "micro-0002", "micro-0003"]
 
 
 def test_all_of_the_giving_days_are_exactly_the_published_sum() -> None:
@@ -157,7 +227,8 @@ def test_what_is_left_is_what_was_not_spent(demonstration: Book) -> None:
     points = [
         balance(demonstration, "points", f"points:holder-{number:04d}") for number in range(1, 6)
     ]
-    assert points == [380] * 5
+    # The first holder has 500 more, of a gift that the examples are about.
+    assert points == [880, 380, 380, 380, 380]
 
 
 def test_books_went_to_both_stations(entries: list[Entry]) -> None:
@@ -195,7 +266,15 @@ def test_nobody_is_named(demonstration: Book) -> None:
     with demonstration.store.read() as reader:
         size = demonstration.head().size
         public = b"".join(reader.entries(0, size))
-    for word in ("示例捐赠人", "示例受助人", "示例积分持有人", "示例联系方式", "愿更多人受益"):
+    for word in (
+        "示例捐赠人",
+        "示例受助人",
+        "示例积分持有人",
+        "示例志愿者",
+        "示例儿童",
+        "示例联系方式",
+        "愿更多人受益",
+    ):
         assert word.encode() not in public
     values = demonstration.opening(2)
     assert values is not None

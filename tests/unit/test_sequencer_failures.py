@@ -65,6 +65,7 @@ def touching_all(scribe: Scribe) -> list[Prepared]:
     """Records that touch every table: new accounts, units that leave, a full tile."""
     return [
         *gifts(scribe, 4),
+        scribe.prepare("entry.reversed", {"entry": FIRST_GIFT + 2, "reason": "x"}, key="reverse"),
         scribe.prepare("donation.refunded", {"gift": FIRST_GIFT, "reason": "x"}, key="refund"),
         scribe.prepare(
             "goods.moved",
@@ -78,7 +79,6 @@ def touching_all(scribe: Scribe) -> list[Prepared]:
             },
             key="trip",
         ),
-        scribe.prepare("entry.reversed", {"entry": FIRST_GIFT + 2, "reason": "x"}, key="reverse"),
     ]
 
 

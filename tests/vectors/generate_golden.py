@@ -4,10 +4,11 @@ They freeze the formats: what a log, a receipt and a trace proof look like, byte
 byte. The ledger itself makes them, with fixed keys, clock and randomness, once; from
 then on a program that gives other bytes is wrong. So existing vectors are never
 overwritten: a new need is a new version or kind (design, section 3), whose records are
-added at the end of ``golden_records.KINDS``. ``--force`` is for the time before the
+added at the end of ``golden_records_2.KINDS_2``. ``--force`` is for the time before the
 first real log.
 
-``golden/kinds.json`` has a log with every record kind, ``golden/small_log.json`` one of
+``golden/kinds.json`` has a log with the first record kinds, ``golden/kinds_2.json`` one with
+those that came later, ``golden/small_log.json`` one of
 twelve entries with its roots, checkpoint, tiles, receipts and traces; ``receipts/`` has
 a receipt, a damaged one and the log's key as files.
 """
@@ -30,6 +31,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from golden_records import KINDS, SMALL, Told
+from golden_records_2 import KINDS_2
 
 from ledger.book import SYSTEM, Book
 from ledger.entry import build_disclosure
@@ -52,7 +54,7 @@ STEP = timedelta(minutes=1)
 GIFT = 9
 """The gift whose receipts are golden."""
 
-GROWING = "golden/kinds.json"
+GROWING = "golden/kinds_2.json"
 """A new kind adds its records at the end of this log; those before stay as they are."""
 
 FROZEN = (
@@ -156,12 +158,12 @@ def inputs(book: Book) -> dict[str, Any]:
     }
 
 
-def kinds(folder: Path) -> dict[str, Any]:
-    """The log that has every kind."""
+def kinds(folder: Path, origin: str, batches: Sequence[Sequence[Told]]) -> dict[str, Any]:
+    """A log that has kinds, one after another."""
     clock = Clock()
-    book = create(folder, "shanji.example/golden-kinds", clock)
+    book = create(folder, origin, clock)
     try:
-        return {**inputs(book), "records": record(book, clock, KINDS)}
+        return {**inputs(book), "records": record(book, clock, batches)}
     finally:
         book.close()
 
@@ -224,7 +226,12 @@ def make() -> dict[str, bytes]:
         small = small_log(folder / "small")
         receipt = small["receipts"]["full"].encode()
         return {
-            "golden/kinds.json": as_text(kinds(folder / "kinds")),
+            "golden/kinds.json": as_text(
+                kinds(folder / "kinds", "shanji.example/golden-kinds", KINDS)
+            ),
+            "golden/kinds_2.json": as_text(
+                kinds(folder / "kinds-2", "shanji.example/golden-kinds-2", KINDS_2)
+            ),
             "golden/small_log.json": as_text(small),
             "receipts/gift.tlog-proof": receipt,
             "receipts/tampered.tlog-proof": tampered(receipt),

@@ -11,6 +11,7 @@ from scribe import Scribe, StepClock, make_book, open_copy, tell_small_world
 from tamper import Tamper
 
 from ledger.book import Book
+from ledger.records.kind import Role
 
 SIZE = 300
 
@@ -49,10 +50,28 @@ def tell_long_log(scribe: Scribe) -> None:
             fields["entry"] = scribe.book.head().size - 1
         day = body.get("occurred_on", "2022-01-10")
         scribe.tell(kind, fields, body.get("sealed"), day=day, documents=["cd" * 32])
+    tell_proposals(scribe.book)
     rest = SIZE - scribe.book.head().size
     scribe.submit(scribe.gift(7 + number) for number in range(rest - 3))
     for number in range(3):
         scribe.submit([scribe.gift(9, sealed={"order_number": f"B-{number}"})])
+
+
+def tell_proposals(book: Book) -> None:
+    """One proposal that is approved, one rejected, one that waits."""
+    fields = {
+        "from_fund": "general",
+        "to_fund": "relief",
+        "amount_fen": 100,
+        "reason": "补充救灾资金",
+        "basis": "理事会决议",
+    }
+    body = {"kind": "money.allocated", "occurred_on": "2022-01-10", "fields": fields}
+    for number in range(3):
+        key = f"proposal-{number}"
+        book.proposals.propose(body, key=key, person="recorder-1", role=Role.CLERK)
+    book.proposals.approve(1, person="approver-1")
+    book.proposals.reject(2, person="approver-1", reason="重复申请")
 
 
 @pytest.fixture(scope="module")

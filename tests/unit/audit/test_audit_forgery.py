@@ -256,7 +256,9 @@ def test_without_keys_the_log_s_own_are_taken(copy: Book) -> None:
 def test_without_the_vault_the_report_says_what_was_left_out(copy: Book) -> None:
     report = audit(copy.store, keys=copy.verifier_keys)
     assert report.clean
-    assert report.not_checked == ("vault, idempotency keys, order numbers (no vault key)",)
+    assert report.not_checked == (
+        "vault, idempotency keys, order numbers, proposals (no vault key)",
+    )
     assert "vault" not in report.checked
 
 

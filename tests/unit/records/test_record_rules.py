@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import GIFT, full
+from bodies import DOCUMENT, GIFT, full
+from refusals import MORE, Case
 from scribe import REGISTERS, Scribe, StepClock, audited, tell_small_world
 
 import ledger.records
@@ -30,19 +30,6 @@ from ledger.units import UNITS_MAX
 Body = tuple[str, dict[str, Any]]
 REGISTERED = dict(REGISTERS[::-1])
 """The first body of each kind in the small world's registers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A record that one rule refuses, after others that it follows."""
-
-    code: str
-    kind: str
-    fields: dict[str, Any]
-    where: str | None = None
-    before: tuple[Body, ...] = ()
-    day: str = "2022-01-10"
-    more: dict[str, Any] = field(default_factory=dict)
 
 
 def gift(amount_fen: int, fund: str = "general", **more: Any) -> Body:
@@ -417,8 +404,13 @@ CASES = [
     Case("nothing_to_reverse", *reverse(0), "fields.entry"),
     Case("nothing_to_reverse", *reverse(1), "fields.entry"),
     Case("already_reversed", *reverse(NEXT), "fields.entry", before=(gift(1), reverse(NEXT))),
-    Case("units_moved_on", *reverse(GIFT), before=(aid(1),)),
+    Case(
+        "units_moved_on",
+        *reverse(NEXT),
+        before=(gift(5, "school"), aid(1, "school", "student-aid")),
+    ),
     Case("units_moved_on", *reverse(NEXT), before=STOCK),
+    *MORE,
 ]
 
 ELSEWHERE = {"log_already_open", "units_overflow", "too_many_ranges"}
@@ -474,10 +466,11 @@ def test_every_code_in_the_sources_has_a_case() -> None:
 )
 def test_a_rule_refuses(world: Scribe, case: Case) -> None:
     for kind, fields in case.before:
-        world.tell(kind, fields)
+        by = "recorder-2" if kind == "service.confirmed" else "recorder-1"
+        world.tell(kind, fields, by=by, documents=[DOCUMENT])
     before = rows(world)
     with pytest.raises(RejectedError) as caught:
-        world.tell(case.kind, case.fields, day=case.day, **case.more)
+        world.tell(case.kind, case.fields, day=case.day, **{"documents": [DOCUMENT], **case.more})
     error = caught.value
     assert (error.code, error.field) == (case.code, case.where)
     assert isinstance(error, InsufficientError) == (case.code in INSUFFICIENT)
@@ -511,6 +504,7 @@ def rejected(scribe: Scribe, kind: str, fields: dict[str, Any]) -> RejectedError
 
 def test_an_error_names_the_entries_that_stand_in_the_way(world: Scribe) -> None:
     paid = world.tell(*aid(1))
+    world.tell("points.reversed", {"issue": GIFT + 2, "reason": "x"})
     error = rejected(world, *reverse(GIFT))
     assert error.details == {
         "account": "fund:general",

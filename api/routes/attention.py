@@ -1,0 +1,57 @@
+"""What asks for attention: evidence for a person to judge, each with its entries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.answers import Answer, Json
+from api.dependencies import BookOf
+from ledger.attention import attend
+from ledger.day import parse_day
+
+router = APIRouter(prefix="/v1/attention", tags=["attention"])
+
+
+class Attention(Answer):
+    """One thing that asks for attention. What it rests on stands in the entries."""
+
+    code: str
+    severity: str
+    title_zh: str
+    title_en: str
+    entries: list[int]
+    details: dict[str, Any]
+    disposition: dict[str, Any] | None = None
+
+
+class AttentionAnswer(Answer):
+    """Everything that asks for attention on a day; `open` counts those not disposed of."""
+
+    day: str
+    as_of: int
+    open: int
+    truncated: bool
+    items: list[Attention]
+
+
+@router.get("", response_model=AttentionAnswer, summary="See what asks for attention")
+def read_attention(
+    book: BookOf,
+    as_of: Annotated[
+        str | None,
+        Query(
+            description="The day (Asia/Shanghai) to count ages and deadlines to; today if absent.",
+            examples=["2021-12-31"],
+            max_length=10,
+        ),
+    ] = None,
+) -> Response:
+    """Overdue disclosures, unspent restricted money, goods and points that lie or run out,
+    patterns worth a look. A flag is evidence for a person to judge, never an accusation; an
+    auditor's `attention.disposed` entry disposes of it."""
+    day = book.today() if as_of is None else parse_day(as_of, "as_of")
+    with book.store.read() as reader:
+        return Json(attend(reader, day).as_json())

@@ -1,0 +1,96 @@
+"""Disclosures that are overdue by the dated rules in force (domain, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ledger.attention.item import Item, View, make_item, rule_of
+
+
+def overdue(view: View) -> Iterator[Item]:
+    """Project reports, campaign disclosures and leftovers whose day has passed."""
+    yield from _project_reports(view)
+    yield from _campaigns(view)
+    yield from _leftovers(view)
+
+
+def _project_reports(view: View) -> Iterator[Item]:
+    rules = [
+        one
+        for one in view.rules("disclosure", "project_progress")
+        if "every_days" in one["disclosure"]
+    ]
+    for code, project in view.family("project"):
+        if not rules or view.get(f"project-closed/{code}") is not None:
+            continue
+        report = view.get(f"project-report/{code}")
+        start = project.get("starts_on") or view.entry(project["entry"]).occurred_on
+        last = start if report is None else max(start, report["last_on"])
+        entries = [project["entry"]] + ([] if report is None else [report["entry"]])
+        for rule in rules:
+            due = view.day_after(last, rule["disclosure"]["every_days"])
+            if due < view.day:
+                yield _overdue(view, "project_report_overdue", "project", code, due, entries, rule)
+
+
+def _campaigns(view: View) -> Iterator[Item]:
+    """A campaign is disclosed by a report of a project of its fund, since it opened."""
+    rules = [
+        one
+        for one in view.rules("disclosure", "campaign_progress")
+        if "every_days" in one["disclosure"]
+    ]
+    if not rules:
+        return
+    reports: dict[str, tuple[str, int]] = {}
+    for code, project in view.family("project"):
+        report = view.get(f"project-report/{code}")
+        if report is not None:
+            fund, found = project["fund"], (report["last_on"], report["entry"])
+            reports[fund] = max(reports.get(fund, found), found)
+    for code, campaign in view.family("campaign"):
+        last, entries = campaign["starts_on"], [campaign["entry"]]
+        report_on, entry = reports.get(campaign["fund"], ("", -1))
+        if report_on > last:
+            last, entries = report_on, [*entries, entry]
+        for rule in rules:
+            due = view.day_after(last, rule["disclosure"]["every_days"])
+            # After the campaign's end its last disclosure stands.
+            if due < view.day and due <= campaign["ends_on"]:
+                yield _overdue(
+                    view, "campaign_disclosure_overdue", "campaign", code, due, entries, rule
+                )
+
+
+def _leftovers(view: View) -> Iterator[Item]:
+    rules = [
+        one
+        for one in view.rules("disclosure", "leftover_handling")
+        if "within_days" in one["disclosure"]
+    ]
+    for code, closed in view.family("project-closed"):
+        if not rules:
+            return
+        project = view.get(f"project/{code}")
+        account = view.reader.account("CNY", f"fund:{project['fund']}")
+        left = sum(
+            end - first
+            for first, end, label in (account.segments if account is not None else ())
+            if label == code
+        )
+        for rule in rules:
+            due = view.day_after(closed["closed_on"], rule["disclosure"]["within_days"])
+            if left and due < view.day:
+                entries = [project["entry"], closed["entry"]]
+                item = _overdue(view, "leftover_unassigned", "project", code, due, entries, rule)
+                yield make_item(
+                    item.code, item.severity, entries, {**item.details, "amount_fen": left}
+                )
+
+
+def _overdue(
+    view: View, code: str, what: str, name: str, due: str, entries: list[int], rule: Any
+) -> Item:
+    details = {what: name, "due_on": due, "days_overdue": view.days_since(due), **rule_of(rule)}
+    return make_item(code, "warning", entries, details)

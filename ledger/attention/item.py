@@ -1,0 +1,171 @@
+"""One thing that asks for attention, and what the searches for such things share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from ledger.entry import Entry, parse_entry
+from ledger.records.dispositions import FLAG_ENTRIES_MAX
+from ledger.store import AccountRow, Reader
+
+PAGE = 1000
+"""Objects or accounts that are read together."""
+ARRIVALS_MAX = 5000
+"""Arrivals that are looked at in one account; where there are more, an item says so."""
+
+Severity = Literal["notice", "warning"]
+
+TITLES: Mapping[str, tuple[str, str]] = {
+    "project_report_overdue": ("项目进展公开已逾期", "Project report overdue"),
+    "campaign_disclosure_overdue": ("募捐情况公开已逾期", "Campaign disclosure overdue"),
+    "leftover_unassigned": ("结项后剩余款项尚未处理", "Leftover not assigned after the close"),
+    "restricted_unspent": ("限定性资金长期未使用", "Restricted money unspent for long"),
+    "transit_long": ("物资在途时间较长", "Goods in transit for long"),
+    "handover_differs": ("交接数量尚有差异", "A hand-over differs"),
+    "stock_short_dated": ("临期物资", "Short-dated stock"),
+    "stock_expired": ("已过保质期物资", "Stock past its best-before date"),
+    "points_expiring": ("积分即将到期", "Points about to expire"),
+    "points_past_expiry": ("积分已过期待登记", "Points past their expiry, not recorded yet"),
+    "points_of_refunded_gift": ("退款捐赠对应的积分", "Points of a gift that was refunded"),
+    "refunds_of_holder": ("同一持有人多笔捐赠退款", "Several refunded gifts of one holder"),
+    "service_recorded_late": ("服务时长登记较晚", "Service recorded long after it happened"),
+}
+"""Every code, in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that asks for attention.
+
+    Attributes:
+        code: What kind of thing; `TITLES` says it in words.
+        entries: The entries that it rests on, rising, at most `FLAG_ENTRIES_MAX`.
+        details: Plain values: codes, days, amounts in fen or base units.
+        disposition: What an auditor decided about it, or None.
+    """
+
+    code: str
+    severity: Severity
+    entries: tuple[int, ...]
+    details: Mapping[str, Any]
+    disposition: Mapping[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, with both titles."""
+        title_zh, title_en = TITLES[self.code]
+        value: dict[str, Any] = {
+            "code": self.code,
+            "severity": self.severity,
+            "title_zh": title_zh,
+            "title_en": title_en,
+            "entries": list(self.entries),
+            "details": dict(self.details),
+        }
+        if self.disposition is not None:
+            value["disposition"] = dict(self.disposition)
+        return value
+
+
+def make_item(
+    code: str, severity: Severity, entries: Sequence[int], details: Mapping[str, Any]
+) -> Item:
+    """An item; of many entries the first ones are listed, and how many there are is said."""
+    every = sorted(set(entries))
+    more = {"entries_total": len(every)} if len(every) > FLAG_ENTRIES_MAX else {}
+    return Item(code, severity, tuple(every[:FLAG_ENTRIES_MAX]), {**details, **more})
+
+
+@dataclass(slots=True)
+class View:
+    """One snapshot as of a day, with the rules in force on that day."""
+
+    reader: Reader
+    day: str
+    _entries: dict[int, Entry] = field(default_factory=dict)
+
+    def get(self, key: str) -> Any:
+        """The state's object under a key, or None."""
+        data = self.reader.object(key)
+        return None if data is None else orjson.loads(data)
+
+    def family(self, family: str) -> Iterator[tuple[str, Any]]:
+        """The state's objects of one family: the rest of the key, and the value."""
+        prefix, after = f"{family}/", ""
+        while rows := self.reader.objects(prefix, after=after, limit=PAGE):
+            for key, value in rows:
+                yield key.removeprefix(prefix), orjson.loads(value)
+            after = rows[-1][0]
+
+    def accounts(self) -> Iterator[AccountRow]:
+        """Every account with what it holds."""
+        after = -1
+        while rows := self.reader.accounts(after, PAGE):
+            yield from rows
+            after = rows[-1].id
+
+    def entry(self, index: int) -> Entry:
+        """An entry by its index."""
+        if index not in self._entries:
+            self._entries[index] = parse_entry(self.reader.entry(index))
+        return self._entries[index]
+
+    def rules(self, topic: str, subject: str) -> list[Any]:
+        """The versions in force of the rules of a topic about a subject."""
+        found: list[Any] = []
+        for code in sorted((self.get(f"topic/{topic}") or {"rules": []})["rules"]):
+            versions = self.get(f"rule/{code}")["versions"]
+            valid = [one for one in versions if one["in_force_from"] <= self.day]
+            found += [one for one in valid[-1:] if one[topic]["subject"] == subject]
+        return found
+
+    def age_rule(self, subject: str) -> Any:
+        """The strictest ageing rule in force about a subject, or None."""
+        rules = self.rules("ageing", subject)
+        return min(rules, key=lambda one: int(one["ageing"]["days"]), default=None)
+
+    def days_since(self, day: str) -> int:
+        """Days from a day to this one."""
+        return (dt.date.fromisoformat(self.day) - dt.date.fromisoformat(day)).days
+
+    def day_after(self, day: str, days: int) -> str:
+        """The day so many days later; the last of the calendar where there is none."""
+        try:
+            return (dt.date.fromisoformat(day) + dt.timedelta(days=days)).isoformat()
+        except OverflowError:
+            return dt.date.max.isoformat()
+
+
+def rule_of(rule: Any) -> dict[str, Any]:
+    """What an item says of the rule that it rests on."""
+    return {"rule": rule["code"], "rule_version": rule["version"]}
+
+
+def arrivals_of(
+    view: View, account: AccountRow, label: str | None = None
+) -> tuple[list[tuple[int, int]], bool]:
+    """The arrivals of what an account still holds: ``(entry, units still there)``.
+
+    Args:
+        label: Only units that carry it; None for all.
+
+    Returns:
+        The arrivals by rising unit number, and whether there are more than were looked at.
+    """
+    found: list[tuple[int, int]] = []
+    for first, end, carried in account.segments:
+        if label is not None and carried != label:
+            continue
+        at = first
+        while at < end:
+            if len(found) >= ARRIVALS_MAX:
+                return found, True
+            flow = view.reader.arrivals(account.asset, account.name, at, at + 1)[0]
+            stop = min(end, (flow.target_first or 0) + flow.length)
+            found.append((flow.entry, stop - at))
+            at = stop
+    return found, False

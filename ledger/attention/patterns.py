@@ -1,0 +1,80 @@
+"""Patterns that may have an innocent cause and deserve a look (domain, section 2).
+
+Each says what the entries show; why it is so, a person finds out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ledger.attention.item import Item, View, make_item
+from ledger.sequencer import CHINA
+
+REFUNDS_OF_HOLDER_MIN = 3
+"""So many refunded gifts behind one holder's points are shown together."""
+LATE_DAYS = 30
+"""Service that is recorded so many days after it happened is shown."""
+SERVICES_MAX = 20_000
+"""Services that are looked at; the newest volunteers by code come last."""
+
+
+def patterns(view: View) -> Iterator[Item]:
+    """Points behind refunds, and service recorded late."""
+    yield from _refunded(view)
+    yield from _late(view)
+
+
+def _refunded(view: View) -> Iterator[Item]:
+    gifts: dict[str, list[list[int]]] = defaultdict(list)
+    for gift_name, refund in view.family("refunded"):
+        if refund.get("amount_fen", 0) < 1:
+            continue
+        gift = int(gift_name)
+        issues = (view.get(f"points-of/{gift}") or {"issues": []})["issues"]
+        issued = clawed = 0
+        for issue in issues:
+            issued += view.entry(issue).postings[0]["amount"]
+            clawed += (view.get(f"clawed/{issue}") or {"points": 0})["points"]
+        for holder in {view.entry(issue).fields["holder"] for issue in issues}:
+            gifts[holder].append([gift, *issues])
+        full = refund["amount_fen"] >= view.entry(gift).fields["amount_fen"]
+        if full and issued > clawed:
+            details = {
+                "gift": gift,
+                "refunded_fen": refund["amount_fen"],
+                "points_issued": issued,
+                "points_taken_back": clawed,
+                "points_used_or_left": issued - clawed,
+            }
+            yield make_item("points_of_refunded_gift", "warning", [gift, *issues], details)
+    for holder, found in sorted(gifts.items()):
+        if len(found) >= REFUNDS_OF_HOLDER_MIN:
+            entries = [index for some in found for index in some]
+            details = {"holder": holder, "refunded_gifts": len(found)}
+            yield make_item("refunds_of_holder", "notice", entries, details)
+
+
+def _late(view: View) -> Iterator[Item]:
+    volunteers: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    looked = 0
+    for name, served in view.family("served"):
+        volunteer, _, day = name.rpartition("/")
+        for _, _, index in served["times"]:
+            looked += 1
+            if looked > SERVICES_MAX:
+                break
+            recorded_at = dt.datetime.fromisoformat(view.entry(index).recorded_at)
+            recorded_on = recorded_at.astimezone(CHINA).date()
+            days = (recorded_on - dt.date.fromisoformat(day)).days
+            if days > LATE_DAYS:
+                volunteers[volunteer].append((index, days))
+    for volunteer, found in sorted(volunteers.items()):
+        details = {
+            "volunteer": volunteer,
+            "services": len(found),
+            "days_max": max(days for _, days in found),
+        }
+        entries = [index for index, _ in found]
+        yield make_item("service_recorded_late", "notice", entries, details)
