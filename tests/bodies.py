@@ -488,14 +488,6 @@ FULL: dict[str, dict[str, Any]] = {
             "reason": "银行手续费",
         },
     },
-    "attention.disposed": {
-        "fields": {
-            "flag": "unspent_restricted",
-            "entries": [GIFT, GIFT + 1],
-            "decision": "in_order",
-            "reason": "已核对",
-        },
-    },
     "privacy.erased": {"fields": {"entries": [GIFT], "legal_basis": "个人撤回同意"}},
     "entry.hidden": {"fields": {"entries": [GIFT], "legal_basis": "当事人申请屏蔽"}},
     "attention.disposed": {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledger.attention.item import Item, View, arrivals_of, make_item, rule_of
+from ledger.entry import parse_entry
 from ledger.records.goods import NEVER
 from ledger.store import AccountRow
 
@@ -43,8 +44,9 @@ def _unspent(view: View, account: AccountRow, fund: str) -> Iterator[Item]:
     for label in sorted({label for _, _, label in account.segments}):
         arrivals, more = arrivals_of(view, account, label)
         old: list[tuple[str, int, int]] = []
+        data = view.reader.chosen_entries([entry for entry, _ in arrivals])
         for entry, amount in arrivals:
-            day = view.entry(entry).occurred_on
+            day = parse_entry(data[entry]).occurred_on
             if view.days_since(day) > rule["ageing"]["days"]:
                 old.append((day, entry, amount))
         if not old:

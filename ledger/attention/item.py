@@ -18,6 +18,10 @@ PAGE = 1000
 ARRIVALS_MAX = 5000
 """Arrivals that are looked at in one account; where there are more, an item says so."""
 
+WINDOW_UNITS = 1 << 16
+FLOWS_FEW = 200
+"""How many units the first look at an account takes, and when the next takes more."""
+
 Severity = Literal["notice", "warning"]
 
 TITLES: Mapping[str, tuple[str, str]] = {
@@ -157,15 +161,20 @@ def arrivals_of(
         The arrivals by rising unit number, and whether there are more than were looked at.
     """
     found: list[tuple[int, int]] = []
+    window = WINDOW_UNITS
     for first, end, carried in account.segments:
         if label is not None and carried != label:
             continue
         at = first
         while at < end:
-            if len(found) >= ARRIVALS_MAX:
-                return found, True
-            flow = view.reader.arrivals(account.asset, account.name, at, at + 1)[0]
-            stop = min(end, (flow.target_first or 0) + flow.length)
-            found.append((flow.entry, stop - at))
-            at = stop
+            upto = min(end, at + window)
+            flows = view.reader.arrivals(account.asset, account.name, at, upto)
+            for flow in flows:
+                if len(found) >= ARRIVALS_MAX:
+                    return found, True
+                stop = min(end, (flow.target_first or 0) + flow.length)
+                found.append((flow.entry, stop - at))
+                at = stop
+            # Few arrivals brought many units, or many brought few: ask for more, or less.
+            window = max(1, window * 4 if len(flows) < FLOWS_FEW else window // 2)
     return found, False

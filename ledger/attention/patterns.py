@@ -8,8 +8,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from ledger.attention.item import Item, View, make_item
+from ledger.entry import parse_entry
 from ledger.sequencer import CHINA
 
 REFUNDS_OF_HOLDER_MIN = 3
@@ -17,7 +19,7 @@ REFUNDS_OF_HOLDER_MIN = 3
 LATE_DAYS = 30
 """Service that is recorded so many days after it happened is shown."""
 SERVICES_MAX = 20_000
-"""Services that are looked at; the newest volunteers by code come last."""
+"""Services that are looked at, by the volunteers' codes."""
 
 
 def patterns(view: View) -> Iterator[Item]:
@@ -57,19 +59,21 @@ def _refunded(view: View) -> Iterator[Item]:
 
 
 def _late(view: View) -> Iterator[Item]:
+    services = (
+        (index, volunteer, day)
+        for name, served in view.family("served")
+        for volunteer, _, day in (name.rpartition("/"),)
+        for _, _, index in served["times"]
+    )
+    looked = list(islice(services, SERVICES_MAX))
+    data = view.reader.chosen_entries([index for index, _, _ in looked])
     volunteers: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    looked = 0
-    for name, served in view.family("served"):
-        volunteer, _, day = name.rpartition("/")
-        for _, _, index in served["times"]:
-            looked += 1
-            if looked > SERVICES_MAX:
-                break
-            recorded_at = dt.datetime.fromisoformat(view.entry(index).recorded_at)
-            recorded_on = recorded_at.astimezone(CHINA).date()
-            days = (recorded_on - dt.date.fromisoformat(day)).days
-            if days > LATE_DAYS:
-                volunteers[volunteer].append((index, days))
+    for index, volunteer, day in looked:
+        recorded_at = dt.datetime.fromisoformat(parse_entry(data[index]).recorded_at)
+        recorded_on = recorded_at.astimezone(CHINA).date()
+        days = (recorded_on - dt.date.fromisoformat(day)).days
+        if days > LATE_DAYS:
+            volunteers[volunteer].append((index, days))
     for volunteer, found in sorted(volunteers.items()):
         details = {
             "volunteer": volunteer,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bodies import BEFORE, FULL
-from scribe import Scribe, StepClock, make_book, open_copy, tell_small_world
+from bodies import BEFORE, FULL, full
+from scribe import Scribe, StepClock, held, make_book, open_copy, tell_small_world
 from tamper import Tamper
 
 from ledger.book import Book
@@ -31,13 +32,15 @@ def tell_long_log(scribe: Scribe) -> None:
     """The small world, gifts over a full tile, and every kind once among them."""
     tell_small_world(scribe)
     scribe.submit(
-        scribe.gift(100 + number, sealed={"order_number": f"A-{number}"}) for number in range(150)
+        scribe.gift(300 + number, sealed={"order_number": f"A-{number}"}) for number in range(90)
     )
     scribe.tell("donation.money", {"fund": "general", "channel": "cash", "amount_fen": 1_000})
     last = scribe.tell(
         "donation.money", {"fund": "general", "channel": "cash", "amount_fen": 2_050}
     )
-    for kind, body in FULL.items():
+    issue = 0
+    for kind in FIRST:
+        body = FULL[kind]
         for name, fields in BEFORE.get(kind, []) if kind != "points.issued" else []:
             if fields.get("shipment") != "trip-0" or kind == "goods.received":
                 scribe.tell(name, fields)
@@ -49,12 +52,72 @@ def tell_long_log(scribe: Scribe) -> None:
         if kind == "entry.reversed":
             fields["entry"] = scribe.book.head().size - 1
         day = body.get("occurred_on", "2022-01-10")
-        scribe.tell(kind, fields, body.get("sealed"), day=day, documents=["cd" * 32])
+        done = scribe.tell(kind, fields, body.get("sealed"), day=day, documents=["cd" * 32])
+        issue = done if kind == "points.issued" else issue
+    tell_later(scribe, last, issue)
     tell_proposals(scribe.book)
     rest = SIZE - scribe.book.head().size
     scribe.submit(scribe.gift(7 + number) for number in range(rest - 3))
     for number in range(3):
         scribe.submit([scribe.gift(9, sealed={"order_number": f"B-{number}"})])
+
+
+FIRST = list(FULL)[: list(FULL).index("entry.reversed") + 1]
+
+
+def tell_later(scribe: Scribe, gift: int, issue: int) -> None:
+    """The kinds that came later, each once.
+
+    Args:
+        gift: A gift of 2,050 fen that nothing else is about.
+        issue: Points that are still held.
+    """
+
+    def told(kind: str, **changes: Any) -> int:
+        sealed = FULL[kind].get("sealed")
+        by = "recorder-2" if kind == "service.confirmed" else "recorder-1"
+        return scribe.tell(kind, full(kind, **changes), sealed, documents=["cd" * 32], by=by)
+
+    def before(kind: str) -> None:
+        for name, fields in BEFORE[kind]:
+            scribe.tell(name, fields)
+
+    told("balance.opened", fund={"fund": "school", "amount_fen": 90_000, "earmarked": []})
+    before("donation.matched")
+    told("donation.matched", gifts=[gift], amount_fen=1_025)
+    for kind in ("fee.charged", "purpose.changed"):
+        before(kind)
+        told(kind)
+    before("goods.repacked")
+    told("goods.repacked", inputs=[{"item": "rice", "quantity": 2, "lot": "L2"}])
+    told("goods.counted")
+    told("goods.written_off", lot="L3", quantity=1)
+    told("goods.sold", lot="L2", quantity=1, unit="袋")
+    before("points.expired")
+    told("points.expired")
+    told("points.reversed", issue=issue)
+    told("service.confirmed", service=told("service.recorded"))
+    told("hours.spent")
+    told("wish.posted")
+    for kind in ("claimed", "fulfilled", "withdrawn"):
+        changes = {"gift": gift} if kind == "fulfilled" else {}
+        changes |= {"withdrawn": "fulfilment"} if kind == "withdrawn" else {}
+        told(f"wish.{kind}", wish="wish-2", **changes)
+    told("receipt.bound", gifts=[gift], amount_fen=2_050)
+    told("receipt.voided")
+    told("receipt.reissued", gifts=[gift], amount_fen=2_050)
+    told("project.reported")
+    for kind in ("entry.annotated", "document.attached", "attention.disposed"):
+        told(kind)
+    statement = told("statement.imported")
+    lines = [{"line": 1, "amount_fen": 2_150}]
+    told("statement.matched", statement=statement, lines=lines, gifts=[gift])
+    held_fen = sum(end - first for first, end, _ in held(scribe.book, "CNY", "fund:club"))
+    told("balance.asserted", funds=["club"], bank_fen=held_fen - 100)
+    told("entry.hidden")
+    told("privacy.erased", entries=[scribe.book.head().size - 120])
+    before("leftover.assigned")
+    told("leftover.assigned")
 
 
 def tell_proposals(book: Book) -> None:

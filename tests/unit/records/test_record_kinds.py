@@ -123,19 +123,9 @@ def keys(value: Any) -> set[str]:
 
 
 ELSEWHERE = {
-    "rule.published": set().union(
-        *(
-            {
-                part,
-                *(
-                    f"{part}.{name}"
-                    for name in RulePublished.model_fields[part].annotation.__args__[0].model_fields
-                ),
-            }
-            for part in PARTS
-            if part != "points_issue"
-        )
-    ),
+    "rule.published": {
+        one for one in paths(RulePublished) if one.partition(".")[0] in {*PARTS} - {"points_issue"}
+    },
     "balance.opened": {
         name for name in paths(BalanceOpened) if name.partition(".")[0] in ("stock", "points")
     },

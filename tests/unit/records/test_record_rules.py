@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from bodies import DOCUMENT, GIFT, full
-from refusals import MORE, Case
+from refusals import Case
+from refusals_continued import MORE
 from scribe import REGISTERS, Scribe, StepClock, audited, tell_small_world
 
 import ledger.records
