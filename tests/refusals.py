@@ -8,17 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bodies import (
-    BEFORE,
-    CLAIM,
-    FLOOD_GIFT,
-    FULL,
-    GIFT,
-    RULE,
-    SERVED,
-    WISH,
-    full,
-)
+from bodies import FULL, GIFT, full
+from prerequisites import BEFORE, CLAIM, FLOOD_GIFT, RULE, SERVED, WISH
 
 Body = tuple[str, dict[str, Any]]
 NEXT = GIFT + 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bodies import BEFORE, CLAIM, FLOOD_GIFT, FULL, GIFT, MATCH_RULE, WISH, full
+from bodies import FULL, GIFT, full
+from prerequisites import BEFORE, CLAIM, FLOOD_GIFT, MATCH_RULE, WISH
 from refusals import (
     ACROSS,
     ASIDE,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bodies import BEFORE, FULL, full
+from bodies import FULL, full
+from prerequisites import BEFORE
 from scribe import Scribe, StepClock, held, make_book, open_copy, tell_small_world
 from tamper import Tamper
 

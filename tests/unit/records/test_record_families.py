@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bodies import BEFORE, CLUB, DOCUMENT, FLOOD_GIFT, FULL, GIFT, MATCH_RULE, OLD_POINTS, full
+from bodies import DOCUMENT, FULL, GIFT, full
+from prerequisites import BEFORE, CLUB, FLOOD_GIFT, MATCH_RULE, OLD_POINTS
 from refusals import BOUND, CLAIMED, CONFIRM, POSTED, SERVICE, VOIDED
 from scribe import Scribe, audited, held, stored_object
 

@@ -17,16 +17,14 @@ from bodies import DOCUMENT, GIFT, full
 from refusals import Case
 from refusals_continued import MORE
 from scribe import REGISTERS, Scribe, StepClock, audited, tell_small_world
+from told import rejected
 
 import ledger.records
 import ledger.state
 from ledger.book import Book
-from ledger.entry import TAKES_MAX
 from ledger.errors import InsufficientError, RejectedError
-from ledger.records.kind import AMOUNT_FEN_MAX
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import seal_record
-from ledger.units import UNITS_MAX
 
 Body = tuple[str, dict[str, Any]]
 REGISTERED = dict(REGISTERS[::-1])
@@ -493,13 +491,6 @@ def rows(scribe: Scribe) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def rejected(scribe: Scribe, kind: str, fields: dict[str, Any]) -> RejectedError:
-    """What recording this raises."""
-    with pytest.raises(RejectedError) as caught:
-        scribe.tell(kind, fields)
-    return caught.value
-
-
 # What the errors tell programs
 
 
@@ -581,33 +572,3 @@ def test_a_log_is_opened_once(world: Scribe) -> None:
     with pytest.raises(RejectedError) as caught:
         world.book.sequencer.record(prepared)
     assert caught.value.code == "log_already_open"
-
-
-def test_an_account_numbers_no_more_units_than_a_canonical_integer(world: Scribe) -> None:
-    room = UNITS_MAX - 100_000
-    full_gifts, rest = divmod(room, AMOUNT_FEN_MAX)
-    world.submit(world.gift(AMOUNT_FEN_MAX) for _ in range(full_gifts))
-    error = rejected(world, *gift(rest + 1))
-    assert error.code == "units_overflow"
-    assert error.details == {"account": "fund:general", "asset": "CNY"}
-    world.tell(*gift(rest))
-    assert rejected(world, *gift(1)).code == "units_overflow"
-    world.tell(*aid(AMOUNT_FEN_MAX))
-    assert rejected(world, *gift(1)).code == "units_overflow"
-    audited(world.book)
-
-
-def test_units_in_too_many_ranges_are_taken_in_parts(world: Scribe) -> None:
-    gifts = (
-        world.prepare(*gift(1, "relief", project=project))
-        for _ in range(TAKES_MAX + 1)
-        for project in ("flood", "clinic")
-    )
-    world.submit(gifts)
-    whole = aid(TAKES_MAX + 1, "relief", "disaster-relief", project="flood")
-    error = rejected(world, *whole)
-    assert error.code == "too_many_ranges"
-    assert error.details["ranges"] == TAKES_MAX + 1
-    part = aid(TAKES_MAX, "relief", "disaster-relief", project="flood")
-    assert len(world.entry(world.tell(*part)).postings[0]["takes"]) == TAKES_MAX
-    audited(world.book)
