@@ -25,7 +25,20 @@ HELD_ROWS_MAX = 50
 """Ranges of an account that a page lists; the others are summed up."""
 
 CHARITY_SUPERMARKET = "charity_supermarket"
-AMOUNTS = ("gifts", "raised", "refunded", "received", "allocated", "spent")
+AMOUNTS = (
+    "gifts",
+    "opened",
+    "raised",
+    "refunded",
+    "received",
+    "allocated",
+    "fees",
+    "spent",
+    "sales",
+)
+UNITS_IN = ("opened", "given", "bought", "surplus", "repacked_out")
+UNITS_OUT = ("distributed", "redeemed", "lost", "sold", "repacked_in")
+"""What an item's totals count; what was made by repacking comes out of it."""
 
 Row = TypeVar("Row")
 
@@ -37,35 +50,46 @@ class MoneyRow:
     place: Place
     thing: Mapping[str, Any]
     gifts: int
+    opened: int
     raised: int
     refunded: int
     received: int
     allocated: int
+    fees: int
     spent: int
+    sales: int
 
     @property
     def balance(self) -> int:
         """What came in less what went out."""
-        return self.raised + self.received - self.refunded - self.allocated - self.spent
+        came = self.opened + self.raised + self.received + self.sales
+        return came - self.refunded - self.allocated - self.fees - self.spent
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """An item with its units: given and bought came in, distributed and redeemed went out."""
+    """An item with its units, as they came in (`UNITS_IN`) and went out (`UNITS_OUT`)."""
 
     place: Place
     thing: Mapping[str, Any]
+    opened: int
     given: int
     bought: int
+    surplus: int
+    repacked_out: int
     distributed: int
     redeemed: int
+    lost: int
+    sold: int
+    repacked_in: int
     valued_fen: int
     paid_fen: int
 
     @property
     def on_hand(self) -> int:
         """What is in stock or on the way between two sites."""
-        return self.given + self.bought - self.distributed - self.redeemed
+        came = sum(getattr(self, name) for name in UNITS_IN)
+        return int(came - sum(getattr(self, name) for name in UNITS_OUT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,17 +218,7 @@ class Registers:
         return ItemRow(
             self._directory.place("item", code),
             thing,
-            *(
-                totals.get(name, 0)
-                for name in (
-                    "given",
-                    "bought",
-                    "distributed",
-                    "redeemed",
-                    "valued_fen",
-                    "paid_fen",
-                )
-            ),
+            *(totals.get(name, 0) for name in (*UNITS_IN, *UNITS_OUT, "valued_fen", "paid_fen")),
         )
 
     def statement(self, asset: str, account: str) -> Statement | None:
