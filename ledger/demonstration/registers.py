@@ -69,7 +69,7 @@ def tell_registers(teller: Teller) -> None:
         *(
             (
                 f"community-{one:02d}-2021",
-                "社区年度活动",
+                f"第{one}社区年度活动",
                 f"community-{one:02d}",
                 "community-charity",
                 6_600_000,

@@ -281,7 +281,10 @@ def test_the_command_says_what_it_could_not_check(copy: Book) -> None:
     (copy.folder / "keys" / "vault.key").unlink()
     result = run("--data", str(copy.folder))
     assert result.exit_code == 0
-    assert "Not checked: vault, idempotency keys, order numbers (no vault key)" in result.stdout
+    assert (
+        "Not checked: vault, idempotency keys, order numbers, proposals (no vault key)"
+        in result.stdout
+    )
 
 
 def test_the_command_needs_the_files_that_are_named(copy: Book, tmp_path: Path) -> None:
