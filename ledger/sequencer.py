@@ -52,6 +52,8 @@ BATCH_MAX = 1000
 """Records in one transaction: more gains little, and the others wait longer."""
 QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
+PROBE_SECONDS = 10
+"""So long after a failure, and between tries, an idle writer asks for the store again."""
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """Asia/Shanghai has had no daylight saving since 1991, before the earliest recorded day."""
 
@@ -218,13 +220,31 @@ class Sequencer:
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not self._queue and not self._closing:
+                while not self._queue and not self._closing and self._trouble is None:
                     self._wake.wait()
-                if not self._queue:
+                if not self._queue and not self._closing:
+                    self._wake.wait(PROBE_SECONDS)
+                if not self._queue and self._closing:
                     return
                 count = min(len(self._queue), self._batch_max)
                 batch = [self._queue.popleft() for _ in range(count)]
-            self._answer(batch)
+            if batch:
+                self._answer(batch)
+            elif self._trouble is not None:
+                self._probe()
+
+    def _probe(self) -> None:
+        """After a failure and without new records: see whether the store can be had again.
+
+        Else a service that is asked for nothing while it is not ready would stay so.
+        """
+        try:
+            with self._store.append() as store:
+                store.head()
+        except LedgerError as error:
+            self._trouble = error
+        else:
+            self._trouble = None
 
     def _answer(self, batch: list[_Waiting]) -> None:
         """Append a batch; every future is resolved afterwards, whatever happened."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
@@ -101,6 +102,7 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
     with book.store.read() as reader:
         log = _log(book, reader)
         data = reader.entry(index)
+        hidden = reader.object(f"hidden/{index}")
         directory = Directory(reader, translator)
         view = entry_view(parse_entry(data), data, reader, directory, translator)
         forward = find_whereabouts(reader, index, "forward", directory, translator)
@@ -111,6 +113,7 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         ]
     values = {
         "entry": view,
+        "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
         "walks": (forward, backward),
         "referrers": referrers,
         # Another snapshot, but of this size, so it proves what the page shows.

@@ -14,7 +14,7 @@ from caller import Caller, serving
 
 from api.edge import SECURITY_HEADERS
 from ledger.demonstration import PEOPLE
-from ledger.records.catalog import KINDS
+from ledger.records.catalog import KIND_BY_NAME, KINDS
 from ledger.records.request import example_body
 
 LINKS_FOLLOWED_MAX = 250
@@ -367,3 +367,13 @@ def test_no_sealed_value_is_on_any_page(site: Site) -> None:
     assert len(secrets) > 10
     for secret in secrets:
         assert not [html for html in pages if secret in html], secret
+
+
+def test_a_hidden_entry_shows_no_content(site: Site) -> None:
+    hiding = site.examples["entry.hidden"]
+    (index,) = example_body(KIND_BY_NAME["entry.hidden"])["fields"]["entries"]
+    page = site.read(f"/entries/{index}")
+    assert f"/entries/{hiding}" in page.links()
+    assert "屏蔽，不再展示" in page.html
+    assert "bank" not in page.html
+    assert "raw" not in page.html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -257,3 +258,20 @@ def test_another_process_appends_between_a_failure_and_its_repetition(
             assert isinstance(future.exception(60), LedgerError)
         between = other.sequencer.record(Scribe(other).gift(5))
         once_and_for_all(brim, between.index + 1)
+
+
+@pytest.mark.fault
+def test_an_idle_writer_becomes_ready_again_by_itself(
+    brim: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.sequencer.PROBE_SECONDS", 0.01)
+    with monkeypatch.context() as broken:
+        failing_commits(broken, 2, done=False)
+        for future in brim.book.sequencer.submit(gifts(brim, 1)):
+            assert isinstance(future.exception(60), OutcomeUnknownError)
+    for _ in range(1000):
+        if not brim.book.sequencer._trouble:
+            break
+        threading.Event().wait(0.01)
+    brim.book.sequencer.ready()
+    once_and_for_all(brim, brim.book.head().size)
