@@ -396,6 +396,7 @@ class Sequencer:
             accounts=changes.accounts,
             holdings_set=changes.holdings_set,
             holdings_gone=changes.holdings_gone,
+            pools=changes.pools,
             flows=changes.flows,
             objects=changes.objects,
             account_ids=changes.account_ids,
@@ -519,7 +520,7 @@ def _append_one(
     except MalformedError:
         state.take_back(moved)
         raise
-    state.note(entry, moved.runs)
+    state.note(entry, moved)
     kind.effects(entry, state, 1)
     return data, leaf_hash(data)
 

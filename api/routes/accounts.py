@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -92,20 +91,20 @@ def read_account(
         )
     with book.store.read() as reader:
         head = reader.head()
-        row = reader.account(asset, account)
-    if row is None:
-        raise NotFoundError(
-            f"the account {account} has never held any {asset}; funds are fund:<code>, stocks "
-            "stock:<site>",
-            code="no_account",
-        )
-    some = list(islice((one for one in row.segments if one[0] >= after), limit + 1))
+        total = reader.account_total(asset, account)
+        if total is None:
+            raise NotFoundError(
+                f"the account {account} has never held any {asset}; funds are fund:<code>, "
+                "stocks stock:<site>",
+                code="no_account",
+            )
+        some = reader.held_ranges(total.account, first=after, limit=limit + 1)
     value: dict[str, Any] = {
         "asset": asset,
         "account": account,
         "as_of": head.size if head else 0,
-        "received": row.received,
-        "held": sum(end - first for first, end, _ in row.segments),
+        "received": total.received,
+        "held": total.held,
         "ranges": [
             {"first": first, "end": end, "label": label} for first, end, label in some[:limit]
         ],
