@@ -108,7 +108,7 @@ class _Link:
 def find_related(
     reader: Reader, entry: int, direction: Direction, walks: Sequence[Walk]
 ) -> Relations:
-    """What is linked to a trace, each linked entry once.
+    """What is linked to a trace, each link once.
 
     Args:
         reader: The snapshot that the trace was made from.
@@ -118,18 +118,18 @@ def find_related(
     """
     search = _Search(reader, direction)
     links = deque(search.links(entry, walks))
-    seen = {entry}
+    followed = {entry}
     rows: list[Related] = []
     while links:
         link = links.popleft()
-        if link.entry in seen:
-            continue
         if len(rows) == RELATED_MAX:
             return Relations(tuple(rows), True)
-        seen.add(link.entry)
         found = search.related(link)
         rows.append(found)
-        links += search.links(found.entry, found.walks or ())
+        # An entry may be linked in two ways; what is linked to it is told once.
+        if link.entry not in followed:
+            followed.add(link.entry)
+            links += search.links(found.entry, found.walks or ())
     return Relations(tuple(rows), False)
 
 
@@ -181,18 +181,18 @@ class _Search:
     def _back(self, entry: int, walks: Sequence[Walk]) -> Iterator[_Link]:
         """What came in by points or by a matching gift goes back to what it was for."""
         came: dict[int, int] = defaultdict(int)
-        for one in walks:
-            for end in one.ends:
-                if end.state == "entered":
-                    came[end.entry] += end.amount
-        for number, amount in sorted(came.items()):
-            found = self._entry(number)
-            if found.kind == "points.issued":
-                part = self._part(number, "points", amount)
-                yield _Link("source", number, found.fields["source"], part)
-            elif found.kind == "donation.matched":
-                for gift in found.fields["gifts"]:
-                    yield _Link("matched_gift", number, gift)
+        for end in (end for walked in walks for end in walked.ends):
+            if end.state == "entered":
+                came[end.entry] += end.amount
+        found = [(self._entry(number), amount) for number, amount in sorted(came.items())]
+        for one, amount in found:
+            if one.kind == "points.issued":
+                part = self._part(one.index, "points", amount)
+                yield _Link("source", one.index, one.fields["source"], part)
+        for one, _ in found:
+            if one.kind == "donation.matched":
+                for gift in one.fields["gifts"]:
+                    yield _Link("matched_gift", one.index, gift)
 
     def _part(self, entry: int, asset: str, amount: int) -> Part:
         """So many of the units of an asset that an entry moved."""

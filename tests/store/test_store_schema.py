@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from batches import Batches, digest, put
 from sqlmodel import SQLModel
+from watched import OF_WHAT_WAS_FOUND
 
 from ledger.errors import LedgerError, MalformedError
 from ledger.flows import Flow
@@ -180,17 +181,6 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
     ),
     ("scan", ["flow USING"], lambda reader: list(reader.scan("flow", after=(290, 0, 0)))),
 ]
-
-
-OF_WHAT_WAS_FOUND = (
-    "CO-ROUTINE moved",
-    "SCAN moved",
-    "COMPOUND QUERY",
-    "LEFT-MOST SUBQUERY",
-    "UNION ALL",
-    "USE TEMP B-TREE FOR",
-)
-"""Steps over the rows that the seeks have found, not over a table."""
 
 
 @pytest.mark.parametrize(("name", "wanted", "ask"), SEEKS, ids=[one[0] for one in SEEKS])

@@ -11,6 +11,7 @@ from scribe import Scribe, audited, open_copy, whole_log
 from typer.testing import CliRunner
 
 from ledger import cli, pools
+from ledger.book import Book
 from ledger.pools import Pool, Pools, find_pools
 from ledger.trace import trace
 
@@ -83,7 +84,7 @@ def test_fen_by_order_and_share_by_pool(told: Scribe) -> None:
 
 
 def test_every_pool_of_the_demonstration_agrees_with_a_plain_count(demo_folder: Path) -> None:
-    book = open_copy(demo_folder, demo_folder)
+    book = Book.open(demo_folder)
     entries = whole_log(book)
     received: Counter[tuple[str, str]] = Counter()
     gone: Counter[tuple[str, str]] = Counter()
@@ -104,7 +105,7 @@ def test_every_pool_of_the_demonstration_agrees_with_a_plain_count(demo_folder: 
             assert total is not None
             assert total.received == amount
             assert total.held == amount - gone[asset, account]
-            assert 0 <= total.received - total.returned - total.held
+            assert total.received - total.returned >= total.held
         for entry in entries[:: max(1, len(entries) // 60)]:
             walks = trace(reader, entry.index, "forward")
             for row in find_pools(reader, walks).rows:

@@ -140,12 +140,8 @@ def test_a_refund_is_linked_with_its_part(told: Told) -> None:
 
 
 def test_goods_that_were_given_have_their_giver_and_no_more(told: Told) -> None:
-    with told.scribe.book.store.read() as reader:
-        out = told.scribe.tell(
-            "goods.distributed",
-            {"item": "rice", "quantity": 3, "site": "depot", "recipient_class": "family"},
-        )
-        del reader
+    fields = {"item": "rice", "quantity": 3, "site": "depot", "recipient_class": "family"}
+    out = told.scribe.tell("goods.distributed", fields)
     assert ask(told, out, "backward") == Relations((), False)
 
 
@@ -154,7 +150,7 @@ def test_what_is_too_much_is_left_out_and_said(told: Told, monkeypatch: pytest.M
     found = ask(told, told.gift, "forward")
     assert (len(found.rows), found.more) == (2, True)
     monkeypatch.setattr(related, "RELATED_ENTRIES_MAX", 1)
-    assert [one.walks for one in ask(told, told.gift, "forward").rows][0] is None
+    assert next(one.walks for one in ask(told, told.gift, "forward").rows) is None
 
 
 def test_the_command_tells_them(told: Told) -> None:
