@@ -74,11 +74,11 @@ def watching(store: Store) -> Iterator[Cost]:
     )
     for target, event, function in listeners:
         sa.event.listen(target, event, function)
-    reader_module._check_types = count
+    setattr(reader_module, "_check_types", count)  # noqa: B010
     try:
         yield cost
     finally:
-        reader_module._check_types = check
+        setattr(reader_module, "_check_types", check)  # noqa: B010
         for target, event, function in listeners:
             sa.event.remove(target, event, function)
 

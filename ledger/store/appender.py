@@ -118,6 +118,18 @@ class Appender(Reader):
         with translated():
             self._upsert("proposal", ("id", "ciphertext"), rows)
 
+    def write_vault(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """Replace rows of the vault, ``(index, ciphertext)``; they count only after `commit`.
+
+        For what is forgotten again in a database that was restored: the log that goes on
+        writes its vault with the batches.
+
+        Raises:
+            FatalError: the disk failed; nothing counts.
+        """
+        with translated():
+            self._upsert("vault", ("entry", "ciphertext"), rows)
+
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             values = [dict(zip(columns, row, strict=True)) for row in rows]

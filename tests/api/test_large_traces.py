@@ -90,9 +90,10 @@ def costs(log: Log, *, proof: bool = False) -> dict[tuple[str, Direction], Cost]
     found: dict[tuple[str, Direction], Cost] = {}
     book = Book.open(log.folder)
     try:
-        for direction, entries in (("forward", log.gift), ("backward", log.purchase)):
-            for place, entry in entries.items():
-                found[place, direction] = _cost(book, entry, direction, proof=proof)
+        for place, entry in log.gift.items():
+            found[place, "forward"] = _cost(book, entry, "forward", proof=proof)
+        for place, entry in log.purchase.items():
+            found[place, "backward"] = _cost(book, entry, "backward", proof=proof)
     finally:
         book.close()
     return found
