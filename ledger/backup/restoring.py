@@ -54,8 +54,8 @@ class Restored:
 
     Attributes:
         manifest: Of the backup.
-        erased_again: Entries whose personal fields the backup still had, and the entry that
-            erased them (0 where only a list names them); they are gone here now.
+        erased_again: Entries whose personal fields the backup still had, each with the entry
+            that erased them (the size here, where only a list names them); they are gone now.
         seen: The size of the largest known checkpoint; the log must not be written while
             it is behind.
         prefix: Whether it was proven that the log goes on from here to that checkpoint, by
@@ -205,12 +205,13 @@ def _look_around(
     for sibling in backups_in(backup.parent):
         try:
             other = read_manifest(sibling)
-        except MalformedError:
-            # No backup, or one that is damaged: it can tell nothing.
-            continue
-        if other.origin == manifest.origin and other.size > manifest.size:
             note = other.checkpoint.encode()
-            checkpoints.append((verify_checkpoint(note, own)[0], note))
+            checkpoint, _ = verify_checkpoint(note, own)
+        except LedgerError:
+            # No backup, a damaged one, or another log's: it can tell nothing.
+            continue
+        if checkpoint.size > manifest.size:
+            checkpoints.append((checkpoint, note))
             erasures.update(other.erased)
     contained = [_compare(reader, one) for one, _ in checkpoints]
     prefix: Prefix = "proven" if contained and all(contained) else "unproven"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _WORDS = {
     "zh": {
         "made": "已备份：{place}（账本 {origin}，{size} 个条目，{bytes} 字节）",
-        "no_keys": "备份不含密钥：请另行、分开保管 {keys}；没有密钥就不能恢复写入，也读不出个人信息。",
+        "no_keys": "备份不含密钥：请另行、分开保管 {keys}；"
+        "没有密钥就不能恢复写入，也读不出个人信息。",
         "with_keys": "备份含有密钥：得到它的人能以本账本的名义签名，并读出全部个人信息。",
         "retention": "保存期限至 {until}。",
         "no_retention": "未指定保存期限（--retention-days）：删除个人信息之后，旧备份仍含有它。",
