@@ -43,8 +43,7 @@ def require_not_behind(head: Head | None, known: Sequence[Checkpoint]) -> None:
     if ahead > size:
         raise NotReadyError(
             f"the log has {size} entries here, and was seen with {ahead}: nothing is written, "
-            "for a second history would be signed; restore a newer backup, or bring in the "
-            "entries from a mirror",
+            "for a second history would be signed; restore a newer backup (docs/operations.md)",
             code=BEHIND,
             details={"size": size, "known": ahead},
         )
