@@ -57,7 +57,7 @@ ROUTERS = (
     pages.router,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "A donation traceability ledger. Every answer to a record carries its finished receipt, "
@@ -129,7 +129,7 @@ def _look_at_writer(book: Book) -> None:
     try:
         book.sequencer.ready()
     except NotReadyError as error:
-        log.error("the log is served to read only: %s", error)
+        logger.error("the log is served to read only: %s", error)
 
 
 def _version() -> str:

@@ -20,7 +20,7 @@ from ledger.flows import Walk, is_world
 from ledger.store import PoolRow, Reader
 from ledger.units import Range
 
-RANGES_MAX = 2000
+RANGES_MAX = 1000
 """Ranges of traced units that are looked up for the pools that they lie in."""
 POOLS_MAX = 200
 """Pools that one answer tells of."""

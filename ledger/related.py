@@ -26,7 +26,7 @@ from ledger.verify import Direction, walk, walks_as_json
 
 RELATED_MAX = 40
 """Linked entries of one answer; one that leaves some out says so."""
-RELATED_ENTRIES_MAX = 2000
+RELATED_ENTRIES_MAX = 1000
 """Entries that the walks of all of them together may meet."""
 
 Relation = Literal["matching_gift", "refund", "points", "redeemed_goods", "matched_gift", "source"]

@@ -22,7 +22,7 @@ from ledger.entry import Entry, parse_entry
 from ledger.errors import CorruptionError, LedgerError, MalformedError, NotFoundError
 from ledger.flows import is_world
 from ledger.sequencer import CHINA
-from ledger.store import Reader
+from ledger.store import PoolRow, Reader
 from ledger.store.reader import NUMBER_MAX
 
 OCCURRED_ENTRIES_MAX = 200_000
@@ -117,10 +117,12 @@ def account_statement(
     end = size if as_of is None else as_of
     if not 0 <= end <= size:
         raise NotFoundError(f"the log has {size} entries, not {end}", code="no_size")
-    id_ = _account(reader, asset, account, whole=end == size)
+    row = find_account(reader, asset, account)
+    if end == size:
+        _check_whole(reader, row)
     limit = min(limit, PAGE_MAX)
     pick = _recorded if by == "recorded" else _occurred
-    part = pick(reader, id_, end, (day_from, day_to), after, limit)
+    part = pick(reader, row.account, end, (day_from, day_to), after, limit)
     shown = part.moves[:limit]
     data = reader.chosen_entries([one[0] for one in shown])
     balances = accumulate((one[1] - one[2] for one in shown), initial=part.before)
@@ -164,15 +166,16 @@ Days = tuple[str | None, str | None]
 """The first and the last day, both included."""
 
 
-def _account(reader: Reader, asset: str, account: str, *, whole: bool) -> int:
-    """The account's id.
+def find_account(reader: Reader, asset: str, account: str) -> PoolRow:
+    """An account's totals.
 
-    Args:
-        whole: Whether all of the log counts: then the flows must give what is held.
+    Raises:
+        NotFoundError: the outside (``outside_account``), or never used (``no_account``).
     """
     if is_world(account):
         raise NotFoundError(
-            f"{account} is the outside (donors, suppliers, beneficiaries): it has no balance",
+            f"{account} is the outside (donors, suppliers, beneficiaries): it numbers no units "
+            "and has no balance",
             code="outside_account",
         )
     row = reader.account_total(asset, account)
@@ -182,15 +185,22 @@ def _account(reader: Reader, asset: str, account: str, *, whole: bool) -> int:
             "stock:<site>",
             code="no_account",
         )
-    if whole:
-        _, incoming, outgoing = reader.account_sums(row.account, 0, NUMBER_MAX)
-        if incoming - outgoing != row.held:
-            raise CorruptionError(
-                f"the flows of {account} do not add up to the {row.held} {asset} that it holds; "
-                "run shanji audit",
-                details={"asset": asset, "account": account},
-            )
-    return row.account
+    return row
+
+
+def _check_whole(reader: Reader, row: PoolRow) -> None:
+    """The flows must give what is held.
+
+    Raises:
+        CorruptionError: they do not.
+    """
+    _, incoming, outgoing = reader.account_sums(row.account, 0, NUMBER_MAX)
+    if incoming - outgoing != row.held:
+        raise CorruptionError(
+            f"the flows of {row.name} do not add up to the {row.held} {row.asset} that it holds; "
+            "run shanji audit",
+            details={"asset": row.asset, "account": row.name},
+        )
 
 
 def _recorded(

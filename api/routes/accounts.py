@@ -10,9 +10,7 @@ from starlette.responses import Response
 from api.answers import Answer, Json
 from api.dependencies import INDEX_MAX, PAGE_DEFAULT, BookOf, Limit, SizeInQuery
 from ledger.day import parse_day
-from ledger.errors import NotFoundError
-from ledger.flows import is_world
-from ledger.statement import By, account_statement
+from ledger.statement import By, account_statement, find_account
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -84,20 +82,9 @@ def read_account(
     limit: Limit = PAGE_DEFAULT,
 ) -> Response:
     """An account's units: the totals, and the ranges still held by rising number."""
-    if is_world(account):
-        raise NotFoundError(
-            f"{account} is the outside (donors, suppliers, beneficiaries): it numbers no units",
-            code="outside_account",
-        )
     with book.store.read() as reader:
         head = reader.head()
-        total = reader.account_total(asset, account)
-        if total is None:
-            raise NotFoundError(
-                f"the account {account} has never held any {asset}; funds are fund:<code>, "
-                "stocks stock:<site>",
-                code="no_account",
-            )
+        total = find_account(reader, asset, account)
         some = reader.held_ranges(total.account, first=after, limit=limit + 1)
     value: dict[str, Any] = {
         "asset": asset,

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from scribe import FIRST_GIFT, NOON, Scribe, StepClock, audited, make_book, open_copy
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from ledger import cli
 from ledger.audit.replay import audit

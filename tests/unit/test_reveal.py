@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from sample_log import KEYS, VALUES, gifts
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from ledger import cli
 from ledger.errors import MalformedError, NotFoundError, VerificationError
