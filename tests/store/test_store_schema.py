@@ -267,9 +267,9 @@ def _change(path: Path, *statements: str) -> None:
             ["DROP INDEX flow_by_source", "CREATE INDEX flow_by_source ON flow (source)"],
             "index flow_by_source of flow is not as the migrations make it",
         ),
-        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0002"),
-        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0002"),
-        (["DELETE FROM alembic_version"], "alembic_version: expected 0002, found []"),
+        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0003"),
+        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0003"),
+        (["DELETE FROM alembic_version"], "alembic_version: expected 0003, found []"),
         (["DROP TABLE alembic_version"], "table alembic_version of alembic_version is missing"),
         (
             ["ALTER TABLE alembic_version RENAME version_num TO number"],
