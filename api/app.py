@@ -7,6 +7,7 @@ the book (whose sequencer finishes what is queued), the tokens, the counters.
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -37,6 +38,7 @@ from api.routes import (
 )
 from api.settings import Settings
 from ledger.book import Book
+from ledger.errors import NotReadyError
 
 ROUTERS = (
     bulk.router,
@@ -54,6 +56,8 @@ ROUTERS = (
     health.router,
     pages.router,
 )
+
+logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "A donation traceability ledger. Every answer to a record carries its finished receipt, "
@@ -84,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
         try:
-            book.sequencer.ready()
+            _look_at_writer(book)
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
             app.state.trace_limiter = trace.trace_limiter()
@@ -117,6 +121,15 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app
+
+
+def _look_at_writer(book: Book) -> None:
+    """Start the write path. Where the log must not be written (it is behind a checkpoint that
+    was seen), it is served to read; /readyz and every record are answered with the reason."""
+    try:
+        book.sequencer.ready()
+    except NotReadyError as error:
+        logger.error("the log is served to read only: %s", error)
 
 
 def _version() -> str:

@@ -5,6 +5,7 @@
     <folder>/ledger.sqlite3      entries, tiles, state: everything but the keys
     <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8)
     <folder>/keys/vault.key      the vault's key, in hex
+    <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
 
 Keys are files of their own, readable by their owner only, so that a copy of the
 database alone neither signs nor opens anything. The first entry, ``log.opened``, says
@@ -29,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ledger.entry import Entry, build_disclosure, parse_entry
+from ledger.entry import Entry, parse_entry
 from ledger.errors import (
     ConflictError,
     CorruptionError,
@@ -37,11 +38,13 @@ from ledger.errors import (
     NotFoundError,
     NotReadyError,
 )
+from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
-from ledger.receipt import Opening, Receipt, build_receipt
+from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
+from ledger.recorded import recall
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import seal_record
-from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, recall, utc_now
+from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
@@ -99,7 +102,7 @@ class Book:
         self._lock = threading.Lock()
         self.opened: Entry
         """The log's first entry."""
-        self.verifier_keys: tuple[VerifierKey, ...]
+        self.verifier_keys: tuple[VerifierKey, ...] = (signer.verifier_key,)
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
@@ -198,6 +201,16 @@ class Book:
         except NotFoundError:
             return store, None
 
+    @staticmethod
+    def vault_of(keys: Path) -> Vault:
+        """The vault whose key is in a folder of keys.
+
+        Raises:
+            NotFoundError: there is none.
+            MalformedError: it is not one.
+        """
+        return _read_vault(keys / "vault.key")
+
     def _record_opening(self, organisation: str) -> None:
         fields = _opening(self._signer.verifier_key, organisation)
         prepared = seal_record(
@@ -243,6 +256,7 @@ class Book:
                     [self._signer],
                     clock=self._clock,
                     queue_max=self._queue_max,
+                    guard=KnownCheckpoints(self.folder, self.verifier_keys).check,
                 )
             return self._sequencer
 
@@ -340,7 +354,7 @@ class Book:
         if reveal == "none" or (reveal == "all" and opening.seed is None):
             opening = Opening(opening.entry)
         elif reveal != "all":
-            opening = _partial(opening, index, reveal)
+            opening = reveal_fields(opening, reveal)
         return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
 
     def seed_matches(self, index: int, seed: bytes) -> bool:
@@ -374,19 +388,6 @@ def _opening(key: VerifierKey, organisation: str) -> LogOpened:
         return LogOpened.model_validate(values)
     except ValueError as error:
         raise MalformedError(f"expected an origin and an organisation: {error}") from None
-
-
-def _partial(opening: Opening, index: int, names: Sequence[str]) -> Opening:
-    values, seed = opening.values or {}, opening.seed
-    missing = sorted(set(names) - set(values))
-    if missing or seed is None or not names:
-        raise NotFoundError(
-            f"entry {index} has no personal field {', '.join(missing) or '(none was named)'} "
-            f"that can be revealed; it has {', '.join(sorted(values)) or 'none'}",
-            code="unknown_field",
-        )
-    disclosures = [build_disclosure(seed, name, values[name]) for name in sorted(set(names))]
-    return Opening(opening.entry, disclosures=disclosures)
 
 
 def _head(reader: Reader) -> Head:

@@ -36,14 +36,15 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
-from ledger.receipt import Opening, Receipt, build_receipt
+from ledger.receipt import Opening
+from ledger.recorded import Recorded, Trees, recall
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
 from ledger.state import State
 from ledger.store import Appender, Batch, Head, Reader, Store
-from ledger.tlog.checkpoint import parse_checkpoint, sign_checkpoint
+from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.note import Signer, split_note
+from ledger.tlog.note import Signer
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
 from ledger.vault import Vault, VaultRow
@@ -58,6 +59,8 @@ CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """Asia/Shanghai has had no daylight saving since 1991, before the earliest recorded day."""
 
 Clock = Callable[[], datetime]
+Guard = Callable[[Reader, Head | None], None]
+"""Raises where the log, as it stands, must not be written."""
 
 log = logging.getLogger(__name__)
 
@@ -65,33 +68,6 @@ log = logging.getLogger(__name__)
 def utc_now() -> datetime:
     """The system's clock."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The answer to a record: where it stands, and the proof of it.
-
-    Attributes:
-        index, leaf_hash: The entry's place and leaf hash.
-        size: The size of the checkpoint that the receipt is under.
-        proof: The inclusion proof, which was checked before the commit.
-        checkpoint: The signed checkpoint.
-        opening: The entry and its sealed fields' opening.
-        replayed: True where the idempotency key had been used with the same content.
-    """
-
-    index: int
-    leaf_hash: bytes
-    size: int
-    proof: tuple[bytes, ...]
-    checkpoint: bytes
-    opening: Opening = field(repr=False)
-    replayed: bool = False
-
-    @property
-    def receipt(self) -> bytes:
-        """The receipt as a tlog-proof file, with the full opening."""
-        return build_receipt(Receipt(self.index, self.proof, self.checkpoint, self.opening))
 
 
 @dataclass(slots=True)
@@ -129,6 +105,8 @@ class Sequencer:
         origin: The log's origin line.
         signers: The log's keys; every checkpoint carries a signature of each.
         clock: Gives the time of recording.
+        guard: Asked at the start, and before each batch under the lock, whether the log may
+            be written.
     """
 
     def __init__(
@@ -141,6 +119,7 @@ class Sequencer:
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
         batch_max: int = BATCH_MAX,
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -160,6 +139,13 @@ class Sequencer:
         self._commit_seconds_last = 0.0
         # A process that died after it erased something has left this undone.
         self._old_pages = True
+        self._guard = guard
+        if guard is not None:
+            try:
+                with store.read() as reader:
+                    guard(reader, reader.head())
+            except LedgerError as error:
+                self._trouble = error
         self._recalls = ThreadPoolExecutor(1, thread_name_prefix="recall")
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
@@ -198,7 +184,9 @@ class Sequencer:
         if self._closing or not self._thread.is_alive():
             raise NotReadyError("the write path is stopped; start the service again")
         if self._trouble is not None:
-            raise NotReadyError(f"the last batch could not be written: {self._trouble}")
+            raise NotReadyError(
+                f"no record can be written now: {self._trouble}", code=self._trouble.code
+            )
 
     def stats(self) -> dict[str, float]:
         """Counters since the start, and the state of the queue."""
@@ -240,7 +228,7 @@ class Sequencer:
         """
         try:
             with self._store.append() as store:
-                store.head()
+                self._head_of(store)
         except LedgerError as error:
             self._trouble = error
         else:
@@ -306,8 +294,15 @@ class Sequencer:
             self._recalls.submit(self._recall, replays)
         return [answers.get(id(one)) for one in batch]
 
-    def _memory_for(self, store: Appender) -> _Memory:
+    def _head_of(self, store: Appender) -> Head | None:
+        """The head, if the log may be written."""
         head = store.head()
+        if self._guard is not None:
+            self._guard(store, head)
+        return head
+
+    def _memory_for(self, store: Appender) -> _Memory:
+        head = self._head_of(store)
         memory = self._memory
         if memory is None or memory.head != head:
             memory = _Memory(
@@ -396,6 +391,7 @@ class Sequencer:
             accounts=changes.accounts,
             holdings_set=changes.holdings_set,
             holdings_gone=changes.holdings_gone,
+            pools=changes.pools,
             flows=changes.flows,
             objects=changes.objects,
             account_ids=changes.account_ids,
@@ -519,7 +515,7 @@ def _append_one(
     except MalformedError:
         state.take_back(moved)
         raise
-    state.note(entry, moved.runs)
+    state.note(entry, moved)
     kind.effects(entry, state, 1)
     return data, leaf_hash(data)
 
@@ -545,54 +541,3 @@ def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
             field="sealed.order_number",
             details={"entry": orders[order]},
         )
-
-
-Trees = dict[int, tuple[TileReader, bytes]]
-"""By size: the tree that was read, and its signed root."""
-
-
-def recall(reader: Reader, vault: Vault, index: int, trees: Trees | None = None) -> Recorded:
-    """The answer that an entry's record got, as it was: under the first checkpoint after it.
-
-    Where its sealed fields have been erased since, the opening lacks them.
-
-    Args:
-        reader: A snapshot of the log.
-        vault: Opens the sealed fields.
-        index: The entry.
-        trees: Kept from one call to the next on the same snapshot, to read tiles once.
-
-    Raises:
-        NotFoundError: the log has no such entry.
-        CorruptionError: what is stored contradicts itself.
-    """
-    data = reader.entry(index)
-    size, checkpoint = _first_checkpoint(reader, index)
-    trees = {} if trees is None else trees
-    if size not in trees:
-        signed = parse_checkpoint(split_note(checkpoint)[0])
-        trees[size] = TileReader(size, reader.tile), signed.root
-    tree, root = trees[size]
-    leaf = leaf_hash(data)
-    proof = tuple(tree.inclusion(index))
-    try:
-        verify_inclusion(index, size, leaf, proof, root)
-    except LedgerError:
-        raise CorruptionError(
-            f"the stored tiles do not prove entry {index} in checkpoint {size}; "
-            "stop and run shanji audit",
-            details={"index": index, "size": size},
-        ) from None
-    stored = reader.vault(index)
-    opening = Opening(data)
-    if stored is not None:
-        row = vault.decrypt(index, stored)
-        opening = Opening(data, row.seed, row.values)
-    return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
-
-
-def _first_checkpoint(reader: Reader, index: int) -> tuple[int, bytes]:
-    found = reader.checkpoints(index, 1)
-    if not found:
-        raise CorruptionError(f"no checkpoint covers entry {index}", details={"index": index})
-    return found[0]

@@ -28,7 +28,7 @@ from ledger.entry import (
     parse_entry,
 )
 from ledger.errors import MalformedError, UndecidedError, VerificationError
-from ledger.flows import Flow, Moves, Walk, flows_of, walk_backward, walk_forward
+from ledger.flows import REVERSAL, Flow, Moves, Walk, flows_of, walk_backward, walk_forward
 from ledger.receipt import HEADER, parse_receipt
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.cosignature import verifier_for
@@ -42,8 +42,6 @@ Direction = Literal["forward", "backward"]
 TRACE_FORMAT = "shanji-trace/v1"
 TRACE_BYTES_MAX = 64_000_000
 TRACE_ENTRIES_MAX = 100_000
-REVERSAL = "entry.reversed"
-"""The kind whose `fields.entry` names the entry that it reverses."""
 
 
 @dataclass(frozen=True, slots=True)

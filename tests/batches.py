@@ -59,6 +59,7 @@ class Batches:
             "order_numbers": [(digest(index), index) for index in indices],
             "holdings_set": [],
             "holdings_gone": [],
+            "pools": [],
             "objects": [],
             **rows,
         }

@@ -19,9 +19,9 @@ from ledger.audit.replay import audit
 from ledger.audit.report import Report
 from ledger.book import Book
 from ledger.entry import Entry, parse_entry
+from ledger.recorded import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import Prepared, prepare
-from ledger.sequencer import Recorded
 
 ORIGIN = "shanji.example/test"
 ORGANISATION = "示例慈善会（测试）"

@@ -23,9 +23,8 @@ from api.pages.format import (
 from api.pages.kinds import choices_of, kind_title, order_of
 from api.pages.texts import Translator
 from ledger.entry import Entry
-from ledger.flows import is_world
+from ledger.flows import REVERSAL, is_world
 from ledger.store import Reader
-from ledger.verify import REVERSAL
 
 POSTINGS_IN_LIST = 2
 """Movements of one entry that a list shows; its page shows all."""

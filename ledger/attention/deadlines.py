@@ -73,12 +73,8 @@ def _leftovers(view: View) -> Iterator[Item]:
         if not rules:
             return
         project = view.get(f"project/{code}")
-        account = view.reader.account("CNY", f"fund:{project['fund']}")
-        left = sum(
-            end - first
-            for first, end, label in (account.segments if account is not None else ())
-            if label == code
-        )
+        pool = view.reader.pool("CNY", f"fund:{project['fund']}", code)
+        left = 0 if pool is None else pool.held
         for rule in rules:
             due = view.day_after(closed["closed_on"], rule["disclosure"]["within_days"])
             if left and due < view.day:

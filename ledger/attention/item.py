@@ -11,12 +11,12 @@ import orjson
 
 from ledger.entry import Entry, parse_entry
 from ledger.records.dispositions import FLAG_ENTRIES_MAX
-from ledger.store import AccountRow, Reader
+from ledger.store import PoolRow, Reader
 
 PAGE = 1000
-"""Objects or accounts that are read together."""
+"""Objects, pools or ranges that are read together."""
 ARRIVALS_MAX = 5000
-"""Arrivals that are looked at in one account; where there are more, an item says so."""
+"""Arrivals that are looked at in one pool; where there are more, an item says so."""
 
 WINDOW_UNITS = 1 << 16
 FLOWS_FEW = 200
@@ -105,12 +105,12 @@ class View:
                 yield key.removeprefix(prefix), orjson.loads(value)
             after = rows[-1][0]
 
-    def accounts(self) -> Iterator[AccountRow]:
-        """Every account with what it holds."""
-        after = -1
-        while rows := self.reader.accounts(after, PAGE):
+    def pools(self) -> Iterator[PoolRow]:
+        """What every account holds, label by label."""
+        after = (-1, "")
+        while rows := self.reader.held_pools(after, PAGE):
             yield from rows
-            after = rows[-1].id
+            after = (rows[-1].account, rows[-1].label)
 
     def entry(self, index: int) -> Entry:
         """An entry by its index."""
@@ -149,26 +149,27 @@ def rule_of(rule: Any) -> dict[str, Any]:
     return {"rule": rule["code"], "rule_version": rule["version"]}
 
 
-def arrivals_of(
-    view: View, account: AccountRow, label: str | None = None
-) -> tuple[list[tuple[int, int]], bool]:
-    """The arrivals of what an account still holds: ``(entry, units still there)``.
+def _ranges_of(view: View, pool: PoolRow) -> Iterator[tuple[int, int]]:
+    """The ranges that a pool still holds, by rising number."""
+    first = 0
+    while rows := view.reader.held_ranges(pool.account, first=first, label=pool.label, limit=PAGE):
+        yield from ((start, end) for start, end, _ in rows)
+        first = rows[-1][1]
 
-    Args:
-        label: Only units that carry it; None for all.
+
+def arrivals_of(view: View, pool: PoolRow) -> tuple[list[tuple[int, int]], bool]:
+    """The arrivals of what a pool still holds: ``(entry, units still there)``.
 
     Returns:
         The arrivals by rising unit number, and whether there are more than were looked at.
     """
     found: list[tuple[int, int]] = []
     window = WINDOW_UNITS
-    for first, end, carried in account.segments:
-        if label is not None and carried != label:
-            continue
+    for first, end in _ranges_of(view, pool):
         at = first
         while at < end:
             upto = min(end, at + window)
-            flows = view.reader.arrivals(account.asset, account.name, at, upto)
+            flows = view.reader.arrivals(pool.asset, pool.name, at, upto)
             for flow in flows:
                 if len(found) >= ARRIVALS_MAX:
                     return found, True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from importlib.metadata import version
 
 from ledger.audit.history import History
@@ -51,9 +51,11 @@ class _Audit:
         keys: Sequence[VerifierKey],
         vault: Vault | None,
         known: Sequence[bytes],
+        erased_again: Set[int],
         notes: Notes,
     ) -> None:
         self.reader = reader
+        self._erased_again = erased_again
         self.notes = notes
         own = self._own_keys()
         if keys and own and not set(own) & set(keys):
@@ -242,7 +244,7 @@ class _Audit:
             elif len(hashes) != TILE_BYTES:
                 self.notes.find("tile", place, None, f"expected {TILE_BYTES} bytes")
         if self._sealed is not None:
-            self._sealed.finish(self._rules.erased())
+            self._sealed.finish(self._rules.erased(), self._erased_again)
         if self._proposals is not None:
             self._proposals.check()
         self._rules.finish()
@@ -298,6 +300,7 @@ def audit(
     vault: Vault | None = None,
     keys: Sequence[VerifierKey] = (),
     known: Sequence[bytes] = (),
+    erased_again: Set[int] = frozenset(),
     progress: Progress | None = None,
 ) -> Report:
     """Audit a whole log.
@@ -309,6 +312,9 @@ def audit(
             log's first entry names.
         known: Signed checkpoints and receipts that the auditor kept from before: the
             log must contain each of them (code ``history``).
+        erased_again: Entries whose openings a restore erased, since the log had erased them
+            after the backup was made (``ledger.backup``); the entry that says so may be
+            missing here.
         progress: Called with entries done and the log's size.
 
     Returns:
@@ -325,7 +331,7 @@ def audit(
         for text in store.check():
             notes.find("schema", text.partition(":")[0], None, text)
         with store.read() as reader:
-            walk = _Audit(reader, keys, vault, known, notes)
+            walk = _Audit(reader, keys, vault, known, erased_again, notes)
             leaves, origin = walk.leaves, walk.keys[0].name if walk.keys else ""
             walk.run(progress)
             root = walk.tree.root() if leaves else EMPTY_ROOT

@@ -73,6 +73,7 @@ class Rules:
         self._state = State(self._past)
         self._rows = Rows(reader, "flow", notes)
         self._replaying = True
+        self._pools: dict[tuple[int, str], list[int]] = {}
 
     def stop(self, index: int) -> None:
         """Give up from an entry on that is missing or cannot be read."""
@@ -86,7 +87,10 @@ class Rules:
 
     def drain(self, size: int) -> None:
         """Empty the state's memory of recent entries and flows; the store has them."""
-        self._state.drain()
+        for account, label, *amounts in self._state.drain().pools:
+            pool = self._pools.setdefault((account, label), [0, 0, 0])
+            for number, amount in enumerate(amounts):
+                pool[number] += amount
         self._past.size = size
 
     def take(self, entry: Entry) -> None:
@@ -172,7 +176,7 @@ class Rules:
         return draft
 
     def _record(self, entry: Entry, moved: Moved) -> list[Flow]:
-        self._state.note(entry, moved.runs)
+        self._state.note(entry, moved)
         if entry.kind in KIND_BY_NAME:
             KIND_BY_NAME[entry.kind].effects(entry, self._state, 1)
         return list(flows_of(entry.index, entry.postings, moved.runs))
@@ -244,8 +248,11 @@ class Rules:
         for row in self._rows:
             self._unexplained(row)
         rebuilt = self._state.everything()
+        self.drain(self._past.size)
+        pools = [(*key, *amounts) for key, amounts in sorted(self._pools.items())]
         self._compare("account", rebuilt.accounts, 1)
         self._compare("holding", rebuilt.holdings_set, 2)
+        self._compare("pool", pools, 2)
         self._compare("state_object", rebuilt.objects, 1)
 
     def _compare(self, table: str, rebuilt: Sequence[tuple[Any, ...]], keys: int) -> None:

@@ -91,15 +91,17 @@ class SealedRows:
     def _missing(self, table: str, key: str, index: int) -> None:
         self._notes.find(table, f"{table} {key}", index, "the row is missing or differs")
 
-    def finish(self, erased: Set[int] | None) -> None:
+    def finish(self, erased: Set[int] | None, erased_again: Set[int]) -> None:
         """After the last entry: what is left over belongs to no entry.
 
         Args:
             erased: The entries whose openings the log says were erased; None where the
                 rules could not be replayed to the end.
+            erased_again: Those that a restore erased again, for erasures that the log had
+                recorded after the backup was made.
         """
         if erased is not None:
-            for index in sorted(self._without_opening - erased):
+            for index in sorted(self._without_opening - erased - erased_again):
                 self._find("opening_missing", index, "seed and values are not stored")
             for index in sorted(erased - self._without_opening):
                 self._find("not_erased", index, "the log says that its opening was erased")

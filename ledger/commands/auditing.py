@@ -55,11 +55,16 @@ def audit(
     from rich.progress import Progress
 
     from ledger.audit.replay import audit as replay
+    from ledger.backup.restoring import erased_again
     from ledger.book import Book
+    from ledger.known import FOLDER, SUFFIX
     from ledger.receipt import RECEIPT_BYTES_MAX
     from ledger.tlog.note import parse_verifier_key
 
     kept = [read_file(name, RECEIPT_BYTES_MAX) for name in known or []]
+    # What the data folder itself knows to have been signed counts too.
+    kept += [path.read_bytes() for path in sorted((data / FOLDER).glob(f"*{SUFFIX}"))]
+    gone = erased_again(data)
     store, vault = Book.parts(data)
     keys = [parse_verifier_key(one) for one in key or []]
     try:
@@ -69,7 +74,14 @@ def audit(
             def progress(done: int, size: int) -> None:
                 bar.update(task, completed=done, total=size)
 
-            report = replay(store, vault=vault, keys=keys, known=kept, progress=progress)
+            report = replay(
+                store,
+                vault=vault,
+                keys=keys,
+                known=kept,
+                erased_again=gone,
+                progress=progress,
+            )
     finally:
         store.close()
     if as_json:

@@ -1,4 +1,4 @@
-"""``shanji verify`` and ``shanji verify-growth``: offline, without a database."""
+"""``shanji verify``, ``verify-growth`` and ``reveal``: offline, without a database."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from ledger.commands.console import Lang, default_language, read_file
+from ledger.commands.console import Lang, default_language, read_file, say
+from ledger.entry import open_disclosures, parse_entry
 from ledger.errors import LedgerError, MalformedError, UndecidedError, VerificationError
-from ledger.receipt import RECEIPT_BYTES_MAX
+from ledger.receipt import RECEIPT_BYTES_MAX, build_receipt, parse_receipt, reveal_fields
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey, decode_base64, parse_verifier_key
 from ledger.tlog.tiles import TILE_BYTES, TileReader, format_tile_path
 from ledger.verify import (
@@ -58,6 +60,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("verify")(verify)
     app.command("verify-growth")(growth)
+    app.command("reveal")(reveal)
 
 
 def verify(
@@ -78,6 +81,32 @@ def verify(
         return verify_receipt(data, keys)
 
     _decide(check, lang, as_json)
+
+
+def reveal(
+    file: Annotated[str, typer.Argument(help="A receipt that opens these fields; - for stdin.")],
+    field: Annotated[
+        list[str],
+        typer.Option("--field", help="A personal field to open, like donor_name. Repeatable."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; stdout by default.")
+    ] = None,
+) -> None:
+    """Make a receipt that opens only the fields that you name, to show to somebody else.
+
+    It needs no key, no service and no network; whoever gets it checks it with shanji verify.
+    """
+    receipt = parse_receipt(read_file(file, RECEIPT_BYTES_MAX))
+    opening = reveal_fields(receipt.opening, field)
+    # A receipt that would not verify is not passed on.
+    open_disclosures(parse_entry(opening.entry).sealed, opening.disclosures)
+    data = build_receipt(replace(receipt, opening=opening))
+    if output is None:
+        sys.stdout.write(data.decode())
+    else:
+        output.write_bytes(data)
+        say(str(output))
 
 
 def growth(

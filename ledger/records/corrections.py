@@ -13,11 +13,10 @@ from typing import Annotated
 from pydantic import Field
 
 from ledger.entry import Entry
-from ledger.flows import is_world
+from ledger.flows import REVERSAL, is_world
 from ledger.records.kind import APPROVERS, Draft, Fields, Index, Kind, Plan, Role, Text, reject
 from ledger.records.lineage import current, remaining
 from ledger.state import Move, State
-from ledger.verify import REVERSAL
 
 Effects = Callable[[Entry, State, int], None]
 

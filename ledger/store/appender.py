@@ -87,6 +87,8 @@ class Appender(Reader):
         self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
         self._delete("holding", ("account", "first"), batch.holdings_gone)
         self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
+        columns = ("account", "label", "received", "held", "returned")
+        self._upsert("pool", columns, batch.pools, add=True)
         gone = [(key,) for key, value in batch.objects if value is None]
         self._delete("state_object", ("key",), gone)
         kept = [(key, value) for key, value in batch.objects if value is not None]
@@ -116,12 +118,32 @@ class Appender(Reader):
         with translated():
             self._upsert("proposal", ("id", "ciphertext"), rows)
 
+    def write_vault(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """Replace rows of the vault, ``(index, ciphertext)``; they count only after `commit`.
+
+        For what is forgotten again in a database that was restored: the log that goes on
+        writes its vault with the batches.
+
+        Raises:
+            FatalError: the disk failed; nothing counts.
+        """
+        with translated():
+            self._upsert("vault", ("entry", "ciphertext"), rows)
+
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             values = [dict(zip(columns, row, strict=True)) for row in rows]
             self._connection.execute(sa.insert(TABLES[table]), values)
 
-    def _upsert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def _upsert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        add: bool = False,
+    ) -> None:
+        """Set rows, or add their numbers to those of the rows that are there."""
         if not rows:
             return
         found = TABLES[table]
@@ -129,7 +151,9 @@ class Appender(Reader):
         insert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
         query = insert(found)
         changed: Mapping[str, Any] = {
-            name: query.excluded[name] for name in columns if name not in key
+            name: found.c[name] + query.excluded[name] if add else query.excluded[name]
+            for name in columns
+            if name not in key
         }
         query = query.on_conflict_do_update(index_elements=key, set_=changed)
         values = [dict(zip(columns, row, strict=True)) for row in rows]

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.flows import Flow
 from ledger.store.failures import translated
-from ledger.store.rows import AccountRow, Head
-from ledger.store.tables import TABLES
+from ledger.store.rows import AccountRow, Head, PoolRow
+from ledger.store.tables import TABLES, WIDE
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
 
@@ -29,6 +29,7 @@ _HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", 
 _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
 _ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account", "holding"))
 _FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
+_POOL = TABLES["pool"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -47,6 +48,15 @@ _FLOWS = (
     .join(_SOURCE, _FLOW.c.source == _SOURCE.c.id)
     .join(_TARGET, _FLOW.c.target == _TARGET.c.id)
 )
+_POOLS = sa.select(
+    _POOL.c.account,
+    _ACCOUNT.c.asset,
+    _ACCOUNT.c.name,
+    _POOL.c.label,
+    _POOL.c.received,
+    _POOL.c.held,
+    _POOL.c.returned,
+).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
 
 
 class Reader:
@@ -292,8 +302,11 @@ class Reader:
         held = self._holdings(row[0], row[0])
         return AccountRow(row[0], asset, name, row[1], held.get(row[0], []))
 
-    def accounts(self, after_id: int, limit: int) -> list[AccountRow]:
+    def accounts(self, after_id: int, limit: int, *, ranges: bool = True) -> list[AccountRow]:
         """Accounts whose id is above `after_id`, by rising id: -1 begins.
+
+        Args:
+            ranges: Whether they come with all that they hold, however much that is.
 
         Raises:
             MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
@@ -301,7 +314,7 @@ class Reader:
         query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
         query = query.where(_ACCOUNT.c.id > _number(after_id)).order_by(_ACCOUNT.c.id)
         rows = self._all(query.limit(_page(limit)))
-        held = self._holdings(rows[0][0], rows[-1][0]) if rows else {}
+        held = self._holdings(rows[0][0], rows[-1][0]) if rows and ranges else {}
         return [
             AccountRow(id_, asset, name, received, held.get(id_, []))
             for id_, asset, name, received in rows
@@ -316,6 +329,59 @@ class Reader:
             account: [(first, first + length, label) for _, first, length, label in held]
             for account, held in groupby(rows, key=lambda row: row[0])
         }
+
+    def account_total(self, asset: str, name: str) -> PoolRow | None:
+        """All pools of an account as one, without a label; None where it was never used."""
+        amounts = (_POOL.c.received, _POOL.c.held, _POOL.c.returned)
+        query = sa.select(_ACCOUNT.c.id, *(sa.func.sum(one) for one in amounts))
+        query = query.join(_POOL, _ACCOUNT.c.id == _POOL.c.account, isouter=True)
+        query = query.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
+        row = self._one(query.group_by(_ACCOUNT.c.id))
+        if row is None:
+            return None
+        id_, *sums = row
+        received, held, returned = (one or 0 for one in sums)
+        return PoolRow(id_, asset, name, "", received, held, returned)
+
+    def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
+        """What an account's units of one label are in all; None where it never had any."""
+        row = self._one(
+            _POOLS.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name, _POOL.c.label == label)
+        )
+        return None if row is None else PoolRow(*row)
+
+    def held_pools(self, after: tuple[int, str], limit: int) -> list[PoolRow]:
+        """Pools of any account that hold something, by rising (account id, label).
+
+        Args:
+            after: The account id and label to begin behind; (-1, "") begins.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        key = sa.tuple_(_POOL.c.account, _POOL.c.label)
+        query = _POOLS.where(key > sa.tuple_(*after), _POOL.c.held > 0)
+        query = query.order_by(_POOL.c.account, _POOL.c.label).limit(_page(limit))
+        return [PoolRow(*row) for row in self._all(query)]
+
+    def held_ranges(
+        self, account: int, *, first: int = 0, label: str | None = None, limit: int
+    ) -> list[tuple[int, int, str]]:
+        """Ranges still in an account (its id) that start at `first` or above, by rising number.
+
+        Args:
+            label: Only those that carry it; None for all.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label).where(
+            _HOLDING.c.account == account, _HOLDING.c.first >= _number(first)
+        )
+        if label is not None:
+            query = query.where(_HOLDING.c.label == label)
+        rows = self._all(query.order_by(_HOLDING.c.first).limit(_page(limit)))
+        return [(start, start + length, carried) for start, length, carried in rows]
 
     def arrivals(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that brought units [first, end) into an account, by rising number."""
@@ -345,19 +411,32 @@ class Reader:
             del flows[0]
         return flows
 
-    def account_moves(self, account: int, end: int) -> list[tuple[int, int, int]]:
-        """What each entry below `end` moved: ``(entry, units in, units out)``, rising.
+    def account_moves(
+        self, account: int, end: int, *, first: int = 0, limit: int | None = None
+    ) -> list[tuple[int, int, int]]:
+        """What each of the entries [first, end) moved: ``(entry, units in, out)``, rising.
 
         By the two indexes of the flows: it reads those of this account (its id) only.
+
+        Args:
+            limit: At most so many entries; None for all.
         """
-        moved: dict[int, list[int]] = {}
-        for place, side in enumerate(("target", "source")):
-            here, number = _FLOW.c[side] == account, _FLOW.c[f"{side}_first"]
-            query = sa.select(_FLOW.c.entry, _FLOW.c.length)
-            for entry, length in self._rows(query.where(here, number >= 0)):
-                if entry < end:
-                    moved.setdefault(entry, [0, 0])[place] += length
-        return [(entry, moved[entry][0], moved[entry][1]) for entry in sorted(moved)]
+        moved = _moved(account, first, end)
+        incoming, outgoing = (sa.func.sum(moved.c[name]) for name in ("incoming", "outgoing"))
+        query = sa.select(moved.c.entry, incoming, outgoing)
+        query = query.group_by(moved.c.entry).order_by(moved.c.entry)
+        return list(map(tuple, self._all(query if limit is None else query.limit(limit))))
+
+    def account_sums(self, account: int, first: int, end: int) -> tuple[int, int, int]:
+        """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
+        moved = _moved(account, first, end)
+        sums = [
+            sa.func.coalesce(sa.func.sum(moved.c[name]), 0) for name in ("incoming", "outgoing")
+        ]
+        (entries, incoming, outgoing) = self._one(
+            sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
+        )
+        return int(entries), int(incoming), int(outgoing)
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
@@ -399,6 +478,25 @@ def _check_types(row: sa.Row[Any], shape: Sequence[tuple[Any, type[Any], bool]])
                 "run shanji audit",
                 code="database_damaged",
             )
+
+
+def _moved(account: int, first: int, end: int) -> sa.Subquery:
+    """The flows of an account by entries [first, end): entry, units in, units out."""
+    sides = []
+    for side, amounts in (("target", ("length", None)), ("source", (None, "length"))):
+        columns = [
+            (sa.literal_column("0", WIDE) if name is None else _FLOW.c[name]).label(what)
+            for name, what in zip(amounts, ("incoming", "outgoing"), strict=True)
+        ]
+        sides.append(
+            sa.select(_FLOW.c.entry, *columns).where(
+                _FLOW.c[side] == account,
+                _FLOW.c[f"{side}_first"] >= 0,
+                _FLOW.c.entry >= _number(first),
+                _FLOW.c.entry < _number(end),
+            )
+        )
+    return sa.union_all(*sides).subquery("moved")
 
 
 def _table(name: str) -> sa.Table:

@@ -144,11 +144,27 @@ class HoldingTable(SQLModel, table=True):
     """The ranges of units that are still in an account."""
 
     __tablename__ = "holding"
-    __table_args__ = _CLUSTERED
+    __table_args__ = (Index("holding_by_label", "account", "label", "first", "length"), _CLUSTERED)
     account: int = _whole(primary_key=True)
     first: int = _whole(primary_key=True)
     length: int = _whole()
     label: str = _text()
+
+
+class PoolTable(SQLModel, table=True):
+    """Of each account, what its units with one label are in all: one row answers how much a
+    pool received, and how much of it is still there.
+
+    `returned` counts units that moved because an earlier move was taken back (``pools``).
+    """
+
+    __tablename__ = "pool"
+    __table_args__ = _CLUSTERED
+    account: int = _whole(primary_key=True)
+    label: str = _text(primary_key=True)
+    received: int = _whole()
+    held: int = _whole()
+    returned: int = _whole()
 
 
 class FlowTable(SQLModel, table=True):

@@ -24,7 +24,8 @@ from ledger.errors import (
     QueueFullError,
     RejectedError,
 )
-from ledger.sequencer import BATCH_MAX, Sequencer, recall, utc_now
+from ledger.recorded import recall
+from ledger.sequencer import BATCH_MAX, Sequencer, utc_now
 from ledger.store import Appender
 from ledger.verify import verify_receipt
 
