@@ -26,8 +26,8 @@ OFFERS = Layout(
     "an offer",
     "a number of an offer, an item, a quantity and a day",
     {
-        "offer": ("捐赠编号", "捐赠单号", "编号", "donationkey", "offer", "offer id", "offer number",
-                  "donation id"),
+        "offer": ("捐赠编号", "捐赠单号", "编号", "donationkey", "offer", "offer id",
+                  "offer number", "donation id"),
         "donor": ("捐赠人", "捐赠方", "捐赠单位", "捐赠人姓名", "donorkey", "donor", "donor id"),
         "item": ("物资", "品名", "物资名称", "equipmentenum", "enumcode", "item", "goods"),
         "quantity": ("数量", "捐赠数量", "qty", "quantity", "count"),
