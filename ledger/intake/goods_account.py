@@ -18,6 +18,8 @@ from ledger.intake.goods_plan import FLAGS, LEFT_OUT, GoodsPlan, ListName
 ACCOUNT = "shanji/v1/goods-account"
 RECORDED = "recorded"
 UNREADABLE = "unreadable"
+NOT_DELIVERED = ("test", "not_delivered")
+"""Outcomes of rows of the deliveries that are about no delivery."""
 LISTS: tuple[ListName, ListName] = ("offers", "deliveries")
 
 
@@ -50,6 +52,11 @@ def account_of(plan: GoodsPlan) -> dict[str, Any]:
             "units": plan.units[name],
             "outcomes": outcomes,
         }
+    outcomes = lists["deliveries"]["outcomes"]
+    about_goods = [one for code, one in outcomes.items() if code not in NOT_DELIVERED]
+    lists["deliveries"]["delivered"] = {
+        what: sum(one[what] for one in about_goods) for what in ("rows", "units")
+    }
     return {
         "account": ACCOUNT,
         "plan": plan.digest,

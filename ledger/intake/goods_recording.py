@@ -21,8 +21,8 @@ from ledger.book import Book
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry
 from ledger.errors import LedgerError, RejectedError
 from ledger.intake.goods_account import format_account
+from ledger.intake.goods_matching import PARTS_MAX
 from ledger.intake.goods_plan import (
-    PARTS_MAX,
     GoodsPlan,
     KnownGoods,
     ListName,
