@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,15 @@ from tests.unit.intake.goods_files import TARGET, outcomes, plan_files
 LISTS = ("all_offers.csv", "all_matches.csv", "lookup_equipment_type.csv")
 
 
-@pytest.mark.slow
-def test_every_row_and_unit_of_the_real_lists(repository: Path, tmp_path: Path) -> None:
+def _folder(repository: Path) -> Path:
     folder = repository.parent / "shared" / "data" / "getusppe"
     if not folder.exists():
         pytest.skip("the lists of protective goods are not beside this checkout")
+    return folder
+
+
+def test_every_row_and_unit_of_the_real_lists(repository: Path, tmp_path: Path) -> None:
+    folder = _folder(repository)
     book = make_book(tmp_path / "book")
     plan = plan_files(book, *(folder / name for name in LISTS))
     assert plan.clean
@@ -42,6 +47,17 @@ def test_every_row_and_unit_of_the_real_lists(repository: Path, tmp_path: Path) 
     assert (found["repeated"], found["zero_quantity"]) == ((5, 700), (38, 0))
     assert found["negative_quantity"] == (9, -9)
     assert len(rows) == found["beyond_offer"][0] == 13
+    book.close()
+
+
+@pytest.mark.soak
+def test_the_real_lists_are_recorded_and_audited(repository: Path, tmp_path: Path) -> None:
+    """Half a minute and more: only where SHANJI_SOAK is set."""
+    folder = _folder(repository)
+    if "SHANJI_SOAK" not in os.environ:
+        pytest.skip("records 11,000 entries; set SHANJI_SOAK to run it")
+    book = make_book(tmp_path / "book")
+    plan = plan_files(book, *(folder / name for name in LISTS))
     outcome = record_goods(book, plan, TARGET)
     assert outcome.by_kind["donation.goods"] == 4590
     assert audited(book).size == book.head().size
