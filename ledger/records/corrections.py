@@ -87,6 +87,7 @@ def _check_relied_on(state: State, number: int) -> None:
             "(receipt.voided), withdraw that fulfilment (wish.withdrawn), reverse that matching "
             "gift first",
             field="fields.entry",
+            entry=number,
             entries=entries,
             undo_first=_undo_first(state, number),
         )
@@ -97,6 +98,7 @@ def _check_relied_on(state: State, number: int) -> None:
             f"fields.entry: entries {alive} gave points for entry {number}; "
             "take those back first (points.reversed)",
             field="fields.entry",
+            entry=number,
             entries=alive,
             undo_first=_undo_first(state, number),
         )
