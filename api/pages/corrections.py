@@ -50,7 +50,7 @@ class Notice:
         lines = [self.title, ""]
         for sentence, facts in self.paragraphs:
             lines += [sentence, *(f"  - {fact}" for fact in facts), ""]
-        return "\n".join([*lines, *(f"{blank}{BLANK}" for blank in self.blanks)]) + "\n"
+        return "\n".join([*lines, *(f"{blank} {BLANK}" for blank in self.blanks)]) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +175,13 @@ def _notice(
 ) -> Notice:
     text = translator.text
     paragraphs: list[tuple[str, tuple[str, ...]]] = [
+        (text("notice.what", organisation=organisation, origin=origin), ()),
         (
-            text("notice.what", organisation=organisation, origin=origin)
-            + _entry_words("notice.entry", found.corrected, translator),
+            _entry_words("notice.entry", found.corrected, translator),
             tuple(text("notice.fact", label=row.label, value=row.old) for row in rows if row.old)
             if found.entry.kind == REVERSAL
             else (),
-        )
+        ),
     ]
     if found.hidden:
         paragraphs.append((text("notice.hidden"), ()))

@@ -18,7 +18,7 @@ from api.pages.assets import find_asset
 from api.pages.corrections import BLANK, correction_view, use_rows
 from api.pages.directory import Directory
 from api.pages.endpoints import list_endpoints
-from api.pages.entries import entry_row, entry_view, find_referrers
+from api.pages.entries import entry_row, entry_view, find_referrers, reversed_by
 from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import LogState, log_state, render, render_error, translator_of
 from api.pages.registers import Registers
@@ -137,10 +137,12 @@ def correction(request: Request, book: BookOf, index: IndexInPath) -> Response:
         log = _log(book, reader)
         view = correction_view(reader, index, log.origin, log.organisation, translator)
         uses, truncated = use_rows(reader, index, translator)
+        can_be_reversed = reversed_by(index, reader) is None
     values = {
         "index": index,
         "view": view,
         "blank_line": BLANK,
+        "can_be_reversed": can_be_reversed,
         "uses": uses,
         "uses_truncated": truncated,
     }

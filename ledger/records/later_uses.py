@@ -129,7 +129,8 @@ def later_uses(state: State, number: int) -> LaterUses:
     """
     why: dict[int, set[Why]] = {}
     of: dict[int, set[int]] = {}
-    waiting = [number]
+    # What is reversed already is gone, and not by a later use.
+    waiting = [number] if state.get(f"reversed/{number}") is None else []
     seen = {number}
     while waiting and len(seen) <= USES_MAX:
         at = waiting.pop()
