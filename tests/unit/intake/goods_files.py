@@ -12,6 +12,7 @@ from ledger.intake.goods_lists import (
     DELIVERIES,
     ITEMS,
     OFFERS,
+    ItemRow,
     read_deliveries,
     read_items,
     read_offers,
@@ -87,7 +88,7 @@ def plan_files(
     errors = [("offers", error) for error in wrong]
     out, wrong = read_deliveries(two, DELIVERIES.guess(two.columns), today, said.is_delivered)
     errors += [("deliveries", error) for error in wrong]
-    rows = []
+    rows: list[ItemRow] = []
     if items is not None:
         three = read_table(items, layout=ITEMS)
         rows, wrong = read_items(three, ITEMS.guess(three.columns))
