@@ -162,6 +162,8 @@ def problem_of(error: LedgerError, instance: str) -> Problem:
         _FORMS[cls] for cls in type(error).__mro__ if cls in _FORMS
     )
     details = dict(error.details)
+    if "undo_first" in details and "entry" in details:
+        details["later_uses"] = f"/v1/entries/{details['entry']}/later-uses"
     errors = details.pop("errors", None)
     if not isinstance(errors, list):
         one = {"field": error.field, "code": error.code, "message": error.message}

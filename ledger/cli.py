@@ -16,6 +16,7 @@ from ledger.commands import (
     attending,
     auditing,
     importing,
+    importing_goods,
     keeping,
     stating,
     tracing,
@@ -50,6 +51,18 @@ EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
 )
 """0 verified or done, 1 mismatch found, 2 usage, 3 could not decide, 4 not allowed."""
 
+MODULES = (
+    verifying,
+    tracing,
+    auditing,
+    attending,
+    stating,
+    importing,
+    importing_goods,
+    keeping,
+)
+"""The modules of the library's own commands, in the order in which help lists them."""
+
 ENTRY_POINTS = "shanji.commands"
 SERVER_PACKAGES = frozenset(
     (
@@ -75,7 +88,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (verifying, tracing, auditing, attending, stating, importing, keeping):
+    for module in MODULES:
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:

@@ -336,7 +336,7 @@ class Sequencer:
                     replays.append((waiting, _replayed(row.key, row.request, keys)))
                     continue
                 _check_order(row.order, orders)
-                data, leaf = _append_one(waiting.prepared, memory.state, index, previous, at, today)
+                data, leaf = append_one(waiting.prepared, memory.state, index, previous, at, today)
             except LedgerError as error:
                 if isinstance(error, FatalError):
                     raise
@@ -461,7 +461,7 @@ def _resolve(future: Future[Recorded], answer: _Answer) -> None:
         future.set_exception(answer)
 
 
-def _append_one(
+def append_one(
     prepared: Prepared, state: State, index: int, previous: str, at: str, today: str
 ) -> tuple[bytes, bytes]:
     """Apply one record to the state; its entry's bytes and leaf hash.

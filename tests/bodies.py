@@ -212,6 +212,7 @@ FULL: dict[str, dict[str, Any]] = {
             "recipient": "centre-1",
             "project": "flood",
             "lot": "L1",
+            "requested_on": "2022-01-11",
         },
         "sealed": {"recipient_name": "示例领取人", "contact": "示例联系方式"},
     },
@@ -444,6 +445,9 @@ FULL: dict[str, dict[str, Any]] = {
             "reason": "渠道登记有误",
         },
     },
+    "entry.replaced": {
+        "fields": {"entry": GIFT + 1, "by": GIFT + 4, "reason": "按实际数量重新登记"},
+    },
     "document.attached": {
         "fields": {
             "sha256": DOCUMENT,
@@ -451,6 +455,7 @@ FULL: dict[str, dict[str, Any]] = {
             "size_bytes": 48_213,
             "shows": "捐赠协议",
             "about": [GIFT, GIFT + 1],
+            "notice_of": GIFT + 3,
         },
         "sealed": {"file_name": "示例协议.pdf"},
     },

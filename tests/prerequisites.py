@@ -63,7 +63,14 @@ OLD_POINTS: dict[str, Any] = {
     "points": {"holder": "holder-2", "points": 300, "expires_on": "2021-12-31"},
 }
 
+UNDONE = ("entry.reversed", {"entry": GIFT + 1, "reason": "数量有误"})
+
 BEFORE: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "document.attached": [UNDONE],
+    "entry.replaced": [
+        UNDONE,
+        ("donation.goods", {"item": "rice", "quantity": 21, "site": "depot"}),
+    ],
     "donation.matched": [("rule.published", MATCH_RULE)],
     "fee.charged": CLUB,
     "purpose.changed": [("project.opened", BOOKS), ("donation.money", FLOOD_GIFT)],

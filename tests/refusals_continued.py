@@ -283,6 +283,20 @@ PAPERS = [
 ]
 
 CORRECTIONS = [
+    case("unknown_entry", "entry.replaced", "fields.entry", entry=99),
+    case("unknown_entry", "entry.replaced", "fields.by", by=99),
+    case("not_reversed", "entry.replaced", "fields.entry", entry=GIFT),
+    case("not_a_replacement", "entry.replaced", "fields.by", by=GIFT),
+    case("not_a_replacement", "entry.replaced", "fields.by", by=NEXT),
+    after("not_a_replacement", "entry.replaced", "fields.by", (undone(NEXT + 1),)),
+    after(
+        "already_replaces",
+        "entry.replaced",
+        "fields.by",
+        (("entry.replaced", full("entry.replaced")),),
+    ),
+    case("unknown_entry", "document.attached", "fields.notice_of", notice_of=99),
+    case("not_a_correction", "document.attached", "fields.notice_of", notice_of=GIFT),
     case("unknown_entry", "attention.disposed", "fields.entries.1", entries=[GIFT, 99]),
     case("entries_not_rising", "attention.disposed", "fields.entries", entries=[GIFT, 1]),
     case("entries_not_rising", "attention.disposed", "fields.entries", entries=[GIFT, GIFT]),

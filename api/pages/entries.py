@@ -61,7 +61,7 @@ _FAMILY_OF_KIND: Mapping[str, str] = {
 }
 """Kinds whose field ``code`` names a thing that has its own page."""
 
-_INDEX_FIELDS = frozenset(("entry", "gift", "source"))
+_INDEX_FIELDS = frozenset(("entry", "gift", "source", "by", "notice_of"))
 """Fields that hold the index of an earlier entry."""
 
 
@@ -185,6 +185,64 @@ def entry_view(
     )
 
 
+def shown_text(
+    entry: Entry, path: str, value: Any, directory: Directory, translator: Translator
+) -> tuple[str, str]:
+    """The label of one value of an entry, and the value as a person reads it.
+
+    Args:
+        entry: The entry that the value is of.
+        path: Dotted, as in `ledger.correction.Difference`.
+        value: None where the entry has none, which is shown as "".
+    """
+    part, *rest = path.split(".")
+    if part == "kind":
+        return translator.text("entry.kind"), kind_title(str(value), translator) if value else ""
+    if part == "occurred_on":
+        return translator.text("entry.occurred_on"), value or ""
+    if part == "sealed":
+        label = translator.word("field", rest[0])
+        return label, translator.text("entry.sealed_mark") if value else ""
+    if part == "postings":
+        return _posting_text(entry, int(rest[0]), rest[1], value, directory, translator)
+    names = [one for one in rest if not one.isdigit()]
+    label = " · ".join(
+        f"{int(one) + 1}" if one.isdigit() else translator.word("field", one) for one in rest
+    )
+    kind_path = ".".join(rest)
+    for one in rest:
+        if one.isdigit():
+            kind_path = kind_path.replace(f".{one}", "[]", 1)
+    if value is None:
+        return label, ""
+    found = _Values(entry, directory, translator).leaf(names[-1], value, kind_path)
+    return label, found.text if found.note is None else f"{found.text}（{found.note}）"
+
+
+def _posting_text(
+    entry: Entry,
+    number: int,
+    name: str,
+    value: Any,
+    directory: Directory,
+    translator: Translator,
+) -> tuple[str, str]:
+    """One value of a movement: what, how much, from, to."""
+    words = {"asset": "posting.asset", "amount": "trace.amount"}
+    words |= {"from": "entry.from", "to": "entry.to"}
+    what = translator.text(words[name])
+    label = translator.text("posting.part", number=number + 1, what=what)
+    if value is None:
+        return label, ""
+    if name in ("from", "to"):
+        return label, directory.account(value).name
+    if name == "amount":
+        amount = directory.amount(entry.postings[number]["asset"], value)
+        return label, f"{amount.number} {amount.unit}"
+    item = directory.amount(value, 0)
+    return label, item.unit if item.item is None else item.item.name
+
+
 def reversed_by(index: int, reader: Reader) -> int | None:
     """The entry that reverses this one, if any does."""
     data = reader.object(f"reversed/{index}")
@@ -267,6 +325,10 @@ class _Values:
             )
             for name, value in _ordered(self._entry.kind, fields, prefix)
         )
+
+    def leaf(self, name: str, value: Any, path: str) -> Shown:
+        """One value that is neither a list nor an object."""
+        return self._value(name, value, path, {})
 
     def _value(self, name: str, value: Any, path: str, around: Mapping[str, Any]) -> Shown:
         if isinstance(value, Mapping):

@@ -15,14 +15,16 @@ from starlette.responses import HTMLResponse, Response
 from api.answers import IMMUTABLE, answer_cached
 from api.dependencies import CODE_PATTERN, INDEX_MAX, BookOf, CodeInPath, IndexInPath
 from api.pages.assets import find_asset
+from api.pages.corrections import BLANK, correction_view, use_rows
 from api.pages.directory import Directory
 from api.pages.endpoints import list_endpoints
-from api.pages.entries import entry_row, entry_view, find_referrers
+from api.pages.entries import entry_row, entry_view, find_referrers, reversed_by
 from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import LogState, log_state, render, render_error, translator_of
 from api.pages.registers import Registers
 from api.pages.whereabouts import find_whereabouts
 from ledger.book import Book
+from ledger.correction import corrections_of, replaced_by, replaces
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
 from ledger.store import Reader
@@ -103,6 +105,8 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         log = _log(book, reader)
         data = reader.entry(index)
         hidden = reader.object(f"hidden/{index}")
+        corrections = corrections_of(reader, index)
+        replacements, replaced = replaced_by(reader, index), replaces(reader, index)
         directory = Directory(reader, translator)
         view = entry_view(parse_entry(data), data, reader, directory, translator)
         forward = find_whereabouts(reader, index, "forward", directory, translator)
@@ -116,10 +120,33 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
         "walks": (forward, backward),
         "referrers": referrers,
+        "corrections": corrections,
+        "replaced_by": replacements,
+        "replaces": replaced,
         # Another snapshot, but of this size, so it proves what the page shows.
         "proof": book.inclusion(index, log.size),
     }
     return render(request, "entry.html", log=log, values=values)
+
+
+@router.get("/entries/{index}/correction")
+def correction(request: Request, book: BookOf, index: IndexInPath) -> Response:
+    """A correction: both sides, the drafted notice; and what rests on the entry."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        view = correction_view(reader, index, log.origin, log.organisation, translator)
+        uses, truncated = use_rows(reader, index, translator)
+        can_be_reversed = reversed_by(index, reader) is None
+    values = {
+        "index": index,
+        "view": view,
+        "blank_line": BLANK,
+        "can_be_reversed": can_be_reversed,
+        "uses": uses,
+        "uses_truncated": truncated,
+    }
+    return render(request, "correction.html", log=log, values=values)
 
 
 @router.get("/funds")

@@ -37,6 +37,10 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "points_past_expiry": ("积分已过期待登记", "Points past their expiry, not recorded yet"),
     "points_of_refunded_gift": ("退款捐赠对应的积分", "Points of a gift that was refunded"),
     "refunds_of_holder": ("同一持有人多笔捐赠退款", "Several refunded gifts of one holder"),
+    "delivered_before_request": (
+        "登记的发放日期早于申请日期",
+        "Delivered before it was asked for, by the days recorded",
+    ),
     "service_recorded_late": ("服务时长登记较晚", "Service recorded long after it happened"),
 }
 """Every code, in Chinese and English."""

@@ -18,13 +18,16 @@ REFUNDS_OF_HOLDER_MIN = 3
 """So many refunded gifts behind one holder's points are shown together."""
 LATE_DAYS = 30
 """Service that is recorded so many days after it happened is shown."""
+EARLY_MAX = 20_000
+"""Early deliveries that are looked at, by the order of their keys."""
 SERVICES_MAX = 20_000
 """Services that are looked at, by the volunteers' codes."""
 
 
 def patterns(view: View) -> Iterator[Item]:
-    """Points behind refunds, and service recorded late."""
+    """Points behind refunds, goods delivered early, and service recorded late."""
     yield from _refunded(view)
+    yield from _delivered_early(view)
     yield from _late(view)
 
 
@@ -56,6 +59,24 @@ def _refunded(view: View) -> Iterator[Item]:
             entries = [index for some in found for index in some]
             details = {"holder": holder, "refunded_gifts": len(found)}
             yield make_item("refunds_of_holder", "notice", entries, details)
+
+
+def _delivered_early(view: View) -> Iterator[Item]:
+    """Goods that were handed out before the day on which they were asked for, by receiver."""
+    recipients: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for name, early in islice(view.family("delivered-early"), EARLY_MAX):
+        fields = view.entry(int(name)).fields
+        asked = dt.date.fromisoformat(early["requested_on"])
+        days = (asked - dt.date.fromisoformat(early["occurred_on"])).days
+        recipients[fields.get("recipient", fields["recipient_class"])].append((int(name), days))
+    for recipient, found in sorted(recipients.items()):
+        details = {
+            "recipient": recipient,
+            "deliveries": len(found),
+            "days_max": max(days for _, days in found),
+        }
+        entries = [index for index, _ in found]
+        yield make_item("delivered_before_request", "notice", entries, details)
 
 
 def _late(view: View) -> Iterator[Item]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language, say
+from ledger.commands.console import DATA_DEFAULT, Data, Lang, chosen_columns, default_language, say
 
 if TYPE_CHECKING:
     from ledger.intake.plan import Plan
@@ -88,12 +88,14 @@ def import_gifts(
 ) -> None:
     """Record the gifts of a spreadsheet: a plan first, then the recording."""
     from ledger.book import Book
+    from ledger.intake.columns import GIFTS
     from ledger.intake.recording import Target, record_plan
 
     words = _WORDS[lang or default_language()]
+    chosen = chosen_columns(column, GIFTS, "--column")
     book = Book.open(data)
     try:
-        plan = _plan(book, file, sheet, _chosen(column or []), unit, date, date_from_order)
+        plan = _plan(book, file, sheet, chosen, unit, date, date_from_order)
         _show(plan, words)
         if errors is not None and not plan.clean:
             _write_errors(plan, file, sheet, errors)
@@ -131,18 +133,6 @@ def import_gifts(
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
     if code:
         raise typer.Exit(code)
-
-
-def _chosen(column: list[str]) -> dict[str, str]:
-    chosen: dict[str, str] = {}
-    for text in column:
-        name, equals, header = text.partition("=")
-        if name not in PARTS or not equals or not header:
-            raise typer.BadParameter(
-                f"--column: expected NAME=HEADER with NAME one of {', '.join(PARTS)}, got {text!r}"
-            )
-        chosen[name] = header
-    return chosen
 
 
 def _plan(

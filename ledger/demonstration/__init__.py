@@ -21,6 +21,7 @@ from ledger.demonstration.beginning import tell_beginning
 from ledger.demonstration.community import (
     tell_closed_project,
     tell_community_funds,
+    tell_correction,
     tell_gathering_days,
     tell_time_bank,
     tell_wishes,
@@ -59,6 +60,7 @@ CHAPTERS = (
     tell_time_bank,
     tell_wishes,
     tell_closed_project,
+    tell_correction,
 )
 
 

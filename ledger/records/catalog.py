@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ledger.records.corrections import annotation, reversal
+from ledger.records.corrections import ENTRY_REPLACED, annotation, reversal
 from ledger.records.dispositions import ATTENTION_DISPOSED
 from ledger.records.evidence import (
     BALANCE_ASSERTED,
@@ -95,6 +95,7 @@ _FORWARD: tuple[Kind[Any], ...] = (
     PRIVACY_ERASED,
     ENTRY_HIDDEN,
     ATTENTION_DISPOSED,
+    ENTRY_REPLACED,
 )
 
 KINDS: tuple[Kind[Any], ...] = (

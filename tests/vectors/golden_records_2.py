@@ -455,4 +455,36 @@ LATER: Sequence[Told] = (
     ),
 )
 
-KINDS_2: Sequence[Sequence[Told]] = [[one] for one in (*REGISTERS, *LATER)]
+WRONG = 1 + len(REGISTERS) + len(LATER)
+RIGHT = WRONG + 2
+REPLACED: Sequence[Told] = (
+    Told("donation.money", {"fund": "general", "amount_fen": 70_000, "channel": "cash"}),
+    approved("entry.reversed", {"entry": WRONG, "reason": "金额录入有误"}),
+    Told("donation.money", {"fund": "general", "amount_fen": 7_000, "channel": "cash"}),
+    approved("entry.replaced", {"entry": WRONG, "by": RIGHT, "reason": "按实际金额重新登记"}),
+    Told(
+        "document.attached",
+        {
+            "sha256": document("notice"),
+            "media_type": "application/pdf",
+            "size_bytes": 9_731,
+            "shows": "更正说明",
+            "about": [WRONG],
+            "notice_of": WRONG + 1,
+        },
+    ),
+    Told("donation.goods", {"item": "rice", "quantity": 5, "site": "depot", "lot": "L9"}),
+    Told(
+        "goods.distributed",
+        {
+            "item": "rice",
+            "quantity": 5,
+            "site": "depot",
+            "recipient_class": "organisation",
+            "lot": "L9",
+            "requested_on": "2021-12-31",
+        },
+    ),
+)
+
+KINDS_2: Sequence[Sequence[Told]] = [[one] for one in (*REGISTERS, *LATER, *REPLACED)]

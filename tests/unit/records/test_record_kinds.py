@@ -73,6 +73,7 @@ def test_money_leaves_only_by_two_people() -> None:
         "points.reversed",
         "project.closed",
         "entry.annotated",
+        "entry.replaced",
         "privacy.erased",
         "entry.hidden",
     }

@@ -16,6 +16,7 @@ STILL = {
     "kinds": (
         "entry.reversed",
         "entry.annotated",
+        "entry.replaced",
         "entry.hidden",
         "service.recorded",
         "document.attached",
