@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -34,9 +34,13 @@ from api.routes import (
     reports,
     tiles,
     trace,
+    witnesses,
 )
 from api.settings import Settings
+from api.witnessed import open_feed
 from ledger.book import Book
+from ledger.errors import NotReadyError
+from ledger.feed import Feed
 
 ROUTERS = (
     bulk.router,
@@ -51,6 +55,7 @@ ROUTERS = (
     accounts.router,
     attention.router,
     tiles.router,
+    witnesses.router,
     health.router,
     pages.router,
 )
@@ -82,9 +87,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        feed: Feed | None = None
         book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
         try:
-            book.sequencer.ready()
+            feed = await run_in_threadpool(open_feed, book, settings)
+            app.state.feed = feed
+            # A log that a witness contradicts is served, and takes nothing.
+            with suppress(NotReadyError):
+                book.sequencer.ready()
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
             app.state.trace_limiter = trace.trace_limiter()
@@ -94,6 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             gc.unfreeze()
+            if feed is not None:
+                await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
 
     app = Service(

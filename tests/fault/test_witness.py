@@ -142,7 +142,7 @@ def kill_rounds(witness: WitnessProcess, logs: tuple[Log, Log], rounds: int, see
 def test_killed_and_restarted_it_keeps_its_word(
     witness: WitnessProcess, logs: tuple[Log, Log]
 ) -> None:
-    kill_rounds(witness, logs, 20, 1)
+    kill_rounds(witness, logs, 8, 1)
 
 
 @pytest.mark.fault
