@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -39,7 +39,6 @@ from api.routes import (
 from api.settings import Settings
 from api.witnessed import open_feed
 from ledger.book import Book
-from ledger.errors import NotReadyError
 from ledger.feed import Feed
 
 ROUTERS = (
@@ -90,11 +89,10 @@ def create_app(settings: Settings) -> FastAPI:
         feed: Feed | None = None
         book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
         try:
+            book.sequencer.ready()
+            # A log that a witness contradicts is served from here on, and takes nothing.
             feed = await run_in_threadpool(open_feed, book, settings)
             app.state.feed = feed
-            # A log that a witness contradicts is served, and takes nothing.
-            with suppress(NotReadyError):
-                book.sequencer.ready()
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
             app.state.trace_limiter = trace.trace_limiter()

@@ -284,7 +284,7 @@ class _WitnessThread(threading.Thread):
         whole = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * 2.0 ** (self._failures - 1))
         return whole * (0.5 + 0.5 * self._chance())
 
-    def _note(self, trouble: _Trouble) -> None:
+    def _note(self, trouble: _TroubleError) -> None:
         if self.trouble is None or self.trouble.code != trouble.code:
             log.warning("witness %s: %s", self._witness.key.name, trouble.message)
         self.trouble = trouble
