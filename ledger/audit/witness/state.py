@@ -211,11 +211,15 @@ class WitnessState:
         return [(Met(*row[:7]), Met(*row[7:])) for row in rows]
 
     def unproven(self) -> list[Met]:
-        """Checkpoints that a log signed, and whose consistency proof was wrong.
+        """Checkpoints that a log signed, and whose consistency proof was wrong; forks apart.
 
         A wrong proof may come from anybody, so this is a question to the log, no evidence.
         """
-        query = "SELECT * FROM met WHERE standing = 'unproven' ORDER BY origin, size"
+        query = (
+            "SELECT * FROM met AS one WHERE standing = 'unproven' AND NOT EXISTS (SELECT 1 FROM "
+            "met AS other WHERE other.origin = one.origin AND other.size = one.size AND "
+            "other.root <> one.root) ORDER BY origin, size"
+        )
         with closing(self._connect("rw")) as connection, _translated(self.path):
             return [Met(*row) for row in connection.execute(query)]
 
