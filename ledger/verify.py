@@ -91,13 +91,13 @@ class VerifiedTrace:
 
 
 def verify_checkpoint(
-    data: bytes, trust: Trust, *, now: int | None = None
+    data: bytes, keys: Trust, *, now: int | None = None
 ) -> tuple[Checkpoint, tuple[str, ...]]:
     """Open a signed checkpoint of the log that the keys, or the policy, name.
 
     Args:
         data: The signed note.
-        trust: The log's keys, which the caller has from elsewhere, or a policy.
+        keys: The log's keys, which the caller has from elsewhere, or a policy.
         now: The caller's clock, in seconds since 1970; with a policy, cosignatures
             from the future do not count (``witnessed.FUTURE_SECONDS_MAX``).
 
@@ -111,13 +111,13 @@ def verify_checkpoint(
             key outside its sizes (``key_not_valid_at_size``).
         MalformedError: not a checkpoint.
     """
-    checkpoint, signers, witnessed = open_trusted(data, trust, now)
+    checkpoint, signers, witnessed = open_trusted(data, keys, now)
     _require_quorum(witnessed, witnessed)
     return checkpoint, signers
 
 
 def open_trusted(
-    data: bytes, trust: Trust, now: int | None = None
+    data: bytes, keys: Trust, now: int | None = None
 ) -> tuple[Checkpoint, tuple[str, ...], WitnessedCheckpoint | None]:
     """Open a signed checkpoint, whether or not enough witnesses saw it.
 
@@ -128,14 +128,14 @@ def open_trusted(
     Raises:
         As `verify_checkpoint`, without PendingError.
     """
-    if isinstance(trust, Policy):
-        opened = open_witnessed(data, trust, now=now)
+    if isinstance(keys, Policy):
+        opened = open_witnessed(data, keys, now=now)
         names = tuple(dict.fromkeys(one.key.name for one in opened.log_keys))
         return opened.checkpoint, names, opened
-    if not trust:
+    if not keys:
         raise UndecidedError("expected at least one verifier key of the log, got none")
-    verifiers = [verifier_for(key) for key in trust]
-    checkpoint, note = open_checkpoint(data, trust[0].name, verifiers)
+    verifiers = [verifier_for(key) for key in keys]
+    checkpoint, note = open_checkpoint(data, keys[0].name, verifiers)
     return checkpoint, tuple(dict.fromkeys(one.name for one in note.verified)), None
 
 
@@ -150,12 +150,12 @@ def _require_quorum(witnessed: WitnessedCheckpoint | None, result: object) -> No
         )
 
 
-def verify_receipt(data: bytes, trust: Trust, *, now: int | None = None) -> VerifiedReceipt:
+def verify_receipt(data: bytes, keys: Trust, *, now: int | None = None) -> VerifiedReceipt:
     """Verify a receipt offline.
 
     Args:
         data: The bytes of a ``.tlog-proof`` file.
-        trust: The log's verifier keys, which the caller has from elsewhere, or a policy.
+        keys: The log's verifier keys, which the caller has from elsewhere, or a policy.
         now: The caller's clock (see `verify_checkpoint`).
 
     Raises:
@@ -166,7 +166,7 @@ def verify_receipt(data: bytes, trust: Trust, *, now: int | None = None) -> Veri
         MalformedError: not a receipt.
     """
     receipt = parse_receipt(data)
-    checkpoint, signers, witnessed = open_trusted(receipt.checkpoint, trust, now)
+    checkpoint, signers, witnessed = open_trusted(receipt.checkpoint, keys, now)
     leaf = leaf_hash(receipt.opening.entry)
     verify_inclusion(receipt.index, checkpoint.size, leaf, receipt.proof, checkpoint.root)
     entry = parse_entry(receipt.opening.entry)
@@ -198,7 +198,7 @@ def checkpoint_of(data: bytes) -> bytes:
 
 
 def verify_growth(
-    old: bytes, new: bytes, proof: Sequence[bytes], trust: Trust, *, now: int | None = None
+    old: bytes, new: bytes, proof: Sequence[bytes], keys: Trust, *, now: int | None = None
 ) -> VerifiedGrowth:
     """Verify that a log only grew between two of its checkpoints.
 
@@ -207,7 +207,7 @@ def verify_growth(
         new: The later one. By a policy, its witnesses count: those who saw the later
             log saw that it contains the earlier one.
         proof: The consistency proof, 32-byte hashes (RFC 6962, section 2.1.2).
-        trust: The log's verifier keys, or a policy.
+        keys: The log's verifier keys, or a policy.
         now: The caller's clock (see `verify_checkpoint`).
 
     Raises:
@@ -216,8 +216,8 @@ def verify_growth(
             they are the evidence.
         UndecidedError: `old` is the larger, or is empty, or a signature is unknown.
     """
-    before, _, _ = open_trusted(checkpoint_of(old), trust, now)
-    after, _, witnessed = open_trusted(checkpoint_of(new), trust, now)
+    before, _, _ = open_trusted(checkpoint_of(old), keys, now)
+    after, _, witnessed = open_trusted(checkpoint_of(new), keys, now)
     if before.origin != after.origin:
         raise UndecidedError(
             f"the first checkpoint is of the log {before.origin!r}, the second of "
@@ -358,7 +358,7 @@ def build_trace(
     )
 
 
-def verify_trace(data: bytes, trust: Trust, *, now: int | None = None) -> VerifiedTrace:
+def verify_trace(data: bytes, keys: Trust, *, now: int | None = None) -> VerifiedTrace:
     """Verify a trace proof offline: each entry's place, and that the ranges fit.
 
     The walk is computed again from the entries alone and must equal the one stated.
@@ -388,7 +388,7 @@ def verify_trace(data: bytes, trust: Trust, *, now: int | None = None) -> Verifi
         raise MalformedError(f"expected a trace proof of format {TRACE_FORMAT}")
     if len(value["entries"]) > TRACE_ENTRIES_MAX:
         raise MalformedError(f"expected at most {TRACE_ENTRIES_MAX} entries")
-    checkpoint, _, witnessed = open_trusted(value["checkpoint"].encode(), trust, now)
+    checkpoint, _, witnessed = open_trusted(value["checkpoint"].encode(), keys, now)
     entries = tuple(_verify_member(one, checkpoint) for one in value["entries"])
     if len({one.index for one in entries}) != len(entries):
         raise MalformedError("expected each entry once in a trace proof")

@@ -215,9 +215,10 @@ class Reader:
 
     def cosignatures(self, size: int) -> list[tuple[str, bytes]]:
         """``(verifier key, signature line)`` of a checkpoint, in the order in which they came."""
-        query = sa.select(_COSIGNATURE.c.verifier_key, _COSIGNATURE.c.line)
-        query = query.where(_COSIGNATURE.c.size == _number(size)).order_by(_COSIGNATURE.c.number)
-        return [(key, line) for key, line in self._all(query)]
+        table = _COSIGNATURE.c
+        query = sa.select(table.number, table.verifier_key, table.line)
+        rows = sorted(map(tuple, self._all(query.where(table.size == _number(size)))))
+        return [(key, line) for _, key, line in rows]
 
     def cosigned_checkpoint(self, size: int) -> bytes:
         """The checkpoint that was signed at a size, with what witnesses said of it.

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scribe import Scribe, audited, make_book
@@ -243,7 +244,8 @@ def test_a_receipt_is_pending_then_verified(book: Book, asked: list[Desk]) -> No
         assert not settled
         with pytest.raises(PendingError) as got:
             verify_receipt(first, policy, now=now)
-        assert got.value.result.entry.index == index
+        so_far: Any = got.value.result
+        assert so_far.entry.index == index
         assert verify_receipt(first, book.verifier_keys).checkpoint.size == 2
         fund(book, "b")
         asked[1].away = False

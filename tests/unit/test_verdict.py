@@ -126,7 +126,8 @@ def test_growth_counts_the_witnesses_of_the_later_checkpoint() -> None:
     proof = build_consistency(3, 7, GIFTS.node)
     with pytest.raises(PendingError) as got:
         verify_growth(seen_by(old, 3), new, proof, POLICY)
-    assert got.value.result.new.size == 7
+    so_far: Any = got.value.result
+    assert so_far.new.size == 7
     found = verify_growth(old, seen_by(new, 2), proof, POLICY)
     assert "前 3 条" in facts(found, "zh")[1].text
     assert "first 3" in facts(found, "en")[1].text

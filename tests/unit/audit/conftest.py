@@ -146,7 +146,7 @@ def tell_proposals(book: Book) -> None:
 def tell_cosignatures(book: Book) -> None:
     """What two witnesses said of some checkpoints; one of them has a post-quantum key."""
     ed25519 = Ed25519PrivateKey.from_private_bytes(bytes([5]) * 32)
-    signers = [
+    signers: list[Any] = [
         CosignatureSigner("w1.example", ed25519, lambda: 1_700_000_000),
         MlDsa44Signer("w2.example", MLDSA44PrivateKey.generate(), lambda: 1_700_000_001),
     ]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from ledger import errors
 from ledger.errors import MalformedError
-from ledger.tlog import witnessed
+from ledger.tlog import cosignature, witnessed
 from ledger.tlog.cosignature import MlDsa44Signer
 from ledger.tlog.note import NoteSignature, add_signatures, format_verifier_key, split_note
 from ledger.tlog.policy import (
@@ -156,7 +156,7 @@ def test_what_this_machine_cannot_check(monkeypatch: pytest.MonkeyPatch) -> None
             raise errors.UndecidedError("no ML-DSA-44", code="unsupported_algorithm")
         return real(key)
 
-    real = witnessed.verifier_for
+    real = cosignature.verifier_for
     log = MlDsa44Signer(sample_log.ORIGIN, MLDSA44PrivateKey.generate())
     witness = MlDsa44Signer("w.example", MLDSA44PrivateKey.generate(), lambda: 1)
     both = Policy(
