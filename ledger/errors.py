@@ -91,14 +91,22 @@ class PendingError(UndecidedError):
     Not a mismatch: the same file, fetched again later, may carry the others.
 
     Args:
-        message: As for every error.
+        message, code, field, details: As for every error.
         result: What was verified so far, as the verifier would have returned it.
     """
 
     default_code = "pending"
 
-    def __init__(self, message: str, *, result: object) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        result: object = None,
+        code: str | None = None,
+        field: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, field=field, details=details)
         self.result = result
 
 
