@@ -36,10 +36,13 @@ from api.routes import (
     reports,
     tiles,
     trace,
+    witnesses,
 )
 from api.settings import Settings
+from api.witnessed import open_feed
 from ledger.book import Book
 from ledger.errors import NotReadyError
+from ledger.feed import Feed
 
 ROUTERS = (
     bulk.router,
@@ -55,6 +58,7 @@ ROUTERS = (
     accounts.router,
     attention.router,
     tiles.router,
+    witnesses.router,
     health.router,
     pages.router,
 )
@@ -88,9 +92,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        feed: Feed | None = None
         book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
         try:
             _look_at_writer(book)
+            # A log that a witness contradicts is served from here on, and takes nothing.
+            feed = await run_in_threadpool(open_feed, book, settings)
+            app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
             app.state.trace_limiter = trace.trace_limiter()
@@ -100,6 +108,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             gc.unfreeze()
+            if feed is not None:
+                await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
 
     app = Service(

@@ -47,6 +47,12 @@ def serve(
     full: Annotated[
         bool, typer.Option("--full", help="All 100,000 gifts of the demonstration's giving days.")
     ] = False,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy file: the witnesses to ask for cosignatures.")
+    ] = None,
+    require_witnesses: Annotated[
+        int | None, typer.Option(help="Witnesses that must have cosigned before an answer [0].")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Serve the log over HTTP; on the first start, make it."""
@@ -54,7 +60,14 @@ def serve(
     from api.settings import load_settings
 
     settings = load_settings(
-        config, host=host, port=port, data=data, origin=origin, organisation=organisation
+        config,
+        host=host,
+        port=port,
+        data=data,
+        origin=origin,
+        organisation=organisation,
+        policy=policy,
+        require_witnesses=require_witnesses,
     )
     run(settings, demonstration=demonstration, full=full)
 

@@ -77,6 +77,25 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         False, description="Whether each request is logged: method, path without query, status."
     )
+    policy: Path | None = Field(
+        None,
+        description="A trust policy (c2sp.org/tlog-policy): the witnesses that are asked to "
+        "cosign each checkpoint, and the quorum that settles a receipt.",
+    )
+    require_witnesses: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="How many of the policy's witnesses must have cosigned before a record is "
+        "answered; 0 never waits.",
+    )
+    witness_seconds_max: int = Field(
+        10,
+        ge=1,
+        le=300,
+        description="How long an answer waits for the required witnesses; then 503, and the "
+        "same Idempotency-Key gives the receipt later.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages that the server logs, on stderr."
     )

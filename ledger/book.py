@@ -17,8 +17,8 @@ from __future__ import annotations
 import hmac
 import os
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,9 +41,9 @@ from ledger.errors import (
 from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
-from ledger.recorded import recall
+from ledger.recorded import Recorded, recall
 from ledger.records.log import LOG_OPENED, LogOpened
-from ledger.records.request import seal_record
+from ledger.records.request import Prepared, seal_record
 from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
 from ledger.tlog.checkpoint import parse_checkpoint
@@ -54,8 +54,10 @@ from ledger.tlog.note import (
     parse_verifier_key,
     split_note,
 )
+from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TileReader
 from ledger.vault import KEY_BYTES, Vault
+from ledger.witnessing import Covering, Witnessing
 
 DATABASE = "ledger.sqlite3"
 LATEST_MAX = 1000
@@ -99,6 +101,9 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
+        self._halted: str | None = None
+        self.witnessing = Witnessing()
+        """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
         self.opened: Entry
         """The log's first entry."""
@@ -243,8 +248,11 @@ class Book:
         """The write path, started when first asked for.
 
         Raises:
-            NotReadyError: the book was closed before anybody asked for it.
+            NotReadyError: the book was closed before anybody asked for it, or `halt` was
+                called (``halted``).
         """
+        if self._halted is not None:
+            raise NotReadyError(self._halted, code="halted")
         with self._lock:
             if self._sequencer is None:
                 if self._closed:
@@ -260,10 +268,18 @@ class Book:
                 )
             return self._sequencer
 
+    def halt(self, reason: str) -> None:
+        """Sign nothing more for as long as this process runs: a witness contradicts the log."""
+        self._halted = reason
+
     @property
     def proposals(self) -> Proposals:
         """What waits for a second person."""
-        return Proposals(self.store, self.vault, self.sequencer.record, clock=self._clock)
+        return Proposals(self.store, self.vault, self._record, clock=self._clock)
+
+    def _record(self, prepared: Prepared) -> Recorded:
+        """Append one record, if the write path takes any."""
+        return self.sequencer.record(prepared)
 
     def head(self) -> Head:
         """The log's newest size, root and checkpoint."""
@@ -275,8 +291,34 @@ class Book:
         return self._clock().astimezone(CHINA).date().isoformat()
 
     def checkpoint(self) -> bytes:
-        """The newest signed checkpoint."""
-        return self.head().checkpoint
+        """The newest signed checkpoint that has the required witnesses, with all cosignatures.
+
+        Raises:
+            NotFoundError: none has them yet (``no_witnessed_checkpoint``).
+        """
+        with self.store.read() as reader:
+            size = self.witnessing.newest(reader)
+            if size is None:
+                raise NotFoundError(
+                    "no checkpoint has the required witnesses yet; ask again later",
+                    code="no_witnessed_checkpoint",
+                )
+            return reader.cosigned_checkpoint(size)
+
+    def checkpoint_of_size(self, size: int) -> bytes:
+        """The checkpoint of a size with all its cosignatures.
+
+        Raises:
+            NotFoundError: none was signed at that size.
+        """
+        with self.store.read() as reader:
+            return reader.cosigned_checkpoint(size)
+
+    def writer_stats(self) -> Mapping[str, float]:
+        """The write path's counters, whether or not it takes records."""
+        with self._lock:
+            sequencer = self._sequencer
+        return {} if sequencer is None else sequencer.stats()
 
     def entry(self, index: int) -> tuple[bytes, Entry]:
         """An entry's stored bytes, and parsed.
@@ -304,7 +346,7 @@ class Book:
         """
         with self.store.read() as reader:
             size = _head(reader).size if size is None else size
-            checkpoint = reader.checkpoint(size)
+            checkpoint = reader.cosigned_checkpoint(size)
             if not 0 <= index < size:
                 raise NotFoundError(f"the log of size {size} has no entry {index}")
             leaf = reader.leaf_hash(index)
@@ -341,6 +383,9 @@ class Book:
     def receipt(self, index: int, *, reveal: Reveal = "none") -> bytes:
         """The receipt of an entry, under the first checkpoint after it: always the same bytes.
 
+        With witnesses it is under the first that enough of them cosigned, once there is one
+        (see ``witnessing``).
+
         Args:
             index: The entry.
             reveal: Which personal fields it opens: all, none, or those named.
@@ -349,13 +394,34 @@ class Book:
             NotFoundError: no such entry, or it has no such field to reveal (any more).
         """
         with self.store.read() as reader:
-            found = recall(reader, self.vault, index)
-        opening = found.opening
-        if reveal == "none" or (reveal == "all" and opening.seed is None):
-            opening = Opening(opening.entry)
-        elif reveal != "all":
-            opening = reveal_fields(opening, reveal)
-        return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
+            found, _ = self._covered(reader, recall(reader, self.vault, index))
+        return _reveal(found, index, reveal)
+
+    def receipt_and_standing(self, index: int, *, reveal: Reveal = "none") -> tuple[bytes, bool]:
+        """A receipt as `receipt` gives it, and whether it is settled: the same bytes for ever.
+
+        Raises:
+            NotFoundError: as in `receipt`.
+        """
+        with self.store.read() as reader:
+            found, covering = self._covered(reader, recall(reader, self.vault, index))
+        return _reveal(found, index, reveal), covering.settled
+
+    def witnessed(self, recorded: Recorded) -> Recorded:
+        """The answer to a record under the checkpoint that its receipt stands under now."""
+        with self.store.read() as reader:
+            return self._covered(reader, recorded)[0]
+
+    def _covered(self, reader: Reader, recorded: Recorded) -> tuple[Recorded, Covering]:
+        """Move a record's proof under the checkpoint that enough witnesses saw, if one is."""
+        covering = self.witnessing.covering(reader, recorded.index)
+        if covering.size == recorded.size:
+            return replace(recorded, checkpoint=covering.note), covering
+        root = parse_checkpoint(split_note(covering.note)[0]).root
+        proof = tuple(TileReader(covering.size, reader.tile).inclusion(recorded.index))
+        verify_inclusion(recorded.index, covering.size, recorded.leaf_hash, proof, root)
+        moved = replace(recorded, size=covering.size, proof=proof, checkpoint=covering.note)
+        return moved, covering
 
     def seed_matches(self, index: int, seed: bytes) -> bool:
         """Whether this is the seed of the entry's sealed fields; takes constant time."""
@@ -388,6 +454,15 @@ def _opening(key: VerifierKey, organisation: str) -> LogOpened:
         return LogOpened.model_validate(values)
     except ValueError as error:
         raise MalformedError(f"expected an origin and an organisation: {error}") from None
+
+
+def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
+    opening = found.opening
+    if reveal == "none" or (reveal == "all" and opening.seed is None):
+        opening = Opening(opening.entry)
+    elif reveal != "all":
+        opening = reveal_fields(opening, reveal)
+    return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
 
 
 def _head(reader: Reader) -> Head:

@@ -21,6 +21,7 @@ from ledger.commands import (
     stating,
     tracing,
     verifying,
+    witnessing,
 )
 from ledger.commands.console import say
 from ledger.errors import (
@@ -60,6 +61,7 @@ MODULES = (
     importing,
     importing_goods,
     keeping,
+    witnessing,
 )
 """The modules of the library's own commands, in the order in which help lists them."""
 

@@ -107,7 +107,7 @@ def trace_proof(reader: Reader, entry: int, direction: Direction) -> bytes:
     return build_trace(
         entry=entry,
         direction=direction,
-        checkpoint=head.checkpoint,
+        checkpoint=reader.cosigned_checkpoint(head.size),
         entries=entries,
         walks=walks,
     )

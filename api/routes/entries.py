@@ -28,6 +28,7 @@ from api.dependencies import (
     person_required,
     read_body,
 )
+from api.witnessed import await_witnesses
 from ledger.errors import MalformedError, NotAllowedError
 from ledger.recorded import Recorded
 from ledger.records.catalog import KIND_BY_NAME
@@ -166,7 +167,7 @@ async def record(request: Request) -> Response:
         vault=book.vault,
     )
     (future,) = book.sequencer.submit([prepared])
-    recorded = await asyncio.wrap_future(future)
+    recorded = await await_witnesses(request.app, await asyncio.wrap_future(future))
     headers = {"location": f"/v1/entries/{recorded.index}", "cache-control": PRIVATE}
     return Json(recorded_answer(recorded), 200 if recorded.replayed else 201, headers)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import platform
 import sqlite3
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from importlib.metadata import version
 
+from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.history import History
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
@@ -33,6 +34,7 @@ from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import EMPTY_ROOT, leaf_hash
 from ledger.tlog.note import VerifierKey, parse_verifier_key
+from ledger.tlog.policy import Policy
 from ledger.tlog.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileWriter
 from ledger.vault import Vault
 
@@ -52,6 +54,7 @@ class _Audit:
         vault: Vault | None,
         known: Sequence[bytes],
         erased_again: Set[int],
+        policy: Policy | None,
         notes: Notes,
     ) -> None:
         self.reader = reader
@@ -74,6 +77,8 @@ class _Audit:
         self._sealed = None if vault is None else SealedRows(reader, vault, notes)
         self._proposals = None if vault is None else ProposalRows(reader, vault, notes)
         self._history = History(known, self.keys, notes)
+        self._cosignatures = CosignatureRows(reader, notes, policy)
+        self.witnesses: tuple[Mapping[str, object], ...] = ()
         if vault is None:
             what = "vault, idempotency keys, order numbers, proposals"
             notes.not_checked.append(f"{what} (no vault key)")
@@ -247,6 +252,7 @@ class _Audit:
             self._sealed.finish(self._rules.erased(), self._erased_again)
         if self._proposals is not None:
             self._proposals.check()
+        self.witnesses = tuple(self._cosignatures.check())
         self._rules.finish()
 
     def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:
@@ -301,6 +307,7 @@ def audit(
     keys: Sequence[VerifierKey] = (),
     known: Sequence[bytes] = (),
     erased_again: Set[int] = frozenset(),
+    policy: Policy | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Audit a whole log.
@@ -315,6 +322,7 @@ def audit(
         erased_again: Entries whose openings a restore erased, since the log had erased them
             after the backup was made (``ledger.backup``); the entry that says so may be
             missing here.
+        policy: The auditor's policy: the report says which witnesses it trusts.
         progress: Called with entries done and the log's size.
 
     Returns:
@@ -327,14 +335,16 @@ def audit(
     notes = Notes()
     leaves: list[bytes] = []
     root, origin = EMPTY_ROOT, ""
+    witnesses: tuple[Mapping[str, object], ...] = ()
     try:
         for text in store.check():
             notes.find("schema", text.partition(":")[0], None, text)
         with store.read() as reader:
-            walk = _Audit(reader, keys, vault, known, erased_again, notes)
+            walk = _Audit(reader, keys, vault, known, erased_again, policy, notes)
             leaves, origin = walk.leaves, walk.keys[0].name if walk.keys else ""
             walk.run(progress)
             root = walk.tree.root() if leaves else EMPTY_ROOT
+            witnesses = walk.witnesses
     except RetryableError:
         raise
     except LedgerError as error:
@@ -363,4 +373,5 @@ def audit(
             "sqlite": sqlite3.sqlite_version,
             PACKAGE: package_version() or "absent",
         },
+        witnesses=witnesses,
     )

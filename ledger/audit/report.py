@@ -46,6 +46,7 @@ class Report:
         second_opinion: The root computed by merkletools, or None.
         seconds, entries_per_second: How long it took.
         versions: Of the programs that took part.
+        witnesses: Each witness with its last size and time, and whether it is trusted.
     """
 
     origin: str
@@ -59,6 +60,7 @@ class Report:
     seconds: float
     entries_per_second: int
     versions: Mapping[str, str]
+    witnesses: tuple[Mapping[str, object], ...] = ()
 
     @property
     def clean(self) -> bool:

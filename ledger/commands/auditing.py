@@ -13,17 +13,21 @@ from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language, 
 if TYPE_CHECKING:
     from ledger.audit.report import Report
 
-_WORDS = {
+_WORDS: dict[str, dict[str, Any]] = {
     "zh": {
         "clean": "通过：{size} 个条目全部重算一致，树根 {root}，每秒 {entries_per_second} 条。",
         "found": "不一致：{size} 个条目，发现 {count} 处问题（见上），树根 {root}。",
         "part": "未检查：{what}",
+        "witness": "见证人 {name}{trust}：最近见证到 {last_size} 条",
+        "trust": {True: "（策略信任）", False: "（策略未列出）", None: ""},
     },
     "en": {
         "clean": "Verified: all {size} entries were rebuilt and agree, root {root}, "
         "{entries_per_second} entries/s.",
         "found": "Mismatch: {size} entries, {count} findings (above), root {root}.",
         "part": "Not checked: {what}",
+        "witness": "Witness {name}{trust}: last cosigned {last_size} entries",
+        "trust": {True: " (trusted by the policy)", False: " (not in the policy)", None: ""},
     },
 }
 
@@ -47,6 +51,12 @@ def audit(
             help="A checkpoint or receipt that you kept: the log must contain it. Repeatable.",
         ),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", help="Your trust policy: its log keys, and the witnesses that you trust."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     lang: Lang = None,
 ) -> None:
@@ -60,6 +70,7 @@ def audit(
     from ledger.known import FOLDER, SUFFIX
     from ledger.receipt import RECEIPT_BYTES_MAX
     from ledger.tlog.note import parse_verifier_key
+    from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
 
     kept = [read_file(name, RECEIPT_BYTES_MAX) for name in known or []]
     # What the data folder itself knows to have been signed counts too.
@@ -67,6 +78,10 @@ def audit(
     gone = erased_again(data)
     store, vault = Book.parts(data)
     keys = [parse_verifier_key(one) for one in key or []]
+    trusted = None
+    if policy is not None:
+        trusted = parse_policy(read_file(policy, POLICY_BYTES_MAX))
+        keys += [one.key for one in trusted.log_keys]
     try:
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("audit", total=None)
@@ -80,6 +95,7 @@ def audit(
                 keys=keys,
                 known=kept,
                 erased_again=gone,
+                policy=trusted,
                 progress=progress,
             )
     finally:
@@ -92,11 +108,15 @@ def audit(
         raise typer.Exit(1)
 
 
-def _print(report: Report, words: dict[str, str]) -> None:
+def _print(report: Report, words: dict[str, Any]) -> None:
     for finding in report.findings:
         sys.stdout.write(f"{finding.code}: {finding.place}: {finding.message}\n")
         for note in finding.evidence:
             sys.stdout.write(f"{note}\n")
+    for one in report.witnesses:
+        name = str(one["verifier_key"]).partition("+")[0]
+        trust = words["trust"][one.get("trusted")]
+        sys.stdout.write(words["witness"].format(name=name, trust=trust, **one) + "\n")
     for what in report.not_checked:
         sys.stdout.write(words["part"].format(what=what) + "\n")
     values: dict[str, Any] = {**report.as_json(), "count": len(report.findings)}

@@ -130,6 +130,46 @@ class Appender(Reader):
         with translated():
             self._upsert("vault", ("entry", "ciphertext"), rows)
 
+    def write_cosignatures(self, size: int, rows: Sequence[tuple[str, bytes]]) -> int:
+        """Keep what witnesses said of a checkpoint; it counts only after `commit`.
+
+        Args:
+            size: The checkpoint's size.
+            rows: ``(verifier key, signature line)``, verified; those that are there already
+                are passed over.
+
+        Returns:
+            How many are new; nothing was written where none is.
+
+        Raises:
+            NotFoundError: no checkpoint was signed at that size.
+            FatalError: the disk failed; nothing counts.
+        """
+        self.checkpoint(size)
+        known = {key for key, _ in self.cosignatures(size)}
+        fresh = [(key, line) for key, line in rows if key not in known]
+        if not fresh:
+            return 0
+        table, witness = TABLES["cosignature"], TABLES["witness"]
+        with translated():
+            last = self._connection.execute(sa.select(sa.func.max(table.c.number))).scalar()
+            first = 0 if last is None else last + 1
+            self._insert(
+                "cosignature",
+                ("number", "size", "verifier_key", "line"),
+                [(first + place, size, *row) for place, row in enumerate(fresh)],
+            )
+            for key, _ in fresh:
+                row = self._connection.execute(
+                    sa.select(witness.c.cosignatures, witness.c.last_size).where(
+                        witness.c.verifier_key == key
+                    )
+                ).first()
+                count, before = (0, size) if row is None else row
+                columns = ("verifier_key", "cosignatures", "last_size")
+                self._upsert("witness", columns, [(key, count + 1, max(before, size))])
+        return len(fresh)
+
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             values = [dict(zip(columns, row, strict=True)) for row in rows]

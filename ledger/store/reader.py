@@ -22,6 +22,8 @@ SCAN_ROWS = 1000
 """Rows that a scan holds in memory at once."""
 PAGE_ROWS_MAX = 10_000
 """The largest `limit` of the methods that have one."""
+COSIGNATURES_MAX = 56
+"""Cosignatures put on one checkpoint: a note holds 64 signatures, the log's own among them."""
 NUMBER_MAX = 2**63 - 1
 """The largest number that a column holds; nothing stored comes near it."""
 
@@ -30,6 +32,7 @@ _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "ide
 _ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account", "holding"))
 _FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
 _POOL = TABLES["pool"]
+_COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -219,6 +222,69 @@ class Reader:
         query = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.note)
         query = query.where(_CHECKPOINT.c.size > _number(after)).order_by(_CHECKPOINT.c.size)
         return [(size, note) for size, note in self._all(query.limit(_page(limit)))]
+
+    def cosignatures(self, size: int) -> list[tuple[str, bytes]]:
+        """``(verifier key, signature line)`` of a checkpoint, in the order in which they came."""
+        table = _COSIGNATURE.c
+        query = sa.select(table.number, table.verifier_key, table.line)
+        rows = sorted(map(tuple, self._all(query.where(table.size == _number(size)))))
+        return [(key, line) for _, key, line in rows]
+
+    def cosigned_checkpoint(self, size: int) -> bytes:
+        """The checkpoint that was signed at a size, with what witnesses said of it.
+
+        Raises:
+            NotFoundError: none was signed.
+        """
+        lines = [line for _, line in self.cosignatures(size)[:COSIGNATURES_MAX]]
+        return b"".join([self.checkpoint(size), *lines])
+
+    def cosigned_sizes(
+        self, keys: Collection[str], count: int, *, after: int, limit: int, newest: bool = False
+    ) -> list[int]:
+        """Sizes above `after` that at least `count` of these keys cosigned.
+
+        Args:
+            keys: Verifier keys, as text; at most `IN_MAX`.
+            count: How many; at least 1.
+            after: Only larger sizes.
+            limit: How many sizes at most.
+            newest: By falling size; else by rising size.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`, or there are too many keys.
+        """
+        if len(keys) > IN_MAX:
+            raise MalformedError(f"expected at most {IN_MAX} keys, got {len(keys)}")
+        size = _COSIGNATURE.c.size
+        query = sa.select(size).where(
+            size > _number(after), _COSIGNATURE.c.verifier_key.in_(sorted(keys))
+        )
+        query = query.group_by(size).having(sa.func.count() >= count)
+        query = query.order_by(size.desc() if newest else size)
+        return [one for (one,) in self._all(query.limit(_page(limit)))]
+
+    def last_cosignature(self, verifier_key: str) -> tuple[int, bytes] | None:
+        """The largest size that this key cosigned, and the line; None where it did none."""
+        last = sa.select(_WITNESS.c.last_size).where(_WITNESS.c.verifier_key == verifier_key)
+        row = self._one(last)
+        if row is None:
+            return None
+        query = sa.select(_COSIGNATURE.c.line).where(
+            _COSIGNATURE.c.size == row[0], _COSIGNATURE.c.verifier_key == verifier_key
+        )
+        found = self._one(query)
+        if found is None:
+            raise CorruptionError(
+                f"the cosignature of size {row[0]} by {verifier_key} is missing; run shanji audit",
+                code="cosignature_missing",
+            )
+        return int(row[0]), bytes(found[0])
+
+    def witness_keys(self) -> list[str]:
+        """The verifier keys of all witnesses that ever cosigned."""
+        query = sa.select(_WITNESS.c.verifier_key).order_by(_WITNESS.c.verifier_key)
+        return [key for (key,) in self._all(query.limit(PAGE_ROWS_MAX))]
 
     def vault(self, index: int) -> bytes | None:
         """The vault's row of an entry, encrypted; None where it has none."""

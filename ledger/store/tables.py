@@ -1,7 +1,8 @@
 """The tables (design, sections 1, 4, 5). The migrations make them; a test compares.
 
 Rows of the tables in `IMMUTABLE` are written once: triggers refuse to change or to
-delete them. Everything but `entry`, `vault` and `checkpoint` is derived from those.
+delete them. Everything but `entry`, `vault`, `checkpoint` and `cosignature` is derived
+from those.
 """
 
 from __future__ import annotations
@@ -205,8 +206,43 @@ class ProposalTable(SQLModel, table=True):
     ciphertext: bytes = _bytes()
 
 
+class CosignatureTable(SQLModel, table=True):
+    """What witnesses said of checkpoints, in the order in which it came.
+
+    ``line`` is the signature line as it stands on the note; ``verifier_key`` checks it.
+    """
+
+    __tablename__ = "cosignature"
+    __table_args__ = (
+        Index("cosignature_by_size", "size", "verifier_key", unique=True),
+        _STRICT,
+    )
+    number: int = _whole(primary_key=True)
+    size: int = _whole()
+    verifier_key: str = _text()
+    line: bytes = _bytes()
+
+
+class WitnessTable(SQLModel, table=True):
+    """Each witness's number of cosignatures and the last size: a missing row shows."""
+
+    __tablename__ = "witness"
+    __table_args__ = _CLUSTERED
+    verifier_key: str = _text(primary_key=True)
+    cosignatures: int = _whole()
+    last_size: int = _whole()
+
+
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
-IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow")
-UNDELETABLE = ("head", "vault", "proposal")
+IMMUTABLE = (
+    "entry",
+    "tile",
+    "checkpoint",
+    "idempotency",
+    "order_number",
+    "flow",
+    "cosignature",
+)
+UNDELETABLE = ("head", "vault", "proposal", "witness")

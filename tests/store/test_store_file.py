@@ -431,6 +431,9 @@ def full(path: Path, batches: Batches) -> sqlite3.Connection:
         put(store, batches.make(257, flows=[flow], accounts=accounts))
         with store.append() as appender:
             appender.write_proposals([("count", b"encrypted")])
+            head = appender.head()
+            assert head is not None
+            appender.write_cosignatures(head.size, [("key-1", b"line"), ("key-2", b"line")])
             appender.commit()
     return sqlite3.connect(path)
 

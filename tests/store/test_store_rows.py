@@ -278,6 +278,9 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
     )
     with store.append() as appender:
         appender.write_proposals([("count", b"2"), ("000000000001", b"1")])
+        lines = [("key-2", b"line"), ("key-1", b"line")]
+        assert appender.write_cosignatures(TILE_WIDTH + 1, lines) == 2
+        assert appender.write_cosignatures(TILE_WIDTH + 1, lines) == 0
         appender.commit()
     with store.read() as reader:
         rows = [tuple(row) for row in reader.scan(table)]

@@ -52,6 +52,7 @@ def full(path: Path, batches: Batches) -> Iterator[Store]:
         )
         with store.append() as appender:
             appender.write_proposals([("count", b"encrypted"), ("000000000001", b"encrypted")])
+            appender.write_cosignatures(ENTRIES, [("key-1", b"line"), ("key-2", b"line")])
             appender.commit()
         yield store
 
@@ -91,8 +92,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "9999"
+down_revision = "{newest}"
 
 
 def upgrade() -> None:
@@ -106,7 +107,7 @@ def test_an_older_database_is_brought_up_to_date(
     full.close()
     newer = tmp_path / "100% newer"
     shutil.copytree(schema.MIGRATIONS, newer)
-    (newer / "versions" / "0004_note.py").write_text(NEXT)
+    (newer / "versions" / "9999_note.py").write_text(NEXT.format(newest=schema.newest()))
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     with closing(Store.open(str(path), create=False)) as store:
         assert store.check() == []
@@ -115,7 +116,7 @@ def test_an_older_database_is_brought_up_to_date(
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT note FROM vault WHERE entry = 7").fetchall() == [(None,)]
     monkeypatch.undo()
-    with pytest.raises(MalformedError, match=r"versions \['0004'\], which this program"):
+    with pytest.raises(MalformedError, match=r"versions \['9999'\], which this program"):
         Store.open(str(path))
 
 
@@ -172,6 +173,21 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
         lambda reader: reader.held_ranges(1, label="flood", limit=5),
     ),
     ("chosen_entries", ["entry USING"], lambda reader: reader.chosen_entries([3, 7])),
+    (
+        "cosignatures",
+        ["cosignature_by_size"],
+        lambda reader: reader.cosignatures(ENTRIES),
+    ),
+    (
+        "cosigned_sizes",
+        ["cosignature_by_size"],
+        lambda reader: reader.cosigned_sizes(["key-1", "key-2"], 2, after=0, limit=1),
+    ),
+    (
+        "last_cosignature",
+        ["witness USING", "cosignature_by_size"],
+        lambda reader: reader.last_cosignature("key-1"),
+    ),
     ("proposal", ["proposal USING"], lambda reader: reader.proposal("count")),
     ("proposals", ["proposal USING"], lambda reader: reader.proposals("0", "1")),
     (
@@ -267,9 +283,15 @@ def _change(path: Path, *statements: str) -> None:
             ["DROP INDEX flow_by_source", "CREATE INDEX flow_by_source ON flow (source)"],
             "index flow_by_source of flow is not as the migrations make it",
         ),
-        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0003"),
-        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0003"),
-        (["DELETE FROM alembic_version"], "alembic_version: expected 0003, found []"),
+        (
+            ["UPDATE alembic_version SET version_num = '0000'"],
+            f"alembic_version: expected {schema.newest()}",
+        ),
+        (
+            ["INSERT INTO alembic_version VALUES ('0000')"],
+            f"alembic_version: expected {schema.newest()}",
+        ),
+        (["DELETE FROM alembic_version"], f"alembic_version: expected {schema.newest()}, found []"),
         (["DROP TABLE alembic_version"], "table alembic_version of alembic_version is missing"),
         (
             ["ALTER TABLE alembic_version RENAME version_num TO number"],
