@@ -23,12 +23,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ledger.entry import format_canonical, parse_canonical
-from ledger.errors import MalformedError, UndecidedError, VerificationError
+from ledger.errors import MalformedError, PendingError, UndecidedError, VerificationError
 from ledger.receipt import HEADER
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import (
@@ -39,7 +38,7 @@ from ledger.tlog.merkle import (
     root_of,
     split_hashes,
 )
-from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey, decode_base64, encode_base64
+from ledger.tlog.note import NOTE_BYTES_MAX, decode_base64, encode_base64
 from ledger.tlog.proofs import PROOF_HASHES_MAX, root_from_subtree, verify_consistency
 from ledger.tlog.tiles import (
     ENTRIES,
@@ -51,7 +50,14 @@ from ledger.tlog.tiles import (
     parse_bundle,
     parse_tile_path,
 )
-from ledger.verify import Language, checkpoint_of, verify_checkpoint, verify_receipt
+from ledger.verify import (
+    Language,
+    Trust,
+    VerifiedReceipt,
+    checkpoint_of,
+    open_trusted,
+    verify_receipt,
+)
 
 CONSISTENCY_FORMAT = "shanji-consistency/v1"
 SERVED_FORMAT = "shanji-served/v1"
@@ -190,13 +196,14 @@ def parse_served(data: bytes) -> Served:
     return Served(path, content, height, position, node, proof)
 
 
-def judge(first: bytes, second: bytes, keys: Sequence[VerifierKey]) -> Judgement:
+def judge(first: bytes, second: bytes, trust: Trust) -> Judgement:
     """Say what two files prove, from these files and the log's keys alone.
 
     Args:
         first, second: A checkpoint, a receipt, or an evidence file; at least one of them
             with a checkpoint of its own. Their order does not matter.
-        keys: The log's verifier keys, which the caller has from elsewhere.
+        trust: The log's verifier keys, which the caller has from elsewhere, or a policy;
+            witnesses do not count here: the log's own signatures are what is judged.
 
     Raises:
         UndecidedError: the files decide nothing: two sizes without a proof that ties
@@ -205,10 +212,10 @@ def judge(first: bytes, second: bytes, keys: Sequence[VerifierKey]) -> Judgement
         MalformedError: one is none of these files.
     """
     if second.startswith(b"{"):
-        return _judge_served(first, second, keys)
+        return _judge_served(first, second, trust)
     if first.startswith(b"{"):
-        return _judge_served(second, first, keys)
-    one, other = _open(first, keys), _open(second, keys)
+        return _judge_served(second, first, trust)
+    one, other = _open(first, trust), _open(second, trust)
     for checkpoint in (one, other):
         if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
             return Judgement("two_histories", "empty_root", one, other)
@@ -216,7 +223,7 @@ def judge(first: bytes, second: bytes, keys: Sequence[VerifierKey]) -> Judgement
         verdict: Verdict = "one_history" if one.root == other.root else "two_histories"
         return Judgement(verdict, "same_size", one, other)
     if first.startswith(HEADER) and second.startswith(HEADER):
-        mine, theirs = verify_receipt(first, keys), verify_receipt(second, keys)
+        mine, theirs = (_open_receipt(one, trust) for one in (first, second))
         if mine.entry.index == theirs.entry.index and mine.leaf_hash != theirs.leaf_hash:
             return Judgement("two_histories", "same_index", one, other)
     for data, late, early in ((first, one, other), (second, other, one)):
@@ -231,11 +238,21 @@ def judge(first: bytes, second: bytes, keys: Sequence[VerifierKey]) -> Judgement
     )
 
 
-def _open(data: bytes, keys: Sequence[VerifierKey]) -> Checkpoint:
+def _open(data: bytes, trust: Trust) -> Checkpoint:
     """The signed checkpoint in a file."""
     if data.startswith(CONSISTENCY_FORMAT.encode()):
         data = parse_prefix(data).checkpoint
-    return verify_checkpoint(checkpoint_of(data), keys)[0]
+    return open_trusted(checkpoint_of(data), trust)[0]
+
+
+def _open_receipt(data: bytes, trust: Trust) -> VerifiedReceipt:
+    """A receipt's entry and place; too few witnesses do not matter here."""
+    try:
+        return verify_receipt(data, trust)
+    except PendingError as error:
+        if isinstance(error.result, VerifiedReceipt):
+            return error.result
+        raise
 
 
 def _judge_prefix(prefix: Prefix, early: Checkpoint, late: Checkpoint) -> Judgement:
@@ -256,8 +273,8 @@ def _judge_prefix(prefix: Prefix, early: Checkpoint, late: Checkpoint) -> Judgem
     return Judgement(verdict, "prefix", early, late)
 
 
-def _judge_served(note: bytes, data: bytes, keys: Sequence[VerifierKey]) -> Judgement:
-    checkpoint = _open(note, keys)
+def _judge_served(note: bytes, data: bytes, trust: Trust) -> Judgement:
+    checkpoint = _open(note, trust)
     served = parse_served(data)
     place = parse_tile_path(served.path)
     if served.edges:

@@ -89,7 +89,7 @@ def verify(
     """Verify a receipt or a trace proof offline."""
 
     def check() -> VerifiedReceipt | VerifiedTrace:
-        trust = _read_trust(key, policy)
+        trust = read_trust(key, policy)
         data = read_file(file, TRACE_BYTES_MAX)
         if data.startswith(b"{"):
             return verify_trace(data, trust, now=int(time.time()))
@@ -118,7 +118,7 @@ def growth(
     """Verify that a log only grew between two of its checkpoints."""
 
     def check() -> VerifiedGrowth:
-        trust = _read_trust(key, policy)
+        trust = read_trust(key, policy)
         before, after = read_file(old, RECEIPT_BYTES_MAX), read_file(new, RECEIPT_BYTES_MAX)
         if (proof is None) == (log is None):
             raise typer.BadParameter("give the proof with --proof FILE, or the log with --log URL")
@@ -229,7 +229,7 @@ def _witnesses_as_json(seen: WitnessedCheckpoint) -> dict[str, Any]:
     }
 
 
-def _read_trust(keys: list[str] | None, policy: str | None) -> Trust:
+def read_trust(keys: list[str] | None, policy: str | None) -> Trust:
     """Whom to believe: the keys given, or the policy in a file."""
     if bool(keys) == bool(policy):
         raise typer.BadParameter("give the log's key with --key, or a policy with --policy FILE")
