@@ -76,11 +76,11 @@ class PathSource:
 
     def __init__(self, name: str, read: ReadPath) -> None:
         self.name = name
-        self._read = read
+        self.read = read
 
     def checkpoint(self) -> bytes:
         """See `LogSource`."""
-        return self._read(CHECKPOINT, NOTE_BYTES_MAX)
+        return self.read(CHECKPOINT, NOTE_BYTES_MAX)
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """See `LogSource`."""
@@ -95,7 +95,7 @@ class PathSource:
 
     def _read_tile(self, path: str, width: int) -> bytes:
         expected = width * HASH_SIZE
-        data = self._read(path, expected)
+        data = self.read(path, expected)
         if len(data) != expected:
             raise MalformedError(
                 f"expected {expected} bytes at {path} of {self.name}, got {len(data)}; read it "
@@ -107,12 +107,12 @@ class PathSource:
         """See `LogSource`."""
         path = format_tile_path(ENTRIES, number, width)
         try:
-            return self._read(path, width * _BUNDLE_ENTRY_BYTES_MAX)
+            return self.read(path, width * _BUNDLE_ENTRY_BYTES_MAX)
         except NotFoundError:
             if width == TILE_WIDTH:
                 raise
             full = format_tile_path(ENTRIES, number)
-        data = self._read(full, TILE_WIDTH * _BUNDLE_ENTRY_BYTES_MAX)
+        data = self.read(full, TILE_WIDTH * _BUNDLE_ENTRY_BYTES_MAX)
         return format_bundle(parse_bundle(data, TILE_WIDTH)[:width])
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dishonest import KEYS, SIGNER, Answer, PaperLog, files_of, operating, paper_log
 
 from ledger.audit.evidence import judge
@@ -25,10 +26,17 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.tlog.checkpoint import sign_checkpoint
+from ledger.tlog.cosignature import CosignatureSigner
 from ledger.tlog.note import Ed25519Signer
+from ledger.tlog.policy import LogKey, Policy, Witness
 from ledger.tlog.tiles import ENTRIES, format_bundle, format_tile_path, parse_bundle
+from ledger.verify import Trust
 
 SIZES = (0, 1, 255, 256, 257, 511, 65_535, 65_536, 65_537, 70_000)
+
+COSIGNER = CosignatureSigner(
+    "witness.example", Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))), lambda: 1
+)
 
 
 class LogReads:
@@ -47,12 +55,12 @@ class LogReads:
         return data
 
 
-def update(log: PaperLog | LogReads, folder: Path, **more: Any) -> Update:
+def update(log: PaperLog | LogReads, folder: Path, *, trust: Trust = KEYS, **more: Any) -> Update:
     """One run of the command, on its own."""
     reads = log if isinstance(log, LogReads) else LogReads(log)
     place = MirrorFolder(folder)
     try:
-        return Mirror(PathSource("log", reads), place, KEYS, **more).update()
+        return Mirror(PathSource("log", reads), place, trust, **more).update()
     finally:
         place.close()
 
@@ -238,19 +246,42 @@ def test_an_unfinished_copy_remembers_what_was_signed(tmp_path: Path) -> None:
     assert done.state == "copied"
 
 
-def test_a_source_that_went_back_during_the_copy_is_behind(tmp_path: Path) -> None:
+def test_a_source_that_went_back_is_compared_when_that_is_possible(tmp_path: Path) -> None:
     update(paper_log(300), tmp_path / "m")
     reads = LogReads(paper_log(900))
     reads.change["tile/entries/002"] = None
     with pytest.raises(UndecidedError):
         update(reads, tmp_path / "m")
+    # The right edge of 900 is in the folder, and shows that 600 is its beginning.
     done = update(PaperLog(600), tmp_path / "m")
-    assert (done.state, done.size) == ("behind", 300)
+    assert (done.state, done.size) == ("copied", 600)
+
+
+def test_too_few_witnesses_are_waited_for(tmp_path: Path) -> None:
+    key = COSIGNER.verifier_key
+    policy = Policy((LogKey(KEYS[0]),), (Witness("w", key),), quorum="w")
+    reads = LogReads(paper_log(900))
+    assert update(reads, tmp_path / "m", trust=policy).state == "pending"
+    assert not (tmp_path / "m" / "tile").exists()
+    # What is pending is remembered; the source cannot go back behind it unseen.
+    done = update(LogReads(paper_log(600)), tmp_path / "m", trust=policy)
+    assert (done.state, done.size, done.source_size) == ("behind", -1, 600)
+    caught(LogReads(PaperLog(900, 800)), tmp_path / "m", "two_histories")
+    reads.change["checkpoint"] = paper_log(900).checkpoint(signers=[SIGNER, COSIGNER])
+    done = update(reads, tmp_path / "m", trust=policy)
+    assert (done.state, done.size) == ("copied", 900)
+    # What was apart is settled by it.
+    assert sorted(one.name for one in (tmp_path / "m" / "checkpoints").iterdir()) == ["600", "900"]
+    assert not list((tmp_path / "m" / "unproved").iterdir())
+
+
+def test_what_nobody_witnessed_is_copied_on_request(tmp_path: Path) -> None:
+    policy = Policy((LogKey(KEYS[0]),), (Witness("w", COSIGNER.verifier_key),), quorum="w")
+    done = update(paper_log(10), tmp_path / "m", trust=policy, accept_unwitnessed=True)
+    assert (done.state, done.size) == ("copied", 10)
 
 
 def test_another_key_or_a_stranger_is_refused(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     stranger = Ed25519Signer(SIGNER.name, Ed25519PrivateKey.generate())
     reads = LogReads(paper_log(10))
     reads.change["checkpoint"] = paper_log(10).checkpoint(signers=[stranger])
@@ -275,14 +306,9 @@ def test_damage_on_the_own_disk_is_found_and_mended(tmp_path: Path) -> None:
 
 
 def test_cosignatures_are_only_added(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from ledger.tlog.cosignature import CosignatureSigner
-
-    witness = CosignatureSigner("witness.example", Ed25519PrivateKey.generate(), lambda: 1)
     reads = LogReads(paper_log(10))
     update(reads, tmp_path / "m")
-    both = paper_log(10).checkpoint(signers=[SIGNER, witness])
+    both = paper_log(10).checkpoint(signers=[SIGNER, COSIGNER])
     reads.change["checkpoint"] = both
     assert update(reads, tmp_path / "m").state == "current"
     assert (tmp_path / "m" / "checkpoint").read_bytes() == both
