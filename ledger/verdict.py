@@ -59,7 +59,7 @@ def format_time(timestamp: int) -> str:
 
 def facts(
     result: VerifiedReceipt | VerifiedGrowth | VerifiedTrace, language: Language
-) -> tuple[Fact, Fact, Fact, Fact]:
+) -> tuple[Fact, ...]:
     """The four facts of what was verified, or of what a `PendingError` carries."""
     zh = language == "zh"
     seen = result.witnessed
@@ -76,10 +76,9 @@ def facts(
         "witnessed": (None if seen is None else seen.quorum_met, _witnessed(seen, language)),
         "as_of": (True, _as_of(log.size, seen, zh)),
     }
-    genuine_fact, recorded, witnessed, as_of = (
-        Fact(name, *texts[name], _LABELS[name][language]) for name in texts
+    return tuple(
+        Fact(name, holds, _LABELS[name][language], text) for name, (holds, text) in texts.items()
     )
-    return genuine_fact, recorded, witnessed, as_of
 
 
 def _recorded(result: VerifiedReceipt | VerifiedGrowth | VerifiedTrace, zh: bool) -> str:
@@ -110,14 +109,16 @@ def _witnessed(seen: WitnessedCheckpoint | None, language: Language) -> str:
             if zh
             else "not examined: no policy was given (--policy)"
         )
+    if not seen.witnesses:
+        return "策略没有列出见证人" if zh else "the policy names no witness"
     rows = [f"{one.witness.key.name} {format_time(one.timestamp)}" for one in seen.cosigned]
     count = len(seen.cosigned)
     if zh:
-        enough = "已达到" if seen.quorum_met else "未达到"
-        text = f"{seen.witnesses} 个见证人中有 {count} 个见过，{enough}策略要求的数目"
+        enough = "已满足" if seen.quorum_met else "尚不满足"
+        text = f"{seen.witnesses} 个见证人中有 {count} 个见过，{enough}策略的要求"
     else:
-        enough = "as many as" if seen.quorum_met else "fewer than"
-        text = f"{count} of {seen.witnesses} witnesses saw it, {enough} the policy asks for"
+        enough = "enough" if seen.quorum_met else "too few"
+        text = f"{count} of {seen.witnesses} witnesses saw it, {enough} for the policy"
     rows += [_REASONS[why][language].format(one.key.name) for one, why in seen.passed_over]
     if rows:
         text += ("：" if zh else ": ") + ("；" if zh else "; ").join(rows)
