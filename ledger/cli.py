@@ -76,7 +76,18 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (verifying, tracing, auditing, attending, stating, importing, witnessing):
+    for module in (
+        verifying,
+        comparing,
+        tracing,
+        auditing,
+        attending,
+        stating,
+        importing,
+        witnessing,
+        mirroring,
+        monitoring,
+    ):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:

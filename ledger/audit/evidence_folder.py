@@ -43,6 +43,35 @@ _PROVES = {
         "signed. Nobody signed the bytes themselves, so who served them is not proved: fetch the "
         "same address again at once and compare, and let others do so.",
     ),
+    "unproved": (
+        "a.checkpoint 由账本签名，但没有任何来源提供能把它与此前所见检查点（b.checkpoint）相连的"
+        "哈希块。两者可能是同一段历史，也可能不是：扣留这些内容本身就应当追问。",
+        "a.checkpoint is signed by the log, but nobody serves the tiles that would tie it to the "
+        "checkpoint seen before (b.checkpoint). Both may be one history, or not: that the tiles "
+        "are withheld is a question to ask.",
+    ),
+    "behind": (
+        "a.checkpoint 是该地址仍在给出的检查点，b.checkpoint 是他处已见的更新的检查点。"
+        "两份都由账本签名，可能都为真；该地址陈旧，或有人向它隐瞒了新内容。",
+        "a.checkpoint is what the address still shows, b.checkpoint is a newer one seen elsewhere. "
+        "Both are signed by the log and may be true; the address is stale, or somebody keeps "
+        "newer content from it.",
+    ),
+    "unwitnessed": (
+        "检查点由账本签名，但见证签名不足。未经见证的检查点可能只给您一人看过。",
+        "The checkpoint is signed by the log, with too few cosignatures. What no witness saw may "
+        "have been shown to you alone.",
+    ),
+    "bad_checkpoint": (
+        "该地址给出的内容不是用已知密钥签名的本账本检查点。内容未签名，不能证明是谁给出的。",
+        "What the address showed is no checkpoint of this log signed with a known key. Nobody "
+        "signed it, so who showed it is not proved.",
+    ),
+    "away": (
+        "该地址长时间无法读取。这不说明账本有问题，但也无法继续核验。",
+        "The address could not be read for long. That says nothing against the log, but nothing "
+        "can be checked either.",
+    ),
     "shrunk": (
         "同一地址先后给出了这两份检查点，后一份更短。两份可能都为真（例如恢复了备份或缓存陈旧），"
         "但账本只会增长：若此后按另一段历史增长，监测会给出证明。",
@@ -93,7 +122,7 @@ def write_evidence(
         message: What was found, one sentence for people.
         files: The evidence files.
         now: Seconds since 1970.
-        details: Further JSON values for programs.
+        details: Further JSON values for programs; other details are other evidence.
 
     Returns:
         The evidence folder, and whether it is new.
@@ -101,7 +130,7 @@ def write_evidence(
     Raises:
         FatalError: the disk failed.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(details or {}, sort_keys=True).encode() + b"\n")
     for name in sorted(files):
         digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
     place = f"{below}/{kind}-{digest.hexdigest()[:_NAME_HEX]}"

@@ -82,7 +82,7 @@ class Update:
 
 
 class Mirror:
-    """Copies one log into one folder; `update` as often as wanted, then `close`.
+    """Copies one log into one folder; `update` as often as wanted.
 
     Args:
         source: Where the log is read.
@@ -134,11 +134,6 @@ class Mirror:
     def size(self) -> int:
         """The mirror's size, -1 before its first checkpoint."""
         return -1 if self._held is None else self._held.checkpoint.size
-
-    def close(self) -> None:
-        """Release source and folder."""
-        self._source.close()
-        self._folder.close()
 
     def update(self) -> Update:
         """Bring the folder up to the source's newest checkpoint.

@@ -7,15 +7,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
+from ledger.audit.source import FolderSource, PathSource
 from ledger.commands.console import Lang, default_language, read_file
 from ledger.errors import (
     LedgerError,
     MalformedError,
+    NotFoundError,
     PendingError,
     UndecidedError,
     VerificationError,
@@ -23,11 +26,12 @@ from ledger.errors import (
 from ledger.receipt import RECEIPT_BYTES_MAX
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey, decode_base64, parse_verifier_key
 from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
-from ledger.tlog.tiles import TILE_BYTES, TileReader, format_tile_path
+from ledger.tlog.tiles import TileReader
 from ledger.tlog.witnessed import WitnessedCheckpoint
 from ledger.verdict import facts
 from ledger.verify import (
     TRACE_BYTES_MAX,
+    Language,
     Trust,
     VerifiedGrowth,
     VerifiedReceipt,
@@ -42,6 +46,8 @@ from ledger.verify import (
 
 FETCH_SECONDS_MAX = 30
 KEY_CHARS_MAX = 8192
+
+Result = TypeVar("Result")
 
 Keys = Annotated[
     list[str] | None,
@@ -110,7 +116,10 @@ def growth(
         typer.Option(help="The consistency proof: the JSON of /v1/proofs/consistency."),
     ] = None,
     log: Annotated[
-        str | None, typer.Option(help="The log's URL: the proof is computed from its tiles.")
+        str | None,
+        typer.Option(
+            help="The log's URL or a mirror's folder: the proof is computed from the tiles."
+        ),
     ] = None,
     lang: Lang = None,
     as_json: Json = False,
@@ -135,15 +144,27 @@ def _decide(check: Any, lang: Literal["zh", "en"] | None, as_json: bool) -> None
     """Run a check, tell its verdict, and exit with its code."""
     language = lang or default_language()
     try:
-        result = check()
-    except VerificationError as error:
-        _tell_failure("mismatch", 1, error, language, as_json)
+        result = run_check(check, language, as_json)
     except PendingError as error:
         _tell_result(error.result, "pending", language, as_json)
         raise typer.Exit(3) from None
+    _tell_result(result, "verified", language, as_json)
+
+
+def run_check(check: Callable[[], Result], language: Language, as_json: bool) -> Result:
+    """Run a check; one that fails is told, and ends the command with its exit code.
+
+    Raises:
+        PendingError: too few witnesses; the caller tells it.
+    """
+    try:
+        return check()
+    except PendingError:
+        raise
+    except VerificationError as error:
+        _tell_failure("mismatch", 1, error, language, as_json)
     except (MalformedError, UndecidedError) as error:
         _tell_failure("undecided", 3, error, language, as_json)
-    _tell_result(result, "verified", language, as_json)
 
 
 def _tell_result(result: Any, verdict: str, language: Literal["zh", "en"], as_json: bool) -> None:
@@ -163,7 +184,7 @@ def _tell_result(result: Any, verdict: str, language: Literal["zh", "en"], as_js
 
 def _tell_failure(
     verdict: str, code: int, error: LedgerError, language: str, as_json: bool
-) -> None:
+) -> NoReturn:
     text = _VERDICTS[verdict][language].format(error.message.rstrip(".") + ".")
     if as_json:
         value = {"verdict": verdict, "code": error.code, "message": error.message, "text": text}
@@ -264,17 +285,33 @@ def _read_proof(data: bytes) -> list[bytes]:
 def _fetch_proof(log: str, old: bytes, new: bytes, trust: Trust) -> list[bytes]:
     """Compute the consistency proof from the log's tiles (c2sp.org/tlog-tiles)."""
     before, after = (open_trusted(checkpoint_of(one), trust)[0] for one in (old, new))
-    if not log.startswith(("http://", "https://")):
-        raise typer.BadParameter("expected the log's URL, like http://127.0.0.1:8000")
+    if not 0 < before.size <= after.size:
+        return []
+    try:
+        return TileReader(after.size, _open_log(log).tile).consistency(before.size)
+    except NotFoundError as error:
+        raise UndecidedError(f"the tiles are not all there: {error.message}") from None
 
-    def fetch(level: int, number: int, width: int) -> bytes:
-        url = f"{log.rstrip('/')}/{format_tile_path(level, number, width)}"
+
+def _open_log(where: str) -> PathSource:
+    """A log's tiles by URL or folder, with the standard library alone."""
+    if not where.startswith(("http://", "https://")):
+        if not Path(where).is_dir():
+            raise typer.BadParameter(
+                "expected the log's URL, like http://127.0.0.1:8000, or a mirror's folder"
+            )
+        return FolderSource(Path(where))
+
+    def fetch(path: str, bytes_max: int) -> bytes:
+        url = f"{where.rstrip('/')}/{path}"
         try:
             with urllib.request.urlopen(url, timeout=FETCH_SECONDS_MAX) as answer:
-                return bytes(answer.read(TILE_BYTES + 1))
+                return bytes(answer.read(bytes_max + 1))
+        except urllib.error.HTTPError as error:
+            with error:
+                kind = NotFoundError if error.code == 404 else UndecidedError
+                raise kind(f"{url} could not be fetched: {error}") from None
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise UndecidedError(f"{url} could not be fetched: {error}") from None
 
-    if not 0 < before.size <= after.size:
-        return []
-    return TileReader(after.size, fetch).consistency(before.size)
+    return PathSource(where, fetch)
