@@ -15,7 +15,10 @@ import typer
 from ledger.commands import (
     attending,
     auditing,
+    comparing,
     importing,
+    mirroring,
+    monitoring,
     stating,
     tracing,
     verifying,
