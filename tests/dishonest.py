@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NotFoundError
 from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.note import Ed25519Signer, Signer
@@ -140,6 +140,32 @@ class PaperLog:
 def paper_log(size: int, fork: int | None = None) -> PaperLog:
     """A log that no test changes."""
     return PaperLog(size, fork)
+
+
+class LogReads:
+    """Reads a log's paths without a network.
+
+    Attributes:
+        log: The log that is shown now.
+        change: Other bytes for some paths, None for nothing.
+        failure: Raised in place of any answer.
+        asked: The paths asked for.
+    """
+
+    def __init__(self, log: PaperLog) -> None:
+        self.log = log
+        self.change: dict[str, bytes | None] = {}
+        self.failure: LedgerError | None = None
+        self.asked: list[str] = []
+
+    def __call__(self, path: str, bytes_max: int) -> bytes:
+        self.asked.append(path)
+        if self.failure is not None:
+            raise self.failure
+        data = self.change[path] if path in self.change else self.log.read(path)
+        if data is None:
+            raise NotFoundError(f"{path} is not there")
+        return data
 
 
 class Operator:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from dishonest import KEYS, SIGNER, Answer, PaperLog, files_of, operating, paper_log
+from dishonest import KEYS, SIGNER, Answer, LogReads, PaperLog, files_of, operating, paper_log
 
 from ledger.audit.evidence import judge
 from ledger.audit.folder import MirrorFolder
@@ -19,7 +19,6 @@ from ledger.errors import (
     CorruptionError,
     EvidenceError,
     LedgerError,
-    NotFoundError,
     NotReadyError,
     UndecidedError,
     UnknownSignerError,
@@ -37,22 +36,6 @@ SIZES = (0, 1, 255, 256, 257, 511, 65_535, 65_536, 65_537, 70_000)
 COSIGNER = CosignatureSigner(
     "witness.example", Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))), lambda: 1
 )
-
-
-class LogReads:
-    """Reads a log's paths without a network; `change` may give other bytes."""
-
-    def __init__(self, log: PaperLog) -> None:
-        self.log = log
-        self.change: dict[str, bytes | None] = {}
-        self.asked: list[str] = []
-
-    def __call__(self, path: str, bytes_max: int) -> bytes:
-        self.asked.append(path)
-        data = self.change[path] if path in self.change else self.log.read(path)
-        if data is None:
-            raise NotFoundError(f"{path} is not there")
-        return data
 
 
 def update(log: PaperLog | LogReads, folder: Path, *, trust: Trust = KEYS, **more: Any) -> Update:
@@ -332,11 +315,11 @@ def served() -> Iterator[Any]:
 def test_over_http_it_is_the_same(served: Any, tmp_path: Path) -> None:
     place = MirrorFolder(tmp_path / "m")
     seen: list[int] = []
-    mirror = Mirror(
-        UrlSource(served.url), place, KEYS, progress=lambda done, size: seen.append(done)
-    )
+    source = UrlSource(served.url)
+    mirror = Mirror(source, place, KEYS, progress=lambda done, size: seen.append(done))
     assert mirror.update().state == "copied"
-    mirror.close()
+    source.close()
+    place.close()
     assert seen == sorted(seen)
     assert seen[-1] == 70_000
     assert files_of(tmp_path / "m") == whole(paper_log(70_000))
