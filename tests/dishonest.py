@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.errors import LedgerError, NotFoundError
+from ledger.errors import LedgerError, NotFoundError, RetryableError
 from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.note import Ed25519Signer, Signer
@@ -148,17 +148,21 @@ class LogReads:
     Attributes:
         log: The log that is shown now.
         change: Other bytes for some paths, None for nothing.
+        fail_at: The number of the request at which the source goes away.
         failure: Raised in place of any answer.
         asked: The paths asked for.
     """
 
-    def __init__(self, log: PaperLog) -> None:
+    def __init__(self, log: PaperLog, *, fail_at: int | None = None) -> None:
         self.log = log
+        self.fail_at = fail_at
         self.change: dict[str, bytes | None] = {}
         self.failure: LedgerError | None = None
         self.asked: list[str] = []
 
     def __call__(self, path: str, bytes_max: int) -> bytes:
+        if len(self.asked) == self.fail_at:
+            self.failure = RetryableError("the source is away")
         self.asked.append(path)
         if self.failure is not None:
             raise self.failure
