@@ -9,7 +9,10 @@ from __future__ import annotations
 import base64
 import json
 
+import foreign_reader
 from foreign_reader import entries_of, leaf, node, open_checkpoint, split, tree_hash
+
+fetch = foreign_reader.fetch
 
 
 def consistent_roots(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HOOK_SECONDS_MAX = 60
 """How long the command of --on-alarm may take."""
 BEHIND_SECONDS = 3600
+STDERR = 2
 
 _KINDS = {
     "zh": {
@@ -226,8 +227,9 @@ def _call_hook(seen: Round, hook: list[str], language: str) -> None:
         if not (hook and one.new and one.path is not None):
             continue
         try:
+            # What it prints goes to stderr: stdout is ours, and may be JSON.
             subprocess.run(
-                [*hook, str(one.path)], check=True, timeout=HOOK_SECONDS_MAX, stdout=sys.stderr
+                [*hook, str(one.path)], check=True, timeout=HOOK_SECONDS_MAX, stdout=STDERR
             )
         except (OSError, subprocess.SubprocessError) as error:
             say(_WORDS[language]["hook"].format(error=error))

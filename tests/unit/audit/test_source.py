@@ -49,6 +49,10 @@ def test_every_source_reads_the_same(sources: list[LogSource]) -> None:
         # A partial one that is gone is cut from the full one.
         assert source.tile(0, 1, 77) == log.tile(0, 1, 77)
         assert source.bundle(1, 77) == log.bundle(1, 77)
+        # One on the right edge from what the newest checkpoint needs.
+        assert source.tile(1, 0, 1) == log.tile(1, 0, 1)
+        assert source.tile(0, 2, 9) == log.tile(0, 2, 9)
+        assert source.bundle(2, 9) == log.bundle(2, 9)
         with pytest.raises(NotFoundError):
             source.tile(0, 2, 256)
         with pytest.raises(NotFoundError):
