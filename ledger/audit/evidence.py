@@ -27,7 +27,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ledger.entry import format_canonical, parse_canonical
-from ledger.errors import MalformedError, PendingError, UndecidedError, VerificationError
+from ledger.errors import (
+    CorruptionError,
+    MalformedError,
+    PendingError,
+    UndecidedError,
+    VerificationError,
+)
 from ledger.receipt import HEADER
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import (
@@ -278,7 +284,13 @@ def _judge_served(note: bytes, data: bytes, trust: Trust) -> Judgement:
     served = parse_served(data)
     place = parse_tile_path(served.path)
     if served.edges:
-        right = TileWriter(checkpoint.size, served.edges).root() == checkpoint.root
+        try:
+            right = TileWriter(checkpoint.size, served.edges).root() == checkpoint.root
+        except CorruptionError as error:
+            raise UndecidedError(
+                f"the file's tiles are not the right edge of this size: {error.message}",
+                code="no_proof",
+            ) from None
         verdict: Verdict = "one_history" if right else "served_wrong"
         return Judgement(verdict, "edges", checkpoint, checkpoint)
     try:
