@@ -228,7 +228,8 @@ def test_a_wrong_root_that_is_signed_rightly_afterwards(
     show.log = paper_log(600)
     show.change["checkpoint"] = sign_checkpoint(ORIGIN, 600, bytes(32), [SIGNER])
     shanji(*command, code=1)
-    show.log, _ = paper_log(900), show.change.clear()
+    show.log = paper_log(900)
+    show.change.clear()
     shanji(*command, code=1)
     check_evidence(shanji, tmp_path / "s/alarms", "two_histories")
 

@@ -65,7 +65,7 @@ def test_a_prefix_decides_between_two_sizes(old: int) -> None:
     first = paper_log(old).checkpoint()
     for one, verdict in ((honest, "one_history"), (forked, "two_histories")):
         for pair in ((first, one), (one, first)):
-            judgement = judge(*pair, KEYS)
+            judgement = judge(pair[0], pair[1], KEYS)
             assert (judgement.verdict, judgement.reason) == (verdict, "prefix")
             assert (judgement.first.size, judgement.second.size) == (old, NEW)
         foreign = foreign_evidence.check(first, one, KEY)
@@ -127,7 +127,7 @@ def test_sizes_without_a_proof_decide_nothing() -> None:
 def test_two_entries_at_one_index() -> None:
     mine, other = sample_log.gifts(9), sample_log.make_log([{"fields": {"x": 1}}] * 7)
     receipts = [log.receipt(3) for log in (mine, other)]
-    judgement = judge(*receipts, sample_log.KEYS)
+    judgement = judge(receipts[0], receipts[1], sample_log.KEYS)
     assert (judgement.verdict, judgement.reason) == ("two_histories", "same_index")
     # Of different indices, or of one entry, nothing follows.
     for one, two in ((mine.receipt(2), receipts[1]), (mine.receipt(3), shorter_receipt())):
@@ -137,7 +137,7 @@ def test_two_entries_at_one_index() -> None:
     witness = CosignatureSigner("w.example", Ed25519PrivateKey.generate(), lambda: 1)
     keys = (LogKey(sample_log.KEYS[0]),)
     policy = Policy(keys, (Witness("w", witness.verifier_key),), quorum="w")
-    assert judge(*receipts, policy).verdict == "two_histories"
+    assert judge(receipts[0], receipts[1], policy).verdict == "two_histories"
 
 
 def shorter_receipt() -> bytes:
@@ -169,7 +169,7 @@ def test_served_bundles(index: int) -> None:
 
 def test_served_files_are_read_strictly() -> None:
     good = json.loads(format_served(leaf_of(paper_log(NEW), 5)))
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"format": "x"},
         {"height": "0"},
         {"height": -1},
@@ -178,7 +178,8 @@ def test_served_files_are_read_strictly() -> None:
         {"data": "?"},
         {"edges": []},
         {"path": "tile/0/1"},
-    ):
+    )
+    for change in changes:
         data = json.dumps(good | change, sort_keys=True, separators=(",", ":")).encode()
         with pytest.raises((MalformedError, UndecidedError)):
             judge(paper_log(NEW).checkpoint(), data, KEYS)

@@ -149,6 +149,10 @@ def plain(data: bytes, status: int = 200, **headers: str) -> httpx.Response:
     return httpx.Response(status, headers=names, stream=httpx.ByteStream(data))
 
 
+def always(answer: httpx.Response) -> Respond:
+    return lambda request: answer
+
+
 def asking(respond: Respond, tries: int = TRIES) -> tuple[UrlSource, list[float]]:
     pauses: list[float] = []
     source = UrlSource(
@@ -214,7 +218,7 @@ def test_answers_are_limited_in_bytes() -> None:
         plain(gzip.compress(bytes(8193)), content_encoding="gzip"),
     ]
     for answer in bomb:
-        source, _ = asking(lambda request, answer=answer: answer)
+        source, _ = asking(always(answer))
         with pytest.raises(MalformedError, match="at most 8192 bytes"):
             source.tile(0, 0, 256)
 
@@ -230,7 +234,7 @@ def test_compressed_answers() -> None:
         "two members": plain(packed + packed, content_encoding="gzip"),
     }
     for answer in wrong.values():
-        source, _ = asking(lambda request, answer=answer: answer)
+        source, _ = asking(always(answer))
         with pytest.raises(MalformedError):
             source.tile(0, 0, 256)
     # One that was cut on the way is asked for again.
