@@ -106,23 +106,20 @@ def mirror(
 
 
 def _run(one: Mirror, every: int | None, words: dict[str, str], as_json: bool) -> int:
-    """Update once, or for ever; the exit code."""
-    while True:
-        try:
-            done = one.update()
-            _tell(done, words, as_json)
-            code = 0 if done.state in ("copied", "current") else EXIT_UNDECIDED
-        except (RetryableError, UndecidedError, NotFoundError) as error:
-            if every is None:
-                raise
-            say(f"shanji: {error.message}")
-            code = EXIT_UNDECIDED
-        if every is None:
-            return code
-        try:
+    """Update once, or until Ctrl-C; the exit code."""
+    if every is None:
+        done = one.update()
+        _tell(done, words, as_json)
+        return 0 if done.state in ("copied", "current") else EXIT_UNDECIDED
+    try:
+        while True:
+            try:
+                _tell(one.update(), words, as_json)
+            except (RetryableError, UndecidedError, NotFoundError) as error:
+                say(f"shanji: {error.message}")
             time.sleep(every)
-        except KeyboardInterrupt:
-            return 0
+    except KeyboardInterrupt:
+        return 0
 
 
 def _tell(done: Update, words: dict[str, str], as_json: bool) -> None:

@@ -130,17 +130,17 @@ def monitor(
 
 
 def _run(one: Monitor, every: int | None, hook: list[str], language: str, as_json: bool) -> int:
-    """Look once, or for ever; the exit code."""
-    while True:
-        seen = one.look()
-        _tell(seen, language, as_json)
-        _call_hook(seen, hook, language)
-        if every is None:
-            return seen.exit_code
-        try:
+    """Look once, or until Ctrl-C; the exit code."""
+    try:
+        while True:
+            seen = one.look()
+            _tell(seen, language, as_json)
+            _call_hook(seen, hook, language)
+            if every is None:
+                return seen.exit_code
             time.sleep(every)
-        except KeyboardInterrupt:
-            return 0
+    except KeyboardInterrupt:
+        return 0
 
 
 def open_views(where: list[str], witnesses: list[str], trust: Trust) -> list[View]:
