@@ -15,9 +15,12 @@ import typer
 from ledger.commands import (
     attending,
     auditing,
+    comparing,
     importing,
     importing_goods,
     keeping,
+    mirroring,
+    monitoring,
     stating,
     tracing,
     verifying,
@@ -54,6 +57,7 @@ EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
 
 MODULES = (
     verifying,
+    comparing,
     tracing,
     auditing,
     attending,
@@ -62,6 +66,8 @@ MODULES = (
     importing_goods,
     keeping,
     witnessing,
+    mirroring,
+    monitoring,
 )
 """The modules of the library's own commands, in the order in which help lists them."""
 
@@ -70,6 +76,7 @@ SERVER_PACKAGES = frozenset(
     (
         "alembic",
         "fastapi",
+        "httpx",
         "jinja2",
         "pydantic",
         "pydantic_settings",

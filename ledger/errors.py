@@ -5,6 +5,7 @@
     LedgerError
     ├── MalformedError            the input is not in the format it must be in
     ├── VerificationError         well-formed, but it does not verify: a mismatch
+    │   └── EvidenceError             with the files from which anybody can check it
     ├── UndecidedError            what was given does not suffice to decide
     │   ├── UnknownSignerError        no signature by a key that was given
     │   └── PendingError              genuine so far, but too few witnesses saw it
@@ -71,6 +72,19 @@ class VerificationError(LedgerError):
     """Well-formed input that does not verify: evidence of a mismatch."""
 
     default_code = "mismatch"
+
+
+class EvidenceError(VerificationError):
+    """A mismatch together with the files from which a third party can check it.
+
+    Args:
+        files: File names and their bytes; ``ledger.audit.evidence`` reads them again.
+        message, code: As for `LedgerError`.
+    """
+
+    def __init__(self, message: str, *, code: str, files: Mapping[str, bytes]) -> None:
+        super().__init__(message, code=code)
+        self.files: dict[str, bytes] = dict(files)
 
 
 class UndecidedError(LedgerError):

@@ -7,17 +7,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
+from ledger.audit.source import FolderSource, PathSource
 from ledger.commands.console import Lang, default_language, read_file, say
 from ledger.entry import open_disclosures, parse_entry
 from ledger.errors import (
     LedgerError,
     MalformedError,
+    NotFoundError,
     PendingError,
     UndecidedError,
     VerificationError,
@@ -25,11 +28,12 @@ from ledger.errors import (
 from ledger.receipt import RECEIPT_BYTES_MAX, build_receipt, parse_receipt, reveal_fields
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey, decode_base64, parse_verifier_key
 from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
-from ledger.tlog.tiles import TILE_BYTES, TileReader, format_tile_path
+from ledger.tlog.tiles import TileReader
 from ledger.tlog.witnessed import WitnessedCheckpoint
 from ledger.verdict import facts
 from ledger.verify import (
     TRACE_BYTES_MAX,
+    Language,
     Trust,
     VerifiedGrowth,
     VerifiedReceipt,
@@ -44,6 +48,8 @@ from ledger.verify import (
 
 FETCH_SECONDS_MAX = 30
 KEY_CHARS_MAX = 8192
+
+Result = TypeVar("Result")
 
 Keys = Annotated[
     list[str] | None,
@@ -92,7 +98,7 @@ def verify(
     """Verify a receipt or a trace proof offline."""
 
     def check() -> VerifiedReceipt | VerifiedTrace:
-        trust = _read_trust(key, policy)
+        trust = read_trust(key, policy)
         data = read_file(file, TRACE_BYTES_MAX)
         if data.startswith(b"{"):
             return verify_trace(data, trust, now=int(time.time()))
@@ -139,7 +145,10 @@ def growth(
         typer.Option(help="The consistency proof: the JSON of /v1/proofs/consistency."),
     ] = None,
     log: Annotated[
-        str | None, typer.Option(help="The log's URL: the proof is computed from its tiles.")
+        str | None,
+        typer.Option(
+            help="The log's URL or a mirror's folder: the proof is computed from the tiles."
+        ),
     ] = None,
     lang: Lang = None,
     as_json: Json = False,
@@ -147,7 +156,7 @@ def growth(
     """Verify that a log only grew between two of its checkpoints."""
 
     def check() -> VerifiedGrowth:
-        trust = _read_trust(key, policy)
+        trust = read_trust(key, policy)
         before, after = read_file(old, RECEIPT_BYTES_MAX), read_file(new, RECEIPT_BYTES_MAX)
         if (proof is None) == (log is None):
             raise typer.BadParameter("give the proof with --proof FILE, or the log with --log URL")
@@ -164,15 +173,27 @@ def _decide(check: Any, lang: Literal["zh", "en"] | None, as_json: bool) -> None
     """Run a check, tell its verdict, and exit with its code."""
     language = lang or default_language()
     try:
-        result = check()
-    except VerificationError as error:
-        _tell_failure("mismatch", 1, error, language, as_json)
+        result = run_check(check, language, as_json)
     except PendingError as error:
         _tell_result(error.result, "pending", language, as_json)
         raise typer.Exit(3) from None
+    _tell_result(result, "verified", language, as_json)
+
+
+def run_check(check: Callable[[], Result], language: Language, as_json: bool) -> Result:
+    """Run a check; one that fails is told, and ends the command with its exit code.
+
+    Raises:
+        PendingError: too few witnesses; the caller tells it.
+    """
+    try:
+        return check()
+    except PendingError:
+        raise
+    except VerificationError as error:
+        _tell_failure("mismatch", 1, error, language, as_json)
     except (MalformedError, UndecidedError) as error:
         _tell_failure("undecided", 3, error, language, as_json)
-    _tell_result(result, "verified", language, as_json)
 
 
 def _tell_result(result: Any, verdict: str, language: Literal["zh", "en"], as_json: bool) -> None:
@@ -192,7 +213,7 @@ def _tell_result(result: Any, verdict: str, language: Literal["zh", "en"], as_js
 
 def _tell_failure(
     verdict: str, code: int, error: LedgerError, language: str, as_json: bool
-) -> None:
+) -> NoReturn:
     text = _VERDICTS[verdict][language].format(error.message.rstrip(".") + ".")
     if as_json:
         value = {"verdict": verdict, "code": error.code, "message": error.message, "text": text}
@@ -258,7 +279,7 @@ def _witnesses_as_json(seen: WitnessedCheckpoint) -> dict[str, Any]:
     }
 
 
-def _read_trust(keys: list[str] | None, policy: str | None) -> Trust:
+def read_trust(keys: list[str] | None, policy: str | None) -> Trust:
     """Whom to believe: the keys given, or the policy in a file."""
     if bool(keys) == bool(policy):
         raise typer.BadParameter("give the log's key with --key, or a policy with --policy FILE")
@@ -293,17 +314,33 @@ def _read_proof(data: bytes) -> list[bytes]:
 def _fetch_proof(log: str, old: bytes, new: bytes, trust: Trust) -> list[bytes]:
     """Compute the consistency proof from the log's tiles (c2sp.org/tlog-tiles)."""
     before, after = (open_trusted(checkpoint_of(one), trust)[0] for one in (old, new))
-    if not log.startswith(("http://", "https://")):
-        raise typer.BadParameter("expected the log's URL, like http://127.0.0.1:8000")
+    if not 0 < before.size <= after.size:
+        return []
+    try:
+        return TileReader(after.size, _open_log(log).tile).consistency(before.size)
+    except NotFoundError as error:
+        raise UndecidedError(f"the tiles are not all there: {error.message}") from None
 
-    def fetch(level: int, number: int, width: int) -> bytes:
-        url = f"{log.rstrip('/')}/{format_tile_path(level, number, width)}"
+
+def _open_log(where: str) -> PathSource:
+    """A log's tiles by URL or folder, with the standard library alone."""
+    if not where.startswith(("http://", "https://")):
+        if not Path(where).is_dir():
+            raise typer.BadParameter(
+                "expected the log's URL, like http://127.0.0.1:8000, or a mirror's folder"
+            )
+        return FolderSource(Path(where))
+
+    def fetch(path: str, bytes_max: int) -> bytes:
+        url = f"{where.rstrip('/')}/{path}"
         try:
             with urllib.request.urlopen(url, timeout=FETCH_SECONDS_MAX) as answer:
-                return bytes(answer.read(TILE_BYTES + 1))
+                return bytes(answer.read(bytes_max + 1))
+        except urllib.error.HTTPError as error:
+            with error:
+                kind = NotFoundError if error.code == 404 else UndecidedError
+                raise kind(f"{url} could not be fetched: {error}") from None
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise UndecidedError(f"{url} could not be fetched: {error}") from None
 
-    if not 0 < before.size <= after.size:
-        return []
-    return TileReader(after.size, fetch).consistency(before.size)
+    return PathSource(where, fetch)
