@@ -22,6 +22,7 @@ from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.routes import (
     accounts,
+    anchors,
     attention,
     bulk,
     entries,
@@ -50,6 +51,7 @@ ROUTERS = (
     reports.router,
     accounts.router,
     attention.router,
+    anchors.router,
     tiles.router,
     health.router,
     pages.router,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from ledger.audit.anchored import check_anchors
 from ledger.audit.history import History
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
@@ -55,6 +56,7 @@ class _Audit:
     ) -> None:
         self.reader = reader
         self.notes = notes
+        self._vault = vault
         own = self._own_keys()
         if keys and own and not set(own) & set(keys):
             notes.find(
@@ -245,6 +247,7 @@ class _Audit:
             self._sealed.finish(self._rules.erased())
         if self._proposals is not None:
             self._proposals.check()
+        check_anchors(self.reader, self._vault, self.notes)
         self._rules.finish()
 
     def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:

@@ -189,8 +189,22 @@ class ProposalTable(SQLModel, table=True):
     ciphertext: bytes = _bytes()
 
 
+class AnchorTable(SQLModel, table=True):
+    """Time stamps of checkpoints by outside authorities (``audit.anchors``)."""
+
+    __tablename__ = "anchor"
+    __table_args__ = _CLUSTERED
+    size: int = _whole(primary_key=True)
+    authority: str = _text(primary_key=True)
+    response: bytes = _bytes()
+    certificates: bytes = _bytes()
+    mac: bytes = _bytes()
+
+
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
-IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow")
+IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow", "anchor")
+OUTSIDE = ("anchor",)
+"""What outsiders said of the log: nothing in the log tells how much of it there must be."""
 UNDELETABLE = ("head", "vault", "proposal")

@@ -85,12 +85,12 @@ def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.M
         assert store.check() == []
 
 
-NEXT = """
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "9999"
+down_revision = "{schema.newest()}"
 
 
 def upgrade() -> None:
@@ -104,7 +104,7 @@ def test_an_older_database_is_brought_up_to_date(
     full.close()
     newer = tmp_path / "100% newer"
     shutil.copytree(schema.MIGRATIONS, newer)
-    (newer / "versions" / "0003_note.py").write_text(NEXT)
+    (newer / "versions" / "9999_note.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     with closing(Store.open(str(path), create=False)) as store:
         assert store.check() == []
@@ -113,7 +113,7 @@ def test_an_older_database_is_brought_up_to_date(
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT note FROM vault WHERE entry = 7").fetchall() == [(None,)]
     monkeypatch.undo()
-    with pytest.raises(MalformedError, match=r"versions \['0003'\], which this program"):
+    with pytest.raises(MalformedError, match=r"versions \['9999'\], which this program"):
         Store.open(str(path))
 
 
@@ -235,9 +235,15 @@ def _change(path: Path, *statements: str) -> None:
             ["DROP INDEX flow_by_source", "CREATE INDEX flow_by_source ON flow (source)"],
             "index flow_by_source of flow is not as the migrations make it",
         ),
-        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0002"),
-        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0002"),
-        (["DELETE FROM alembic_version"], "alembic_version: expected 0002, found []"),
+        (
+            ["UPDATE alembic_version SET version_num = '0000'"],
+            f"alembic_version: expected {schema.newest()}",
+        ),
+        (
+            ["INSERT INTO alembic_version VALUES ('0000')"],
+            f"alembic_version: expected {schema.newest()}",
+        ),
+        (["DELETE FROM alembic_version"], f"alembic_version: expected {schema.newest()}, found []"),
         (["DROP TABLE alembic_version"], "table alembic_version of alembic_version is missing"),
         (
             ["ALTER TABLE alembic_version RENAME version_num TO number"],
