@@ -23,6 +23,7 @@ from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.routes import (
     accounts,
+    anchors,
     attention,
     bulk,
     corrections,
@@ -57,6 +58,7 @@ ROUTERS = (
     reports.router,
     accounts.router,
     attention.router,
+    anchors.router,
     tiles.router,
     witnesses.router,
     health.router,

@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 import typer
 
 from ledger.commands import (
+    anchoring,
     attending,
     auditing,
     comparing,
@@ -68,6 +69,7 @@ MODULES = (
     witnessing,
     mirroring,
     monitoring,
+    anchoring,
 )
 """The modules of the library's own commands, in the order in which help lists them."""
 

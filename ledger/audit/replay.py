@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from importlib.metadata import version
 
+from ledger.audit.anchored import check_anchors
 from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.history import History
 from ledger.audit.proposals import ProposalRows
@@ -60,6 +61,7 @@ class _Audit:
         self.reader = reader
         self._erased_again = erased_again
         self.notes = notes
+        self._vault = vault
         own = self._own_keys()
         if keys and own and not set(own) & set(keys):
             notes.find(
@@ -253,6 +255,7 @@ class _Audit:
         if self._proposals is not None:
             self._proposals.check()
         self.witnesses = tuple(self._cosignatures.check())
+        check_anchors(self.reader, self._vault, self.notes)
         self._rules.finish()
 
     def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:

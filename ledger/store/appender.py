@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
 from ledger.store.failures import translated
 from ledger.store.reader import Reader
-from ledger.store.rows import Batch
+from ledger.store.rows import AnchorRow, Batch
 from ledger.store.tables import TABLES
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import split_note
@@ -169,6 +169,16 @@ class Appender(Reader):
                 columns = ("verifier_key", "cosignatures", "last_size")
                 self._upsert("witness", columns, [(key, count + 1, max(before, size))])
         return len(fresh)
+
+    def write_anchor(self, row: AnchorRow) -> None:
+        """Add a time stamp; it counts only after `commit`.
+
+        Raises:
+            FatalError: the disk failed, or the authority has stamped this size already.
+        """
+        columns = ("size", "authority", "response", "certificates", "mac")
+        with translated():
+            self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
 
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.flows import Flow
 from ledger.store.failures import translated
-from ledger.store.rows import AccountRow, Head, PoolRow
+from ledger.store.rows import AccountRow, AnchorRow, Head, PoolRow
 from ledger.store.tables import TABLES, WIDE
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
@@ -33,6 +33,7 @@ _ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account",
 _FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
 _POOL = TABLES["pool"]
 _COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
+_ANCHOR = TABLES["anchor"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -342,6 +343,29 @@ class Reader:
         )
         rows = self._all(query.order_by(_PROPOSAL.c.id).limit(PAGE_ROWS_MAX))
         return [(row, ciphertext) for row, ciphertext in rows]
+
+    def newest_checkpoint(self, size_max: int) -> tuple[int, bytes] | None:
+        """The largest checkpoint of at most this size, ``(size, note)``; None if there is none."""
+        query = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.note)
+        query = query.where(_CHECKPOINT.c.size <= _number(size_max))
+        row = self._one(query.order_by(_CHECKPOINT.c.size.desc()))
+        return None if row is None else (row[0], bytes(row[1]))
+
+    def anchors(self, size: int) -> list[AnchorRow]:
+        """The time stamps of the checkpoint of a size, by authority."""
+        query = sa.select(_ANCHOR).where(_ANCHOR.c.size == _number(size))
+        return [AnchorRow(*row) for row in self._all(query.order_by(_ANCHOR.c.authority))]
+
+    def anchored(self, size_max: int, limit: int) -> list[tuple[int, str]]:
+        """Which sizes up to this one have a time stamp, and of whom, newest first.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_ANCHOR.c.size, _ANCHOR.c.authority)
+        query = query.where(_ANCHOR.c.size <= _number(size_max))
+        query = query.order_by(_ANCHOR.c.size.desc(), _ANCHOR.c.authority).limit(_page(limit))
+        return [(size, authority) for size, authority in self._all(query)]
 
     def account_count(self) -> int:
         """How many accounts there are: ids count from 0, so it is the next new one's id."""

@@ -45,6 +45,24 @@ class PoolRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """An authority's time stamp of the checkpoint of one size.
+
+    Attributes:
+        response: The authority's answer, DER.
+        certificates: The roots it was verified under when it came, and what leads to
+            them, PEM.
+        mac: The vault's keyed digest of the row: no signature covers all its bytes.
+    """
+
+    size: int
+    authority: str
+    response: bytes
+    certificates: bytes
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that one commit writes.
 

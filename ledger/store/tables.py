@@ -233,6 +233,18 @@ class WitnessTable(SQLModel, table=True):
     last_size: int = _whole()
 
 
+class AnchorTable(SQLModel, table=True):
+    """Time stamps of checkpoints by outside authorities (``audit.anchors``)."""
+
+    __tablename__ = "anchor"
+    __table_args__ = _CLUSTERED
+    size: int = _whole(primary_key=True)
+    authority: str = _text(primary_key=True)
+    response: bytes = _bytes()
+    certificates: bytes = _bytes()
+    mac: bytes = _bytes()
+
+
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
@@ -244,5 +256,8 @@ IMMUTABLE = (
     "order_number",
     "flow",
     "cosignature",
+    "anchor",
 )
 UNDELETABLE = ("head", "vault", "proposal", "witness")
+OUTSIDE = ("anchor",)
+"""What outsiders said of the log: nothing in the log tells how much of it there must be."""

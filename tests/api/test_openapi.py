@@ -109,6 +109,7 @@ def samples(index: int) -> dict[str, str]:
         "digest": "0",
         "id": "1",
         "size": "1",
+        "authority": "tsa",
     }
 
 

@@ -9,7 +9,7 @@ from batches import Batches, digest, put
 
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
-from ledger.store import AccountRow, PoolRow, Store
+from ledger.store import AccountRow, AnchorRow, PoolRow, Store
 from ledger.store.reader import IN_MAX
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import leaf_hash
@@ -281,6 +281,8 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
         lines = [("key-2", b"line"), ("key-1", b"line")]
         assert appender.write_cosignatures(TILE_WIDTH + 1, lines) == 2
         assert appender.write_cosignatures(TILE_WIDTH + 1, lines) == 0
+        for size, authority in ((257, "b"), (257, "a"), (1, "c")):
+            appender.write_anchor(AnchorRow(size, authority, b"response", b"roots", b"mac"))
         appender.commit()
     with store.read() as reader:
         rows = [tuple(row) for row in reader.scan(table)]

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from prerequisites import BEFORE
 from scribe import Scribe, StepClock, held, make_book, open_copy, tell_small_world
 from tamper import Tamper
+from timestamp_authority import TimestampAuthority
 
+from ledger.audit.authorities import Authority, stamp_newest
 from ledger.book import Book
 from ledger.records.kind import Role
 from ledger.tlog.cosignature import CosignatureSigner, MlDsa44Signer
@@ -27,9 +29,13 @@ def long_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The closed folder of a log of `SIZE` entries in many batches."""
     folder = tmp_path_factory.mktemp("long") / "book"
     book = make_book(folder, clock=StepClock())
-    tell_long_log(Scribe(book))
+    scribe = Scribe(book)
+    tell_long_log(scribe)
     assert book.head().size == SIZE
     tell_cosignatures(book)
+    tsa = TimestampAuthority(folder.parent / "tsa")
+    named = [Authority(name, "http://127.0.0.1/", tsa.root) for name in ("tsa-a", "tsa-b", "tsa-c")]
+    stamp_newest(book.store, book.vault, named, send=lambda _, query: tsa.answer(query))
     book.close()
     return folder
 
