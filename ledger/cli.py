@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from ledger.commands import attending, auditing, importing, stating, tracing, verifying
+from ledger.commands import attending, auditing, exporting, importing, stating, tracing, verifying
 from ledger.commands.console import say
 from ledger.errors import (
     CorruptionError,
@@ -67,7 +67,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (verifying, tracing, auditing, attending, stating, importing):
+    for module in (verifying, tracing, auditing, attending, stating, importing, exporting):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:

@@ -69,7 +69,7 @@ def verify(
     """Verify a receipt or a trace proof offline."""
 
     def check() -> VerifiedReceipt | VerifiedTrace:
-        keys = [_read_key(one) for one in key]
+        keys = [read_key(one) for one in key]
         data = read_file(file, TRACE_BYTES_MAX)
         if data.startswith(b"{"):
             return verify_trace(data, keys)
@@ -97,7 +97,7 @@ def growth(
     """Verify that a log only grew between two of its checkpoints."""
 
     def check() -> VerifiedGrowth:
-        keys = [_read_key(one) for one in key]
+        keys = [read_key(one) for one in key]
         before, after = read_file(old, RECEIPT_BYTES_MAX), read_file(new, RECEIPT_BYTES_MAX)
         if (proof is None) == (log is None):
             raise typer.BadParameter("give the proof with --proof FILE, or the log with --log URL")
@@ -164,7 +164,7 @@ def _as_json(result: Any, language: Literal["zh", "en"]) -> dict[str, Any]:
     return value | {"origin": log.origin, "size": log.size, "root": log.root.hex()}
 
 
-def _read_key(text: str) -> VerifierKey:
+def read_key(text: str) -> VerifierKey:
     """A verifier key given in full, or in a file."""
     if "+" not in text or Path(text).is_file():
         data = read_file(text, KEY_CHARS_MAX)
