@@ -17,6 +17,7 @@ from ledger.commands import (
     attending,
     auditing,
     comparing,
+    exporting,
     importing,
     importing_goods,
     keeping,
@@ -70,6 +71,7 @@ MODULES = (
     mirroring,
     monitoring,
     anchoring,
+    exporting,
 )
 """The modules of the library's own commands, in the order in which help lists them."""
 
