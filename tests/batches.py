@@ -60,6 +60,7 @@ class Batches:
             "holdings_set": [],
             "holdings_gone": [],
             "objects": [],
+            "references": [],
             **rows,
         }
         return Batch(

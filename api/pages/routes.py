@@ -107,15 +107,13 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         view = entry_view(parse_entry(data), data, reader, directory, translator)
         forward = find_whereabouts(reader, index, "forward", directory, translator)
         backward = find_whereabouts(reader, index, "backward", directory, translator)
-        referrers = [
-            (number, kind_title(kind, translator))
-            for number, kind in find_referrers(index, forward.entries, reader)
-        ]
+        referrers, more = find_referrers(index, reader)
     values = {
         "entry": view,
         "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
         "walks": (forward, backward),
-        "referrers": referrers,
+        "referrers": [(number, kind_title(kind, translator)) for number, kind in referrers],
+        "referrers_more": more,
         # Another snapshot, but of this size, so it proves what the page shows.
         "proof": book.inclusion(index, log.size),
     }

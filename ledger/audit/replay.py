@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 from ledger.audit.history import History
 from ledger.audit.proposals import ProposalRows
+from ledger.audit.references import ReferenceRows
 from ledger.audit.report import Notes, Report, Rows
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
@@ -69,6 +70,7 @@ class _Audit:
         self._signed = 0
         self._checkpoints = Rows(reader, "checkpoint", notes)
         self._rules = Rules(reader, notes)
+        self._references = ReferenceRows(reader, notes)
         self._sealed = None if vault is None else SealedRows(reader, vault, notes)
         self._proposals = None if vault is None else ProposalRows(reader, vault, notes)
         self._history = History(known, self.keys, notes)
@@ -105,8 +107,10 @@ class _Audit:
                 self._sealed.take(index, entry)
             if entry is not None and entry.index == index:
                 self._rules.take(entry)
+                self._references.take(entry)
             else:
                 self._rules.stop(index)
+                self._references.stop(index)
             self.leaves.append(leaf_now)
             self._unhashed.append(leaf_now)
             previous, expected = leaf_now.hex(), index + 1
@@ -127,6 +131,7 @@ class _Audit:
         count = end - first
         self._find("entry_missing", first, f"{count} entries from here on are not stored")
         self._rules.stop(first)
+        self._references.stop(first)
 
     # Chain, tree, checkpoints
 
@@ -246,6 +251,7 @@ class _Audit:
         if self._proposals is not None:
             self._proposals.check()
         self._rules.finish()
+        self._references.finish()
 
     def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:
         """The head row repeats what the last entry and the last checkpoint say."""

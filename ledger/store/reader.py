@@ -29,6 +29,7 @@ _HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", 
 _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
 _ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account", "holding"))
 _FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
+_REFERENCE = TABLES["entry_reference"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -369,6 +370,20 @@ class Reader:
         query = _FLOWS.where(_FLOW.c.entry == _number(index))
         rows = self._all(query.order_by(_FLOW.c.posting, _FLOW.c.part))
         return [Flow(*row) for row in rows]
+
+    def referrers(self, index: int, *, after: int = -1, limit: int) -> list[int]:
+        """Later entries that refer to an entry, above `after`, by rising index.
+
+        By the table's key: it reads as many rows as it returns.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_REFERENCE.c.source).where(
+            _REFERENCE.c.target == _number(index), _REFERENCE.c.source > _number(after)
+        )
+        rows = self._all(query.order_by(_REFERENCE.c.source).limit(_page(limit)))
+        return [source for (source,) in rows]
 
     def scan(self, table: str, *, after: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """All rows of a table, whole and as stored, in the order of its primary key.

@@ -48,6 +48,7 @@ class Batch:
             are there now, and ``(account id, first)`` that are there no more.
         flows: What moved; `account_ids` gives the id of each ``(asset, account)`` named.
         objects: ``(key, canonical JSON or None)``; None removes it.
+        references: ``(entry that is referred to, entry that refers to it)``.
     """
 
     head: Head
@@ -63,3 +64,4 @@ class Batch:
     flows: Sequence[Flow]
     objects: Sequence[tuple[str, bytes | None]]
     account_ids: Mapping[tuple[str, str], int]
+    references: Sequence[tuple[int, int]]

@@ -171,6 +171,15 @@ class FlowTable(SQLModel, table=True):
     label: str = _text()
 
 
+class EntryReferenceTable(SQLModel, table=True):
+    """Which entries are about an entry: each entry's references, the other way round."""
+
+    __tablename__ = "entry_reference"
+    __table_args__ = _CLUSTERED
+    target: int = _whole(primary_key=True)
+    source: int = _whole(primary_key=True)
+
+
 class StateObjectTable(SQLModel, table=True):
     """Named objects of the state, as canonical JSON."""
 
@@ -192,5 +201,13 @@ class ProposalTable(SQLModel, table=True):
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
-IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow")
+IMMUTABLE = (
+    "entry",
+    "tile",
+    "checkpoint",
+    "idempotency",
+    "order_number",
+    "flow",
+    "entry_reference",
+)
 UNDELETABLE = ("head", "vault", "proposal")

@@ -241,7 +241,7 @@ def test_a_refund_is_told_on_the_page_of_its_gift(site: Site) -> None:
     refund = site.examples["donation.refunded"]
     page = site.read("/entries/3")
     assert "本笔捐款已退还 100.00 元。" in [one.text for one in page.all("p")]
-    assert page.facts()["由去向、冲正、积分查得的后续条目"].startswith(f"#{refund} 退还捐款")
+    assert page.facts()["引用本条目的后续条目"].startswith(f"#{refund} 退还捐款")
 
 
 def test_points_are_told_on_the_page_of_what_earned_them(site: Site) -> None:

@@ -231,6 +231,7 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
             flows=FLOWS,
             holdings_set=[(1, 60, 40, "b"), (1, 0, 60, "a")],
             objects=[("b", b"2"), ("a", b"1")],
+            references=[(9, 10), (2, 11), (2, 3)],
         ),
     )
     with store.append() as appender:

@@ -46,6 +46,7 @@ def full(path: Path, batches: Batches) -> Iterator[Store]:
                 flows=[*gifts, moved],
                 holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
                 objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
+                references=[(3, 4), (3, 5), (3, 9), (4, 9)],
             ),
         )
         with store.append() as appender:
@@ -85,12 +86,12 @@ def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.M
         assert store.check() == []
 
 
-NEXT = """
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "9999"
+down_revision = "{schema.newest()}"
 
 
 def upgrade() -> None:
@@ -104,7 +105,7 @@ def test_an_older_database_is_brought_up_to_date(
     full.close()
     newer = tmp_path / "100% newer"
     shutil.copytree(schema.MIGRATIONS, newer)
-    (newer / "versions" / "0003_note.py").write_text(NEXT)
+    (newer / "versions" / "9999_note.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", newer)
     with closing(Store.open(str(path), create=False)) as store:
         assert store.check() == []
@@ -113,7 +114,7 @@ def test_an_older_database_is_brought_up_to_date(
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT note FROM vault WHERE entry = 7").fetchall() == [(None,)]
     monkeypatch.undo()
-    with pytest.raises(MalformedError, match=r"versions \['0003'\], which this program"):
+    with pytest.raises(MalformedError, match=r"versions \['9999'\], which this program"):
         Store.open(str(path))
 
 
@@ -140,6 +141,11 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
         lambda reader: reader.account_moves(1, 200),
     ),
     ("chosen_entries", ["entry USING"], lambda reader: reader.chosen_entries([3, 7])),
+    (
+        "referrers",
+        ["entry_reference USING PRIMARY KEY"],
+        lambda reader: reader.referrers(3, after=4, limit=5),
+    ),
     ("proposal", ["proposal USING"], lambda reader: reader.proposal("count")),
     ("proposals", ["proposal USING"], lambda reader: reader.proposals("0", "1")),
     (
@@ -235,9 +241,9 @@ def _change(path: Path, *statements: str) -> None:
             ["DROP INDEX flow_by_source", "CREATE INDEX flow_by_source ON flow (source)"],
             "index flow_by_source of flow is not as the migrations make it",
         ),
-        (["UPDATE alembic_version SET version_num = '0000'"], "alembic_version: expected 0002"),
-        (["INSERT INTO alembic_version VALUES ('0000')"], "alembic_version: expected 0002"),
-        (["DELETE FROM alembic_version"], "alembic_version: expected 0002, found []"),
+        (["UPDATE alembic_version SET version_num = '0000'"], f"alembic_version: expected {schema.newest()}"),
+        (["INSERT INTO alembic_version VALUES ('0000')"], f"alembic_version: expected {schema.newest()}"),
+        (["DELETE FROM alembic_version"], f"alembic_version: expected {schema.newest()}, found []"),
         (["DROP TABLE alembic_version"], "table alembic_version of alembic_version is missing"),
         (
             ["ALTER TABLE alembic_version RENAME version_num TO number"],
