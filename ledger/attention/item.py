@@ -37,6 +37,14 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "points_past_expiry": ("积分已过期待登记", "Points past their expiry, not recorded yet"),
     "points_of_refunded_gift": ("退款捐赠对应的积分", "Points of a gift that was refunded"),
     "refunds_of_holder": ("同一持有人多笔捐赠退款", "Several refunded gifts of one holder"),
+    "matching_of_refunded_gift": (
+        "退款捐赠的配捐款尚未退回",
+        "Matching money of a refunded gift not returned",
+    ),
+    "bank_match_of_reversed_gift": (
+        "已冲正的捐赠仍匹配着银行流水",
+        "Bank lines still matched to a reversed gift",
+    ),
     "service_recorded_late": ("服务时长登记较晚", "Service recorded long after it happened"),
 }
 """Every code, in Chinese and English."""
@@ -117,6 +125,10 @@ class View:
         if index not in self._entries:
             self._entries[index] = parse_entry(self.reader.entry(index))
         return self._entries[index]
+
+    def referrers(self, index: int, *, after: int) -> list[int]:
+        """The first later entries that refer to an entry, above `after`."""
+        return self.reader.referrers(index, after=after, limit=PAGE)
 
     def rules(self, topic: str, subject: str) -> list[Any]:
         """The versions in force of the rules of a topic about a subject."""
