@@ -32,11 +32,13 @@ from api.routes import (
     receipts,
     registers,
     reports,
+    statistics,
     tiles,
     trace,
 )
 from api.settings import Settings
 from ledger.book import Book
+from ledger.statistics import Latest
 
 ROUTERS = (
     bulk.router,
@@ -48,6 +50,7 @@ ROUTERS = (
     log.router,
     registers.router,
     reports.router,
+    statistics.router,
     accounts.router,
     attention.router,
     tiles.router,
@@ -87,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
             book.sequencer.ready()
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
+            app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()

@@ -404,7 +404,9 @@ class State:
         state when that fails.
         """
         references = [
-            (target, source) for source, entry in self._entries.items() for target in entry.references
+            (target, source)
+            for source, entry in self._entries.items()
+            for target in entry.references
         ]
         changes = Changes([], [], [], [], self._flows, {}, references)
         for key, account in self._accounts.items():

@@ -13,7 +13,14 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.answers import IMMUTABLE, answer_cached
-from api.dependencies import CODE_PATTERN, INDEX_MAX, BookOf, CodeInPath, IndexInPath
+from api.dependencies import (
+    CODE_PATTERN,
+    INDEX_MAX,
+    BookOf,
+    CodeInPath,
+    IndexInPath,
+    get_statistics,
+)
 from api.pages.assets import find_asset
 from api.pages.directory import Directory
 from api.pages.endpoints import list_endpoints
@@ -21,6 +28,7 @@ from api.pages.entries import entry_row, entry_view, find_referrers
 from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import LogState, log_state, render, render_error, translator_of
 from api.pages.registers import Registers
+from api.pages.statistics import statistics_names
 from api.pages.whereabouts import find_whereabouts
 from ledger.book import Book
 from ledger.entry import parse_entry
@@ -185,6 +193,20 @@ def item(request: Request, book: BookOf, code: CodeInPath) -> Response:
         row = registers.item(code)
         values = {"item": row, "stock": registers.stock(row)}
     return render(request, "item.html", log=log, values=values)
+
+
+@router.get("/statistics")
+def statistics(request: Request, book: BookOf) -> Response:
+    """Sums over the whole ledger, small groups of persons hidden."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        found = get_statistics(request).of(reader, book.today())
+        directory = Directory(reader, translator)
+        names = statistics_names(found, directory, translator)
+    least = None if found.rule is None else found.rule["statistics"]["group_min"]
+    values = {"statistics": found, "rule": found.rule, "least": least, "names": names}
+    return render(request, "statistics.html", log=log, values=values)
 
 
 @router.get("/how")

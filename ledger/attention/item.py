@@ -130,14 +130,23 @@ class View:
         """The first later entries that refer to an entry, above `after`."""
         return self.reader.referrers(index, after=after, limit=PAGE)
 
-    def rules(self, topic: str, subject: str) -> list[Any]:
-        """The versions in force of the rules of a topic about a subject."""
+    def chosen(self, indices: Sequence[int]) -> Iterator[Entry]:
+        """These entries, some at a time; they are not kept."""
+        for start in range(0, len(indices), PAGE):
+            for data in self.reader.chosen_entries(indices[start : start + PAGE]).values():
+                yield parse_entry(data)
+
+    def in_force(self, topic: str) -> list[Any]:
+        """The versions in force of the rules of a topic."""
         found: list[Any] = []
         for code in sorted((self.get(f"topic/{topic}") or {"rules": []})["rules"]):
             versions = self.get(f"rule/{code}")["versions"]
-            valid = [one for one in versions if one["in_force_from"] <= self.day]
-            found += [one for one in valid[-1:] if one[topic]["subject"] == subject]
+            found += [one for one in versions if one["in_force_from"] <= self.day][-1:]
         return found
+
+    def rules(self, topic: str, subject: str) -> list[Any]:
+        """The versions in force of the rules of a topic about a subject."""
+        return [one for one in self.in_force(topic) if one[topic]["subject"] == subject]
 
     def age_rule(self, subject: str) -> Any:
         """The strictest ageing rule in force about a subject, or None."""

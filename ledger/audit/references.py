@@ -36,7 +36,8 @@ class ReferenceRows:
         """An entry is missing or cannot be read: what it refers to is not known."""
         if self._complete:
             self._complete = False
-            self._notes.not_checked.append(f"the index of references (entry {index} is missing or unreadable)")
+            why = f"entry {index} is missing or unreadable"
+            self._notes.not_checked.append(f"the index of references ({why})")
 
     def finish(self) -> None:
         """Compare the stored rows, in their order, with what the entries say."""
@@ -59,9 +60,7 @@ class ReferenceRows:
 
     def _expected(self) -> Iterator[tuple[int, int]]:
         return (
-            (target, source)
-            for target in sorted(self._sources)
-            for source in self._sources[target]
+            (target, source) for target in sorted(self._sources) for source in self._sources[target]
         )
 
     def _find(self, row: tuple[int, ...], message: str) -> None:

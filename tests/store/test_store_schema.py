@@ -241,8 +241,14 @@ def _change(path: Path, *statements: str) -> None:
             ["DROP INDEX flow_by_source", "CREATE INDEX flow_by_source ON flow (source)"],
             "index flow_by_source of flow is not as the migrations make it",
         ),
-        (["UPDATE alembic_version SET version_num = '0000'"], f"alembic_version: expected {schema.newest()}"),
-        (["INSERT INTO alembic_version VALUES ('0000')"], f"alembic_version: expected {schema.newest()}"),
+        (
+            ["UPDATE alembic_version SET version_num = '0000'"],
+            f"alembic_version: expected {schema.newest()}",
+        ),
+        (
+            ["INSERT INTO alembic_version VALUES ('0000')"],
+            f"alembic_version: expected {schema.newest()}",
+        ),
         (["DELETE FROM alembic_version"], f"alembic_version: expected {schema.newest()}, found []"),
         (["DROP TABLE alembic_version"], "table alembic_version of alembic_version is missing"),
         (
