@@ -29,6 +29,7 @@ from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import LogState, log_state, render, render_error, translator_of
 from api.pages.registers import Registers
 from api.pages.statistics import statistics_names
+from api.pages.unspent import find_unspent
 from api.pages.whereabouts import find_whereabouts
 from ledger.book import Book
 from ledger.entry import parse_entry
@@ -112,14 +113,17 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         data = reader.entry(index)
         hidden = reader.object(f"hidden/{index}")
         directory = Directory(reader, translator)
-        view = entry_view(parse_entry(data), data, reader, directory, translator)
+        parsed = parse_entry(data)
+        view = entry_view(parsed, data, reader, directory, translator)
         forward = find_whereabouts(reader, index, "forward", directory, translator)
         backward = find_whereabouts(reader, index, "backward", directory, translator)
+        unspent = find_unspent(parsed, forward, reader, directory, book.today())
         referrers, more = find_referrers(index, reader)
     values = {
         "entry": view,
         "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
         "walks": (forward, backward),
+        "unspent": unspent,
         "referrers": [(number, kind_title(kind, translator)) for number, kind in referrers],
         "referrers_more": more,
         # Another snapshot, but of this size, so it proves what the page shows.

@@ -89,12 +89,12 @@ class WalkTable:
 class Whereabouts:
     """One direction; `walks` is None where it is too large for a page.
 
-    `entries` are the indices of the entries that the walk met.
+    `held_fen` is how much of it is money that lies in the federation's accounts.
     """
 
     direction: Direction
     walks: list[WalkTable] | None
-    entries: tuple[int, ...]
+    held_fen: int
 
 
 class _Bounded(StoreFlows):
@@ -121,9 +121,11 @@ def find_whereabouts(
     except LedgerError as error:
         if error.code != TOO_LARGE:
             raise
-        return Whereabouts(direction, None, ())
+        return Whereabouts(direction, None, 0)
     tables = [_table(one, direction, directory, translator) for one in walks]
-    return Whereabouts(direction, tables, tuple(sorted(source.data)))
+    ends = [end for one in walks for end in one.ends]
+    held = sum(end.amount for end in ends if end.state == "held" and end.asset == "CNY")
+    return Whereabouts(direction, tables, held)
 
 
 def _table(
