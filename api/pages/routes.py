@@ -22,6 +22,7 @@ from api.dependencies import (
     get_statistics,
 )
 from api.pages.assets import find_asset
+from api.pages.corrections import find_corrections
 from api.pages.directory import Directory
 from api.pages.endpoints import list_endpoints
 from api.pages.entries import entry_row, entry_view, find_referrers
@@ -118,12 +119,14 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         forward = find_whereabouts(reader, index, "forward", directory, translator)
         backward = find_whereabouts(reader, index, "backward", directory, translator)
         unspent = find_unspent(parsed, forward, reader, directory, book.today())
+        corrections = find_corrections(parsed, reader, translator)
         referrers, more = find_referrers(index, reader)
     values = {
         "entry": view,
         "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
         "walks": (forward, backward),
         "unspent": unspent,
+        "corrections": corrections,
         "referrers": [(number, kind_title(kind, translator)) for number, kind in referrers],
         "referrers_more": more,
         # Another snapshot, but of this size, so it proves what the page shows.

@@ -157,7 +157,7 @@ def _plan(
     date: str | None,
     date_from_order: bool,
 ) -> Plan:
-    from ledger.intake.columns import guess_columns
+    from ledger.intake.columns import guess_columns, header_unit
     from ledger.intake.plan import plan_gifts
     from ledger.intake.recording import known_gifts
     from ledger.intake.sheets import read_table
@@ -167,7 +167,8 @@ def _plan(
     columns = guess_columns(table.columns, chosen)
     today = utc_now().astimezone(CHINA).date().isoformat()
     settings: dict[str, Any] = {"known": known_gifts(book), "today": today}
-    settings |= {"unit": unit or "yuan", "unit_stated": unit is not None}
+    by_header: Literal["yuan", "fen"] = "fen" if header_unit(columns.amount) == "fen" else "yuan"
+    settings |= {"unit": unit or by_header, "unit_stated": unit is not None}
     plan = plan_gifts(
         table, columns, default_date=date, date_from_order=date_from_order, **settings
     )
