@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from caller import serving
 from desk import Desk
-from scribe import Scribe, make_book, tell_small_world
+from scribe import Scribe, make_book, tell_rules, tell_small_world
 
 RULES = (
     ("ageing", {"subject": "unspent_restricted", "days": 100}),
@@ -34,17 +34,7 @@ def failures_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     book = make_book(folder)
     scribe = Scribe(book)
     tell_small_world(scribe)
-    for number, (topic, terms) in enumerate(RULES):
-        fields = {
-            "code": f"rule-{number}",
-            "version": 1,
-            "name": "示例规则",
-            "text": "示例规则。",
-            "in_force_from": "2021-02-01",
-            "topic": topic,
-            topic: terms,
-        }
-        scribe.tell("rule.published", fields, day="2021-01-02")
+    tell_rules(scribe, RULES)
     book.close()
     return folder
 

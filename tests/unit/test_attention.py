@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from bodies import full
 from prerequisites import SERVED
-from scribe import FIRST_GIFT, Scribe, audited
+from scribe import FIRST_GIFT, Scribe, audited, tell_rules
 from told import recorded, tell_before
 from typer.testing import CliRunner
 
@@ -38,17 +38,7 @@ RULES = (
 @pytest.fixture
 def told(world: Scribe) -> Iterator[Scribe]:
     """The small world with the rules that say when something asks for attention."""
-    for number, (topic, terms) in enumerate(RULES):
-        fields = {
-            "code": f"rule-{number}",
-            "version": 1,
-            "name": "示例规则",
-            "text": "示例规则。",
-            "in_force_from": "2021-02-01",
-            "topic": topic,
-            topic: terms,
-        }
-        world.tell("rule.published", fields, day="2021-01-02")
+    tell_rules(world, RULES)
     yield world
     audited(world.book)
 
