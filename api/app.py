@@ -35,6 +35,7 @@ from api.routes import (
     receipts,
     registers,
     reports,
+    statistics,
     tiles,
     trace,
     witnesses,
@@ -44,6 +45,7 @@ from api.witnessed import open_feed
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
+from ledger.statistics import Latest
 
 ROUTERS = (
     bulk.router,
@@ -56,6 +58,7 @@ ROUTERS = (
     log.router,
     registers.router,
     reports.router,
+    statistics.router,
     accounts.router,
     attention.router,
     anchors.router,
@@ -103,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
+            app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()

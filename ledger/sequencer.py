@@ -395,6 +395,7 @@ class Sequencer:
             flows=changes.flows,
             objects=changes.objects,
             account_ids=changes.account_ids,
+            references=changes.references,
         )
         return batch, answers
 

@@ -115,6 +115,7 @@ class Changes:
     objects: list[tuple[str, bytes | None]]
     flows: list[Flow]
     account_ids: dict[tuple[str, str], int]
+    references: list[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -423,7 +424,12 @@ class State:
         The caller writes it in the same transaction as the entries, or drops this
         state when that fails.
         """
-        changes = Changes([], [], [], [], [], self._flows, {})
+        references = [
+            (target, source)
+            for source, entry in self._entries.items()
+            for target in entry.references
+        ]
+        changes = Changes([], [], [], [], [], self._flows, {}, references)
         for key, account in self._accounts.items():
             if account.changed:
                 holdings = account.holdings
@@ -464,9 +470,10 @@ class State:
         the pools, of which only changes are known.
 
         Whole only where nothing was read from a store and nothing was trimmed, as in
-        an audit that starts from the first entry.
+        an audit that starts from the first entry. Flows and references are not in it: an
+        audit compares those entry by entry.
         """
-        found = Changes([], [], [], [], [], [], {})
+        found = Changes([], [], [], [], [], [], {}, [])
         for account in sorted(self._accounts.values(), key=lambda one: one.id):
             holdings = account.holdings
             found.accounts.append((account.id, account.asset, account.name, holdings.received))

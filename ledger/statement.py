@@ -23,7 +23,7 @@ from ledger.errors import CorruptionError, LedgerError, MalformedError, NotFound
 from ledger.flows import is_world
 from ledger.sequencer import CHINA
 from ledger.store import PoolRow, Reader
-from ledger.store.reader import NUMBER_MAX
+from ledger.store.log_reader import NUMBER_MAX
 
 OCCURRED_ENTRIES_MAX = 200_000
 """Entries of one account that can be put in the order of their days in one answer."""

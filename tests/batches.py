@@ -61,6 +61,7 @@ class Batches:
             "holdings_gone": [],
             "pools": [],
             "objects": [],
+            "references": [],
             **rows,
         }
         return Batch(

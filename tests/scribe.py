@@ -281,6 +281,21 @@ def tell_small_world(scribe: Scribe) -> None:
     )
 
 
+def tell_rules(scribe: Scribe, rules: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Publish rules, ``(topic, terms)``, in force from 2021-02-01: rule-0, rule-1 ..."""
+    for number, (topic, terms) in enumerate(rules):
+        fields = {
+            "code": f"rule-{number}",
+            "version": 1,
+            "name": "示例规则",
+            "text": "示例规则。",
+            "in_force_from": "2021-02-01",
+            "topic": topic,
+            topic: terms,
+        }
+        scribe.tell("rule.published", fields, day="2021-01-02")
+
+
 def gifts(scribe: Scribe, count: int, name: str = "gift") -> list[Prepared]:
     """Gifts with keys and order numbers of their own, of 1, 2, 3 ... fen."""
     return [

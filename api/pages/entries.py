@@ -6,7 +6,7 @@ are shown by their commitments, which is all that the log knows of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,8 @@ from ledger.store import Reader
 
 POSTINGS_IN_LIST = 2
 """Movements of one entry that a list shows; its page shows all."""
-RULES_MAX = 200
-"""Points rules that are asked whether an entry earned points by them."""
+REFERRERS_SHOWN = 50
+"""Later entries about an entry that its page shows; the API lists all."""
 
 _FAMILY_OF_FIELD: Mapping[str, str] = {
     "fund": "fund",
@@ -249,27 +249,16 @@ def reversed_by(index: int, reader: Reader) -> int | None:
     return None if data is None else int(orjson.loads(data)["entry"])
 
 
-def find_referrers(index: int, met: Iterable[int], reader: Reader) -> list[tuple[int, str]]:
+def find_referrers(index: int, reader: Reader) -> tuple[list[tuple[int, str]], bool]:
     """Later entries that say they are about this one: ``(index, kind)``, rising.
 
-    The log has no index of references; what refers to an entry is its reversal, the
-    points that it earned, and entries that moved its units.
-
-    Args:
-        index: The entry.
-        met: Entries that a walk from it met.
-        reader: The snapshot.
+    Returns:
+        The first `REFERRERS_SHOWN`, and whether there are more.
     """
-    from_state = [reversed_by(index, reader)]
-    for key, _ in reader.objects("rule/", limit=RULES_MAX):
-        data = reader.object(f"issued/{key.removeprefix('rule/')}/{index}")
-        from_state.append(None if data is None else int(orjson.loads(data)["entry"]))
-    found: list[tuple[int, str]] = []
-    for number in sorted({*met, *(one for one in from_state if one is not None)}):
-        value = orjson.loads(reader.entry(number))
-        if index in value["references"]:
-            found.append((number, value["kind"]))
-    return found
+    numbers = reader.referrers(index, limit=REFERRERS_SHOWN + 1)
+    data = reader.chosen_entries(numbers[:REFERRERS_SHOWN])
+    found = [(number, orjson.loads(data[number])["kind"]) for number in sorted(data)]
+    return found, len(numbers) > REFERRERS_SHOWN
 
 
 def _about(entry: Entry, directory: Directory) -> Place | None:

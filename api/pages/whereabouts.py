@@ -91,15 +91,15 @@ class WalkTable:
 class Whereabouts:
     """One direction; `walks` is None where it is too large for a page.
 
-    `entries` are the indices of the entries that the walk met; `pools` and `links` are
-    what the walk went through as a whole, and what is linked to it.
+    `pools` and `links` are what the walk went through as a whole, and what is linked to it;
+    `held_fen` is how much of it is money that lies in the federation's accounts.
     """
 
     direction: Direction
     walks: list[WalkTable] | None
-    entries: tuple[int, ...]
     pools: PoolsTable
     links: LinksTable
+    held_fen: int
 
 
 def find_whereabouts(
@@ -119,10 +119,11 @@ def find_whereabouts(
         walks, tables = (), None
     else:
         tables = [_table(one, direction, directory, translator) for one in walks]
-    met = tuple(sorted(source.data)) if tables is not None else ()
+    ends = [end for one in walks for end in one.ends]
+    held = sum(end.amount for end in ends if end.state == "held" and end.asset == "CNY")
     pools = pools_table(find_pools(reader, walks), directory)
     links = links_table(find_related(reader, entry, direction, walks), directory, translator)
-    return Whereabouts(direction, tables, met, pools, links)
+    return Whereabouts(direction, tables, pools, links, held)
 
 
 def _table(

@@ -41,6 +41,14 @@ TITLES: Mapping[str, tuple[str, str]] = {
         "登记的发放日期早于申请日期",
         "Delivered before it was asked for, by the days recorded",
     ),
+    "matching_of_refunded_gift": (
+        "退款捐赠的配捐款尚未退回",
+        "Matching money of a refunded gift not returned",
+    ),
+    "bank_match_of_reversed_gift": (
+        "已冲正的捐赠仍匹配着银行流水",
+        "Bank lines still matched to a reversed gift",
+    ),
     "service_recorded_late": ("服务时长登记较晚", "Service recorded long after it happened"),
 }
 """Every code, in Chinese and English."""
@@ -122,14 +130,27 @@ class View:
             self._entries[index] = parse_entry(self.reader.entry(index))
         return self._entries[index]
 
-    def rules(self, topic: str, subject: str) -> list[Any]:
-        """The versions in force of the rules of a topic about a subject."""
+    def referrers(self, index: int, *, after: int) -> list[int]:
+        """The first later entries that refer to an entry, above `after`."""
+        return self.reader.referrers(index, after=after, limit=PAGE)
+
+    def chosen(self, indices: Sequence[int]) -> Iterator[Entry]:
+        """These entries, some at a time; they are not kept."""
+        for start in range(0, len(indices), PAGE):
+            for data in self.reader.chosen_entries(indices[start : start + PAGE]).values():
+                yield parse_entry(data)
+
+    def in_force(self, topic: str) -> list[Any]:
+        """The versions in force of the rules of a topic."""
         found: list[Any] = []
         for code in sorted((self.get(f"topic/{topic}") or {"rules": []})["rules"]):
             versions = self.get(f"rule/{code}")["versions"]
-            valid = [one for one in versions if one["in_force_from"] <= self.day]
-            found += [one for one in valid[-1:] if one[topic]["subject"] == subject]
+            found += [one for one in versions if one["in_force_from"] <= self.day][-1:]
         return found
+
+    def rules(self, topic: str, subject: str) -> list[Any]:
+        """The versions in force of the rules of a topic about a subject."""
+        return [one for one in self.in_force(topic) if one[topic]["subject"] == subject]
 
     def age_rule(self, subject: str) -> Any:
         """The strictest ageing rule in force about a subject, or None."""

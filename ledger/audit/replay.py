@@ -17,6 +17,7 @@ from ledger.audit.anchored import check_anchors
 from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.history import History
 from ledger.audit.proposals import ProposalRows
+from ledger.audit.references import ReferenceRows
 from ledger.audit.report import Notes, Report, Rows
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
@@ -76,6 +77,7 @@ class _Audit:
         self._signed = 0
         self._checkpoints = Rows(reader, "checkpoint", notes)
         self._rules = Rules(reader, notes)
+        self._references = ReferenceRows(reader, notes)
         self._sealed = None if vault is None else SealedRows(reader, vault, notes)
         self._proposals = None if vault is None else ProposalRows(reader, vault, notes)
         self._history = History(known, self.keys, notes)
@@ -114,8 +116,10 @@ class _Audit:
                 self._sealed.take(index, entry)
             if entry is not None and entry.index == index:
                 self._rules.take(entry)
+                self._references.take(entry)
             else:
                 self._rules.stop(index)
+                self._references.stop(index)
             self.leaves.append(leaf_now)
             self._unhashed.append(leaf_now)
             previous, expected = leaf_now.hex(), index + 1
@@ -136,6 +140,7 @@ class _Audit:
         count = end - first
         self._find("entry_missing", first, f"{count} entries from here on are not stored")
         self._rules.stop(first)
+        self._references.stop(first)
 
     # Chain, tree, checkpoints
 
@@ -257,6 +262,7 @@ class _Audit:
         self.witnesses = tuple(self._cosignatures.check())
         check_anchors(self.reader, self._vault, self.notes)
         self._rules.finish()
+        self._references.finish()
 
     def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:
         """The head row repeats what the last entry and the last checkpoint say."""

@@ -73,7 +73,10 @@ def import_gifts(
     date_from_order: Annotated[
         bool, typer.Option("--date-from-order", help="Take the day from the order number.")
     ] = False,
-    unit: Annotated[Literal["yuan", "fen"], typer.Option(help="What the amounts are in.")] = "yuan",
+    unit: Annotated[
+        Literal["yuan", "fen"] | None,
+        typer.Option(help="What the amounts are in; yuan, unless they look like fen."),
+    ] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Show the plan only.")] = False,
     errors: Annotated[
         Path | None, typer.Option(help="Write the rows with errors or conflicts to this CSV file.")
@@ -140,11 +143,11 @@ def _plan(
     file: Path,
     sheet: str | None,
     chosen: dict[str, str],
-    unit: Literal["yuan", "fen"],
+    unit: Literal["yuan", "fen"] | None,
     date: str | None,
     date_from_order: bool,
 ) -> Plan:
-    from ledger.intake.columns import guess_columns
+    from ledger.intake.columns import guess_columns, header_unit
     from ledger.intake.plan import plan_gifts
     from ledger.intake.recording import known_gifts
     from ledger.intake.sheets import read_table
@@ -153,7 +156,9 @@ def _plan(
     table = read_table(file, sheet=sheet, headers=list(chosen.values()))
     columns = guess_columns(table.columns, chosen)
     today = utc_now().astimezone(CHINA).date().isoformat()
-    settings: dict[str, Any] = {"known": known_gifts(book), "unit": unit, "today": today}
+    settings: dict[str, Any] = {"known": known_gifts(book), "today": today}
+    by_header: Literal["yuan", "fen"] = "fen" if header_unit(columns.amount) == "fen" else "yuan"
+    settings |= {"unit": unit or by_header, "unit_stated": unit is not None}
     plan = plan_gifts(
         table, columns, default_date=date, date_from_order=date_from_order, **settings
     )

@@ -29,6 +29,10 @@ REPLACEMENT = "entry.replaced"
 
 Effects = Callable[[Entry, State, int], None]
 
+CLAIMING = frozenset(("service.recorded", "statement.matched"))
+"""Kinds that move nothing and yet hold something (a time of the day, bank lines and gifts),
+which only a reversal gives back."""
+
 
 class EntryReversed(Fields):
     """The reverse of an earlier entry's postings, with the reason for it."""
@@ -46,10 +50,11 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
             f"fields.entry: entry {number} is itself a reversal; record what is right anew",
             field="fields.entry",
         )
-    if not entry.postings:
+    if not entry.postings and entry.kind not in CLAIMING:
         reject(
             "nothing_to_reverse",
-            f"fields.entry: entry {number} ({entry.kind}) moved no units",
+            f"fields.entry: entry {number} ({entry.kind}) moved no units; correct it by "
+            "entry.annotated, or by the kind that voids or withdraws it",
             field="fields.entry",
         )
     reversed_by = state.get(f"reversed/{number}")
@@ -84,7 +89,7 @@ def _check_relied_on(state: State, number: int) -> None:
             "entry_relied_on",
             f"fields.entry: entries {entries} rely on entry {number}; void that receipt "
             "(receipt.voided), withdraw that fulfilment (wish.withdrawn), reverse that matching "
-            "gift first",
+            "gift or that confirmation first",
             field="fields.entry",
             entry=number,
             entries=entries,

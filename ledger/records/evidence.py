@@ -273,14 +273,15 @@ def _plan_matched(draft: Draft[StatementMatched], state: State) -> Plan:
 
 def _effects_matched(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
+    claim = {"entry": entry.index} if sign > 0 else None
     for one in fields["lines"]:
-        state.put(f"bank-line/{fields['statement']}/{one['line']}", {"entry": entry.index})
+        state.put(f"bank-line/{fields['statement']}/{one['line']}", claim)
     for gift in fields["gifts"]:
-        state.put(f"bank-match/{gift}", {"entry": entry.index})
+        state.put(f"bank-match/{gift}", claim)
     brought = sum(one["amount_fen"] for one in fields["lines"])
-    state.add(f"bank-matched/{fields['statement']}", amount_fen=brought)
-    state.add("bank-total", matched_lines=len(fields["lines"]))
-    state.add("bank-total", difference_fen=fields["difference_fen"])
+    state.add(f"bank-matched/{fields['statement']}", amount_fen=sign * brought)
+    state.add("bank-total", matched_lines=sign * len(fields["lines"]))
+    state.add("bank-total", difference_fen=sign * fields["difference_fen"])
 
 
 STATEMENT_MATCHED = Kind(

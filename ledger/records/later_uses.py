@@ -21,7 +21,7 @@ from ledger.units import Range
 USES_MAX = 1000
 """So many later entries are listed; where there are more, the list says so."""
 
-Why = Literal["units", "points", "receipt", "fulfilment", "matching"]
+Why = Literal["units", "points", "receipt", "fulfilment", "matching", "confirmation"]
 
 UNDONE_BY: Mapping[Why, str] = {
     "units": REVERSAL,
@@ -29,6 +29,7 @@ UNDONE_BY: Mapping[Why, str] = {
     "receipt": "receipt.voided",
     "fulfilment": "wish.withdrawn",
     "matching": REVERSAL,
+    "confirmation": REVERSAL,
 }
 """The kind of record that gives up each claim."""
 
@@ -104,7 +105,8 @@ def depending_points(state: State, number: int) -> list[int]:
 
 
 def claims(state: State, number: int) -> dict[int, Why]:
-    """The entries that rely on this one: its receipt, the wish it fulfils, matching gifts."""
+    """The entries that rely on this one: its receipt, the wish it fulfils, matching gifts,
+    the confirmation of the service that it recorded."""
     found: dict[int, Why] = {}
     for one in (state.get(f"matchings-of/{number}") or {"entries": []})["entries"]:
         found[one] = "matching"
@@ -113,6 +115,9 @@ def claims(state: State, number: int) -> dict[int, Why]:
         found[wish["entry"]] = "fulfilment"
     if receipt is not None:
         found[receipt["entry"]] = "receipt"
+    confirmed = state.get(f"confirmed/{number}")
+    if confirmed is not None:
+        found[confirmed["entry"]] = "confirmation"
     return found
 
 

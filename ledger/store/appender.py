@@ -82,7 +82,7 @@ class Appender(Reader):
         self._insert("order_number", ("digest", "entry"), batch.order_numbers)
 
     def _write_state(self, batch: Batch) -> None:
-        """What follows from what is recorded: accounts, holdings, flows, objects."""
+        """What follows from what is recorded: accounts, holdings, flows, objects, references."""
         ids = batch.account_ids
         self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
         self._delete("holding", ("account", "first"), batch.holdings_gone)
@@ -108,6 +108,7 @@ class Appender(Reader):
             for flow in batch.flows
         ]
         self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
+        self._insert("entry_reference", ("target", "source"), batch.references)
 
     def write_proposals(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """Set rows of the proposals, ``(id, ciphertext)``; they count only after `commit`.

@@ -82,6 +82,7 @@ class Batch:
             is stored.
         flows: What moved; `account_ids` gives the id of each ``(asset, account)`` named.
         objects: ``(key, canonical JSON or None)``; None removes it.
+        references: ``(entry that is referred to, entry that refers to it)``.
     """
 
     head: Head
@@ -98,3 +99,4 @@ class Batch:
     flows: Sequence[Flow]
     objects: Sequence[tuple[str, bytes | None]]
     account_ids: Mapping[tuple[str, str], int]
+    references: Sequence[tuple[int, int]]

@@ -188,6 +188,15 @@ class FlowTable(SQLModel, table=True):
     label: str = _text()
 
 
+class EntryReferenceTable(SQLModel, table=True):
+    """Which entries are about an entry: each entry's references, the other way round."""
+
+    __tablename__ = "entry_reference"
+    __table_args__ = _CLUSTERED
+    target: int = _whole(primary_key=True)
+    source: int = _whole(primary_key=True)
+
+
 class StateObjectTable(SQLModel, table=True):
     """Named objects of the state, as canonical JSON."""
 
@@ -257,6 +266,7 @@ IMMUTABLE = (
     "flow",
     "cosignature",
     "anchor",
+    "entry_reference",
 )
 UNDELETABLE = ("head", "vault", "proposal", "witness")
 OUTSIDE = ("anchor",)

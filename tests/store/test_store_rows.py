@@ -10,7 +10,7 @@ from batches import Batches, digest, put
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
 from ledger.store import AccountRow, AnchorRow, PoolRow, Store
-from ledger.store.reader import IN_MAX
+from ledger.store.log_reader import IN_MAX
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, parse_bundle
@@ -274,6 +274,7 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
             holdings_set=[(1, 60, 40, "b"), (1, 0, 60, "a")],
             pools=[(1, "b", 40, 40, 0), (1, "a", 60, 60, 0)],
             objects=[("b", b"2"), ("a", b"1")],
+            references=[(9, 10), (2, 11), (2, 3)],
         ),
     )
     with store.append() as appender:

@@ -48,6 +48,7 @@ def full(path: Path, batches: Batches) -> Iterator[Store]:
                 holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
                 pools=[(1, "", 1500, 7, 0), (1, "flood", 1490, 1478, 5), (2, "", 5, 5, 0)],
                 objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
+                references=[(3, 4), (3, 5), (3, 9), (4, 9)],
             ),
         )
         with store.append() as appender:
@@ -187,6 +188,11 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
         "last_cosignature",
         ["witness USING", "cosignature_by_size"],
         lambda reader: reader.last_cosignature("key-1"),
+    ),
+    (
+        "referrers",
+        ["entry_reference USING PRIMARY KEY"],
+        lambda reader: reader.referrers(3, after=4, limit=5),
     ),
     ("proposal", ["proposal USING"], lambda reader: reader.proposal("count")),
     ("proposals", ["proposal USING"], lambda reader: reader.proposals("0", "1")),

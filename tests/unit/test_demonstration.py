@@ -268,7 +268,7 @@ def test_nobody_is_named(demonstration: Book) -> None:
         public = b"".join(reader.entries(0, size))
     for word in (
         "示例捐赠人",
-        "示例受助人",
+        "示例受益人",
         "示例积分持有人",
         "示例志愿者",
         "示例儿童",

@@ -487,4 +487,36 @@ REPLACED: Sequence[Told] = (
     ),
 )
 
-KINDS_2: Sequence[Sequence[Told]] = [[one] for one in (*REGISTERS, *LATER, *REPLACED)]
+END = WRONG + len(REPLACED)
+
+
+def told_at(kind: str) -> int:
+    """The place of the first later record of a kind."""
+    return 1 + len(REGISTERS) + [one.kind for one in LATER].index(kind)
+
+
+# What came with the undoing of records that moved nothing, and more topics of rules.
+UNDOING: Sequence[Told] = (
+    Told(
+        "service.recorded",
+        {
+            "volunteer": "person-1",
+            "organiser": "centre-1",
+            "activity": "陪伴",
+            "starts_at": "19:00",
+            "ends_at": "20:00",
+        },
+    ),
+    approved("entry.reversed", {"entry": END, "reason": "登记错人"}),
+    approved("entry.reversed", {"entry": told_at("statement.matched"), "reason": "匹配有误"}),
+    approved(
+        "donation.refunded",
+        {"gift": told_at("donation.matched"), "amount_fen": 1_000, "reason": "捐赠退款后退回配捐"},
+    ),
+    rule("late", "ageing", subject="service_recorded_late", days=30),
+    rule("repeats", "pattern", subject="refunds_of_holder", count_min=3),
+    rule("groups", "statistics", group_min=5),
+    rule("long", "disclosure", subject="project_progress", longer_than_days=183, every_days=92),
+)
+
+KINDS_2: Sequence[Sequence[Told]] = [[one] for one in (*REGISTERS, *LATER, *REPLACED, *UNDOING)]
