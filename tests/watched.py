@@ -48,7 +48,7 @@ class Cost:
 def watching(store: Store) -> Iterator[Cost]:
     """Count what all readers of a store do inside the block."""
     cost = Cost()
-    engine, check = store._readers, reader_module._check_types
+    engine, check = store._readers, reader_module.check_types
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         cost.statements.append((statement, parameters))
@@ -74,11 +74,11 @@ def watching(store: Store) -> Iterator[Cost]:
     )
     for target, event, function in listeners:
         sa.event.listen(target, event, function)
-    setattr(reader_module, "_check_types", count)  # noqa: B010
+    setattr(reader_module, "check_types", count)  # noqa: B010
     try:
         yield cost
     finally:
-        setattr(reader_module, "_check_types", check)  # noqa: B010
+        setattr(reader_module, "check_types", check)  # noqa: B010
         for target, event, function in listeners:
             sa.event.remove(target, event, function)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
-from ledger.store.log_reader import LogReader, checked_limit, clamped
+from ledger.store.log_reader import PAGE_ROWS_MAX, LogReader, checked_limit, clamped
 from ledger.store.rows import AccountRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
