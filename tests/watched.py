@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import ledger.store.reader as reader_module
+import ledger.store.log_reader as reader_module
 from ledger.store import Store
 
 STEPS_A_TICK = 10
