@@ -1,0 +1,329 @@
+"""The model and a real book side by side: what one is told, the other is told too."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from scribe import NOON, TODAY, StepClock, audited, make_book
+
+from ledger.book import Book
+from ledger.entry import Entry
+from ledger.errors import LedgerError
+from ledger.proposals import DAYS_MAX
+from ledger.records.catalog import KINDS
+from ledger.records.kind import Role
+from ledger.records.request import Prepared, prepare
+from ledger.sequencer import Recorded
+
+from .asking.beginning import bodies
+from .asking.chooser import Request
+from .comparison import (
+    check_conservation,
+    check_places,
+    compare_openings,
+    compare_totals,
+    compare_traces,
+    compare_units,
+    to_take_back,
+)
+from .papers import receipt_of
+from .points import fulfilment
+from .rulebook import APPROVED, RULES
+from .world import Answer, Body, Told, World
+
+ACCEPTED = "accepted"
+Told_ = Callable[[str], None]
+
+
+@dataclass
+class Counts:
+    """How often each kind was accepted, or refused by which code."""
+
+    by_kind: dict[str, Counter[str]] = field(default_factory=dict)
+    sequences: int = 0
+
+    def add(self, kind: str, answer: Answer) -> None:
+        outcome = answer.code or ("repeated" if answer.replayed else ACCEPTED)
+        self.by_kind.setdefault(kind, Counter())[outcome] += 1
+
+    def refused(self, kind: str) -> int:
+        """How often the kind's own rules or the common ones refused it."""
+        found = self.by_kind.get(kind, Counter())
+        return sum(n for code, n in found.items() if code not in (ACCEPTED, "repeated"))
+
+    def accepted(self, kind: str) -> int:
+        return self.by_kind.get(kind, Counter())[ACCEPTED]
+
+    @property
+    def records(self) -> int:
+        return sum(sum(found.values()) for found in self.by_kind.values())
+
+
+@dataclass
+class Proposed:
+    """A proposal as the model has it."""
+
+    body: Body
+    by: str
+    expires_on: str
+    status: str = "open"
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A record that the model has answered and the book is yet to be told."""
+
+    kind: str
+    prepared: Prepared
+    answer: Answer
+
+
+def public_fields() -> dict[str, frozenset[str]]:
+    """By kind, the public fields that its schema lists; corrections have none to correct."""
+    corrections = ("entry.reversed", "entry.annotated")
+    return {
+        kind.name: frozenset(kind.fields.model_json_schema()["properties"])
+        for kind in KINDS
+        if kind.name not in corrections
+    }
+
+
+@cache
+def template() -> Path:
+    """The closed folder of a log that has its first entry; made once, gone with the process."""
+    folder = Path(_keep().name) / "book"
+    make_book(folder).close()
+    return folder
+
+
+@cache
+def _keep() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="shanji-model-")
+
+
+class Twins:
+    """Both ledgers; records wait until `flush`, which submits them as one batch."""
+
+    def __init__(self, folder: Path, counts: Counts, tell: Told_) -> None:
+        shutil.copytree(template(), folder)
+        self.clock = StepClock(NOON)
+        self.book = Book.open(folder, clock=self.clock)
+        opened = self.book.opened.fields
+        self.world = World(RULES, APPROVED, public_fields(), today=TODAY, opened=opened)
+        self.counts = counts
+        self.proposals: list[Proposed] = []
+        self.sent: list[tuple[str, Request]] = []
+        self._say = tell
+        self._numbers = count(1)
+        self._waiting: list[_Waiting] = []
+        for body in bodies():
+            request = Request(body["kind"], dict(body["fields"]), body["occurred_on"], "r-1", None)
+            self.tell(request)
+        self.flush()
+        assert len(self.world.entries) == 1 + len(bodies()), "the beginning was refused"
+
+    def new_key(self) -> str:
+        return f"key-{next(self._numbers)}"
+
+    def prepare(self, request: Request, key: str) -> Prepared:
+        return self.prepare_body(request.body, key, request.by, request.approved_by)
+
+    def prepare_body(self, body: object, key: str, by: str, approved_by: str | None) -> Prepared:
+        vault = self.book.vault
+        return prepare(body, key=key, recorded_by=by, approved_by=approved_by, vault=vault)
+
+    def tell(self, request: Request, key: str | None = None) -> Answer:
+        """Tell the model now, and the book with the next batch."""
+        fresh = key is None
+        key = key or self.new_key()
+        prepared = self.prepare(request, key)
+        by, approved_by = request.by, request.approved_by
+        answer = self.world.tell(request.body, key=key, by=by, approved_by=approved_by)
+        self._say(f"{_shown(request)} -> {answer.code or answer.index}")
+        self.counts.add(request.kind, answer)
+        self._waiting.append(_Waiting(request.kind, prepared, answer))
+        if fresh:
+            self.sent.append((key, request))
+        return answer
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def flush(self) -> None:
+        """Submit what waits as one batch, and compare every answer and the units after it."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        futures = self.book.sequencer.submit([one.prepared for one in waiting])
+        for one, future in zip(waiting, futures, strict=True):
+            self.check_answer(one.kind, one.answer, lambda future=future: future.result(60))
+        with self.book.store.read() as reader:
+            compare_units(reader, self.world)
+
+    def check_answer(self, kind: str, answer: Answer, ask: Callable[[], Recorded]) -> None:
+        """The book answers as the model did: an entry with these postings, or this code."""
+        try:
+            recorded = ask()
+        except LedgerError as error:
+            assert error.code == answer.code, (kind, answer, error.code, error.message)
+            return
+        assert answer.index == recorded.index, (kind, answer, "the book recorded it")
+        assert answer.replayed == recorded.replayed
+        self._check_entry(self.world.entries[recorded.index], self.book.entry(recorded.index)[1])
+
+    def _check_entry(self, told: Told, entry: Entry) -> None:
+        assert (entry.kind, entry.occurred_on) == (told.kind, told.day)
+        assert (entry.recorded_by, entry.approved_by) == (told.by, told.approved_by)
+        assert sorted(entry.sealed) == sorted(told.sealed)
+        got = [dict(posting) for posting in entry.postings]
+        assert got == [posting.shown() for posting in told.postings], (told.index, told.kind)
+
+    # Proposals
+
+    def propose(self, request: Request) -> None:
+        """One person proposes; kinds that nobody approves are refused."""
+        self.flush()
+        body, person = request.body, request.by
+        allowed = request.kind in APPROVED
+        self._say(f"propose {_shown(request)}")
+        try:
+            proposal, repeated = self.book.proposals.propose(
+                body, key=self.new_key(), person=person, role=Role.CLERK
+            )
+        except LedgerError as error:
+            assert (error.code, allowed) == ("approval_not_needed", False)
+            return
+        self.proposals.append(Proposed(body, person, self.world.day_after(DAYS_MAX)))
+        assert allowed
+        assert (proposal.number, repeated) == (len(self.proposals), False)
+
+    def approve(self, number: int, person: str) -> None:
+        """Another one approves: recorded, or refused by a rule and still open."""
+        self.flush()
+        proposed = self.proposals[number - 1]
+        self._settle(proposed)
+        if proposed.status == "approved":
+            answer = Answer(proposed.index, replayed=True)
+        elif proposed.status != "open":
+            answer = Answer(code="proposal_closed")
+        elif proposed.by == person:
+            answer = Answer(code="approved_by_recorder")
+        else:
+            key, by = f"proposal {number}", proposed.by
+            answer = self.world.tell(proposed.body, key=key, by=by, approved_by=person)
+            self.counts.add(proposed.body["kind"], answer)
+        self._say(f"approve {number} by {person} -> {answer.code or answer.index}")
+        if answer.index is not None:
+            proposed.status, proposed.index = "approved", answer.index
+        kind = proposed.body["kind"]
+        self.check_answer(
+            kind, answer, lambda: self.book.proposals.approve(number, person=person)
+        )
+        assert self.book.proposals.read(number).status == proposed.status
+        with self.book.store.read() as reader:
+            compare_units(reader, self.world)
+
+    def reject(self, number: int, person: str) -> None:
+        self.flush()
+        proposed = self.proposals[number - 1]
+        self._settle(proposed)
+        self._say(f"reject {number}: it is {proposed.status}")
+        try:
+            self.book.proposals.reject(number, person=person, reason="不合适")
+        except LedgerError as error:
+            assert error.code == "proposal_closed"
+            assert proposed.status != "open"
+            return
+        assert proposed.status == "open"
+        proposed.status = "rejected"
+
+    def _settle(self, proposed: Proposed) -> None:
+        if proposed.status == "open" and self.world.today >= proposed.expires_on:
+            proposed.status = "expired"
+
+    # The whole
+
+    def pass_days(self, days: int) -> None:
+        """The clock goes on, for both."""
+        self.flush()
+        self.clock.now += timedelta(days=days)
+        self.world.today = self.world.day_after(days)
+        self._say(f"it is {self.world.today}")
+
+    def compare(self) -> None:
+        """Everything that can be asked of both."""
+        self.flush()
+        check_places(self.world)
+        with self.book.store.read() as reader:
+            compare_units(reader, self.world)
+            check_conservation(self.book, reader, self.world)
+            compare_totals(reader, self.world)
+            compare_traces(reader, self.world)
+        compare_openings(self.book, self.world)
+        audited(self.book)
+
+    def take_everything_back(self) -> None:
+        """Reverse all that moved, the newest first; then nothing is left anywhere.
+
+        What moved nothing is not reversed, by the rules: an official receipt is voided and a
+        fulfilment withdrawn where they stand in the way; registrations, reports, documents,
+        statements, services, closings, erasures and dispositions stay.
+        """
+        by, approver, day = "recorder-1", "approver-1", self.world.today
+        for told in to_take_back(self.world):
+            for kind, fields in _standing_in_the_way(self.world, told):
+                assert self.tell(Request(kind, fields, day, by, None)).index is not None
+            fields = {"entry": told.index, "reason": "全部冲正"}
+            answer = self.tell(Request("entry.reversed", fields, day, by, approver))
+            assert answer.index is not None, (told.index, told.kind, answer.code)
+        self.flush()
+        for asset, name in self.world.accounts.places:
+            assert self.world.accounts.balance(asset, name) == 0, (asset, name)
+
+    def close(self) -> None:
+        self.book.close()
+        shutil.rmtree(self.book.folder)
+
+
+def _standing_in_the_way(world: World, told: Told) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What must be given up before an entry can be reversed."""
+    receipt = receipt_of(world, told.index)
+    if receipt is not None:
+        names = ("receipt_code", "receipt_number")
+        fields = {name: receipt.fields[name] for name in names}
+        yield "receipt.voided", {**fields, "form": "red", "reason": "冲正"}
+    wish = fulfilment(world, told.index)
+    if wish is not None:
+        fields = {"wish": wish.fields["wish"], "withdrawn": "fulfilment", "reason": "冲正"}
+        yield "wish.withdrawn", fields
+
+
+def _shown(request: Request) -> str:
+    """A request as one line, to be read in a failing sequence."""
+    body: Mapping[str, Any] = request.body
+    more = {name: body[name] for name in ("sealed", "documents") if name in body}
+    by = request.by + (f"/{request.approved_by}" if request.approved_by else "")
+    return f"{request.kind} {body['fields']} on {request.day} by {by} {more or ''}".rstrip()
+
+
+@contextmanager
+def twins(counts: Counts, tell: Told_) -> Iterator[Twins]:
+    """A pair in a folder of their own."""
+    with tempfile.TemporaryDirectory(prefix="shanji-model-") as folder:
+        pair = Twins(Path(folder) / "book", counts, tell)
+        try:
+            yield pair
+        finally:
+            pair.book.close()
