@@ -1,12 +1,13 @@
-"""What every sequence begins with: funds, projects, items, sites, people, rules."""
+"""What every sequence begins with: registers and rules, and something of every asset."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..world import Body
+from .chooser import Request
 
 FIRST_DAY = "2021-01-01"
+MOVES_DAY = "2022-01-05"
 
 
 def _rule(code: str, topic: str, **terms: Any) -> tuple[str, dict[str, Any]]:
@@ -75,7 +76,39 @@ REGISTERS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def bodies() -> list[Body]:
-    return [
-        {"kind": kind, "occurred_on": FIRST_DAY, "fields": fields} for kind, fields in REGISTERS
-    ]
+GIFT = 1 + len(REGISTERS)
+SERVICE = GIFT + 7
+FIRST_MOVES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("donation.money", {"fund": "general", "amount_fen": 80, "channel": "bank"}),
+    (
+        "donation.money",
+        {"fund": "relief", "project": "flood", "campaign": "winter", "amount_fen": 60}
+        | {"channel": "bank"},
+    ),
+    ("donation.money", {"fund": "school", "amount_fen": 50, "channel": "bank"}),
+    ("donation.goods", {"item": "rice", "quantity": 12, "site": "depot", "lot": "L1"}),
+    ("donation.goods", {"item": "rice", "quantity": 2, "unit": "box", "site": "shop"}),
+    (
+        "donation.goods",
+        {"item": "milk", "quantity": 8, "site": "depot", "best_before": "2022-01-25"},
+    ),
+    (
+        "points.issued",
+        {"holder": "holder-1", "rule": "points-once", "rule_version": 1, "source": GIFT},
+    ),
+    (
+        "service.recorded",
+        {"volunteer": "holder-2", "organiser": "centre", "activity": "陪伴"}
+        | {"starts_at": "08:00", "ends_at": "09:30"},
+    ),
+    ("service.confirmed", {"service": SERVICE, "confirmed_by": "centre"}),
+)
+
+
+def requests() -> list[Request]:
+    """The beginning, as people sent it."""
+    begun = [Request(kind, fields, FIRST_DAY, "recorder-1", None) for kind, fields in REGISTERS]
+    for kind, fields in FIRST_MOVES:
+        by = "recorder-2" if kind == "service.confirmed" else "recorder-1"
+        begun.append(Request(kind, fields, MOVES_DAY, by, None))
+    return begun

@@ -9,17 +9,33 @@ from . import corrections, goods, money, papers, points, registry
 from .chooser import APPROVERS, RECORDERS, Ask, Chooser, Fields, Request
 from .papers import FILE
 
-GIFTS = ("donation.money", "donation.matched", "donation.refunded")
-FAMILIES: Mapping[str, Mapping[str, Ask]] = {
-    "registry": registry.ASKS,
-    "gifts": {kind: money.ASKS[kind] for kind in GIFTS},
-    "spending": {kind: ask for kind, ask in money.ASKS.items() if kind not in GIFTS},
-    "goods": goods.ASKS,
-    "points": points.ASKS,
-    "papers": papers.ASKS,
-    "corrections": corrections.ASKS,
+ASKS: Mapping[str, Ask] = {
+    **money.ASKS,
+    **goods.ASKS,
+    **points.ASKS,
+    **papers.ASKS,
+    **corrections.ASKS,
+    **registry.ASKS,
 }
-ASKS: Mapping[str, Ask] = {kind: ask for asks in FAMILIES.values() for kind, ask in asks.items()}
+OFTEN: Mapping[str, int] = {
+    "donation.money": 4,
+    "entry.reversed": 4,
+    "donation.goods": 3,
+    "points.issued": 3,
+    "aid.paid": 2,
+    "purchase.made": 2,
+    "goods.moved": 2,
+    "money.allocated": 2,
+    "donation.refunded": 2,
+    "points.redeemed": 2,
+    "receipt.bound": 2,
+    "wish.posted": 2,
+    "wish.claimed": 2,
+    "service.recorded": 2,
+}
+"""How often a kind is asked for, where that is more than once."""
+WEIGHTED = tuple(kind for kind in ASKS for _ in range(OFTEN.get(kind, 1)))
+ORDERED = ("donation.money", "donation.matched", "donation.refunded")
 
 SEALED: Mapping[str, str] = {
     "party.registered": "contact",
@@ -69,6 +85,6 @@ def _sealed(c: Chooser, kind: str) -> Fields:
     sealed: Fields = {}
     if kind in SEALED and c.number(0, 1):
         sealed[SEALED[kind]] = "示例"
-    if kind in GIFTS and c.rarely(4):
+    if kind in ORDERED and c.rarely(4):
         sealed["order_number"] = f"ORDER-{c.number(1, 30)}"
     return sealed
