@@ -10,8 +10,9 @@ from oracle_units import check_walk
 
 from ledger.book import Book
 from ledger.entry import parse_entry
+from ledger.flows import walk_backward, walk_forward
 from ledger.store import Reader
-from ledger.trace import trace
+from ledger.trace import StoreFlows
 
 from .units import Tag, Unit, is_outside
 from .world import REVERSAL, Told, World
@@ -78,10 +79,11 @@ def check_conservation(reader: Reader, world: World) -> None:
 
 def compare_traces(reader: Reader, world: World) -> None:
     """Where each unit of each entry went and came from; a gift's shares fill the gift."""
+    flows = StoreFlows(reader)
     for told in world.entries:
-        for walk in trace(reader, told.index, "forward"):
+        for walk in walk_forward(flows, told.index) if told.postings else ():
             check_walk(walk, world.accounts, told.index, "forward")
-        for walk in trace(reader, told.index, "backward"):
+        for walk in walk_backward(flows, told.index) if told.postings else ():
             check_walk(walk, world.accounts, told.index, "backward")
 
 

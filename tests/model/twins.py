@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -43,7 +42,6 @@ from .rulebook import APPROVED, RULES
 from .world import Answer, Body, Told, World
 
 ACCEPTED = "accepted"
-Told_ = Callable[[str], None]
 
 
 @dataclass
@@ -90,6 +88,7 @@ class _Waiting:
     answer: Answer
 
 
+@cache
 def public_fields() -> dict[str, frozenset[str]]:
     """By kind, the public fields that its schema lists; corrections have none to correct."""
     corrections = ("entry.reversed", "entry.annotated")
@@ -98,6 +97,17 @@ def public_fields() -> dict[str, frozenset[str]]:
         for kind in KINDS
         if kind.name not in corrections
     }
+
+
+MEMORY = Path("/dev/shm")
+"""Where files cost no waiting for the disk, on systems that have it."""
+
+
+def new_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for one log; in memory where possible, for it is gone soon."""
+    return tempfile.TemporaryDirectory(
+        prefix="shanji-model-", dir=MEMORY if MEMORY.is_dir() else None
+    )
 
 
 @cache
@@ -110,13 +120,15 @@ def template() -> Path:
 
 @cache
 def _keep() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="shanji-model-")
+    return new_folder()
 
 
 class Twins:
     """Both ledgers; records wait until `flush`, which submits them as one batch."""
 
-    def __init__(self, folder: Path, counts: Counts, tell: Told_) -> None:
+    def __init__(self, counts: Counts, say: Callable[[str], None]) -> None:
+        self._folder = new_folder()
+        folder = Path(self._folder.name) / "book"
         shutil.copytree(template(), folder)
         self.clock = StepClock(NOON)
         self.book = Book.open(folder, clock=self.clock)
@@ -125,7 +137,7 @@ class Twins:
         self.counts = counts
         self.proposals: list[Proposed] = []
         self.sent: list[tuple[str, Request]] = []
-        self._say = tell
+        self._say = say
         self._numbers = count(1)
         self._waiting: list[_Waiting] = []
         for request in requests():
@@ -300,7 +312,7 @@ class Twins:
 
     def close(self) -> None:
         self.book.close()
-        shutil.rmtree(self.book.folder)
+        self._folder.cleanup()
 
 
 def _standing_in_the_way(world: World, told: Told) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -322,14 +334,3 @@ def _shown(request: Request) -> str:
     more = {name: body[name] for name in ("sealed", "documents") if name in body}
     by = request.by + (f"/{request.approved_by}" if request.approved_by else "")
     return f"{request.kind} {body['fields']} on {request.day} by {by} {more or ''}".rstrip()
-
-
-@contextmanager
-def twins(counts: Counts, tell: Told_) -> Iterator[Twins]:
-    """A pair in a folder of their own."""
-    with tempfile.TemporaryDirectory(prefix="shanji-model-") as folder:
-        pair = Twins(Path(folder) / "book", counts, tell)
-        try:
-            yield pair
-        finally:
-            pair.book.close()

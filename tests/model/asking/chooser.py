@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, TypeVar
-
-from hypothesis import strategies as st
 
 from ..money import fund_account, own_then_free
 from ..registry import FAMILY, versions
@@ -55,20 +54,19 @@ Ask = Callable[["Chooser"], Fields]
 class Chooser:
     """Draws one request, looking at the model."""
 
-    def __init__(self, world: World, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+    def __init__(self, world: World, chance: Random) -> None:
         self.world = world
-        self._draw = draw
-
-    # Small draws; the simplest choice comes first
+        self._chance = chance
 
     def number(self, low: int, high: int) -> int:
-        return int(self._draw(st.integers(low, high)))
+        return self._chance.randint(low, high)
 
     def pick(self, options: Sequence[T]) -> T:
         return options[self.number(0, len(options) - 1)] if len(options) > 1 else options[0]
 
     def rarely(self, one_in: int = WRONG_ONE_IN) -> bool:
-        return self.number(0, one_in - 1) == one_in - 1
+        """True once in so many."""
+        return self.number(1, one_in) == one_in
 
     def maybe(self, value: T) -> T | None:
         return value if self.number(0, 1) else None
@@ -162,13 +160,16 @@ class Chooser:
 
     def fund_with_money(self) -> str:
         """A fund that holds something, mostly."""
-        places = self.world.accounts.places
-        rich = [name for asset, name in places if asset == "CNY" and self._held(asset, name)]
-        rich = [name.removeprefix("fund:") for name in rich if name.startswith("fund:")]
+        rich = [name.removeprefix("fund:") for name in self.holding("fund:")]
         return self.code("fund") if self.rarely() or not rich else self.pick(rich)
 
     def _held(self, asset: str, account: str) -> list[Unit]:
         return self.world.accounts.held(asset, account)
+
+    def holding(self, prefix: str) -> list[str]:
+        """The accounts of a class that hold something."""
+        places = self.world.accounts.places
+        return [name for asset, name in places if name.startswith(prefix) and self._held(asset, name)]
 
     def stocked(self, prefix: str = "stock:") -> tuple[str, str]:
         """An item and where some of it lies, mostly."""
@@ -190,11 +191,7 @@ class Chooser:
 
     def holder(self, asset: str = "points") -> str:
         """Somebody who holds points or minutes, mostly."""
-        found = [
-            name.partition(":")[2]
-            for kind, name in self.world.accounts.places
-            if kind == asset and name.startswith(f"{asset}:") and self._held(kind, name)
-        ]
+        found = [name.partition(":")[2] for name in self.holding(f"{asset}:")]
         return self.pick(found) if found and not self.rarely() else self.code("party")
 
     def lot(self, item: str) -> Mapping[str, Any]:

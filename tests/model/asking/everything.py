@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..rulebook import APPROVED
 from . import corrections, goods, money, papers, points, registry
@@ -35,6 +35,7 @@ OFTEN: Mapping[str, int] = {
 }
 """How often a kind is asked for, where that is more than once."""
 WEIGHTED = tuple(kind for kind in ASKS for _ in range(OFTEN.get(kind, 1)))
+APPROVAL_WRONG_ONE_IN = 25
 ORDERED = ("donation.money", "donation.matched", "donation.refunded")
 
 SEALED: Mapping[str, str] = {
@@ -62,6 +63,36 @@ SEALED: Mapping[str, str] = {
 """A personal field of each kind that has some."""
 
 
+READY: Mapping[str, Callable[[Chooser], object]] = {
+    "leftover.assigned": money.leftovers,
+    "goods.received": lambda c: c.holding("transit:"),
+    "goods.distributed": lambda c: c.holding("stock:"),
+    "points.redeemed": lambda c: c.holding("points:"),
+    "points.expired": points.with_expired,
+    "points.reversed": lambda c: c.holding("points:"),
+    "service.confirmed": points.unconfirmed,
+    "hours.spent": lambda c: c.holding("minutes:"),
+    "wish.claimed": lambda c: points.wishes(c, "posted"),
+    "wish.fulfilled": lambda c: points.wishes(c, "claimed"),
+    "wish.withdrawn": lambda c: points.wishes(c, "posted", "claimed", "fulfilled"),
+    "receipt.voided": lambda c: papers.numbers(c, "valid"),
+    "receipt.reissued": lambda c: papers.numbers(c, "void"),
+    "statement.matched": papers.statements,
+}
+"""What must be there for a kind to be accepted; without it, it is asked for less often."""
+TRIES = 4
+
+
+def ask_any(c: Chooser) -> Request:
+    """A request of any kind, mostly of one that can be accepted now."""
+    kind = WEIGHTED[0]
+    for _ in range(TRIES):
+        kind = c.pick(WEIGHTED)
+        if kind not in READY or READY[kind](c) or c.rarely(10):
+            break
+    return ask(c, kind)
+
+
 def ask(c: Chooser, kind: str) -> Request:
     """A request of this kind."""
     fields = ASKS[kind](c)
@@ -76,7 +107,7 @@ def _recorder(c: Chooser) -> str:
 
 def _approver(c: Chooser, kind: str) -> str | None:
     """A second person where one must approve, mostly; now and then the recorder himself."""
-    if (kind in APPROVED) == c.rarely(4 * len(RECORDERS) + 16):
+    if (kind in APPROVED) == c.rarely(APPROVAL_WRONG_ONE_IN):
         return None
     return APPROVERS[1] if c.rarely(8) else APPROVERS[0]
 

@@ -79,9 +79,15 @@ def changed(c: Chooser) -> Fields:
     return {**fields, "amount_fen": amount, "reason": "变更"}
 
 
+def leftovers(c: Chooser) -> list[str]:
+    """Closed projects that money is left of."""
+    shut = [one.fields["project"] for one in c.world.alive("project.closed")]
+    return [one for one in shut if c.carrying(fund_of(c, one), one)]
+
+
 def leftover(c: Chooser) -> Fields:
     shut = [one.fields["project"] for one in c.world.alive("project.closed")]
-    left = [one for one in shut if c.carrying(fund_of(c, one), one)]
+    left = leftovers(c)
     project = c.code("project") if c.rarely(6) or not shut else c.pick(left or shut)
     source = c.code("fund") if c.rarely() else fund_of(c, project)
     target = c.code("fund")
@@ -145,7 +151,8 @@ def closed(c: Chooser) -> Fields:
         for one in c.things("project")
         if closing(c.world, one.fields["code"]) is None
     ]
-    project = c.code("project") if c.rarely(4) or not open_ones else c.pick(open_ones)
+    left = [one for one in open_ones if c.carrying(fund_of(c, one), one)]
+    project = c.code("project") if c.rarely(5) or not open_ones else c.pick(left or open_ones)
     return {"project": project, "summary": "结项"}
 
 

@@ -92,6 +92,10 @@ def statement(c: Chooser) -> Fields:
     return {**fields, "debits_fen": debits, "closing_fen": closing, "lines_sha256": FILE}
 
 
+def statements(c: Chooser) -> list[int]:
+    return [one.index for one in c.world.alive("statement.imported")]
+
+
 def matched(c: Chooser) -> Fields:
     used = [
         gift

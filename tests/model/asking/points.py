@@ -51,14 +51,18 @@ def redeemed(c: Chooser) -> Fields:
     return {**fields, "price_rule_version": version}
 
 
-def expired(c: Chooser) -> Fields:
+def with_expired(c: Chooser) -> list[str]:
+    """Holders of points that have expired."""
     rank = expired_on(c.world.today)
-    over = [
+    return [
         name.partition(":")[2]
         for asset, name in c.world.accounts.places
-        if asset == "points"
-        and any(rank(unit.tag) for unit in c.world.accounts.held(asset, name))
+        if asset == "points" and any(rank(unit.tag) for unit in c.world.accounts.held(asset, name))
     ]
+
+
+def expired(c: Chooser) -> Fields:
+    over = with_expired(c)
     return {"holder": c.pick(over) if over and not c.rarely() else c.holder()}
 
 
@@ -74,9 +78,15 @@ def served(c: Chooser) -> Fields:
     return {**fields, "starts_at": CLOCKS[begins], "ends_at": CLOCKS[ends]}
 
 
-def confirmed(c: Chooser) -> Fields:
+def unconfirmed(c: Chooser) -> list[int]:
+    """Services that nobody has confirmed yet."""
     done = [one.get("service") for one in c.world.alive("service.confirmed")]
-    service = c.entry("service.recorded", wanted=lambda one: one.index not in done)
+    return [one.index for one in c.world.alive("service.recorded") if one.index not in done]
+
+
+def confirmed(c: Chooser) -> Fields:
+    waiting = unconfirmed(c)
+    service = c.entry("service.recorded", wanted=lambda one: one.index in waiting)
     known = c.world.entries[service] if service < len(c.world.entries) else None
     organiser = None if known is None else known.get("organiser")
     return {"service": service, "confirmed_by": c.code("party") if c.rarely(5) else organiser or "x"}
@@ -91,10 +101,14 @@ def spent(c: Chooser) -> Fields:
 # Wishes
 
 
+def wishes(c: Chooser, *statuses: str) -> list[str]:
+    codes = [one.fields["code"] for one in c.things("wish")]
+    return [one for one in codes if status_of(c.world, one) in statuses]
+
+
 def wish(c: Chooser, *statuses: str) -> str:
     """A wish of such a status, mostly."""
-    codes = [one.fields["code"] for one in c.things("wish")]
-    fitting = [one for one in codes if status_of(c.world, one) in statuses]
+    fitting = wishes(c, *statuses)
     return c.code("wish") if c.rarely(8) or not fitting else c.pick(fitting)
 
 
@@ -114,7 +128,7 @@ def fulfilled(c: Chooser) -> Fields:
 
 
 def withdrawn(c: Chooser) -> Fields:
-    part = c.pick(("fulfilment", "claim", "wish"))
+    part = c.pick(("claim", "fulfilment", "wish"))
     status = {"fulfilment": "fulfilled", "claim": "claimed", "wish": "posted"}[part]
     return {"wish": wish(c, status), "withdrawn": part, "reason": "撤回"}
 

@@ -75,7 +75,8 @@ def rule(c: Chooser) -> Fields:
         topic: terms(c, topic),
     }
     if c.rarely(12):
-        fields[c.pick(TOPICS)] = terms(c, topic)
+        other = c.pick(TOPICS)
+        fields[other] = terms(c, other)
     return fields
 
 
