@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .goods import asset_of, lot_tag, pieces, stock_account
+from .goods import NEVER, asset_of, lot_tag, pieces, stock_account
 from .money import earmark, fund_account, open_project
 from .papers import receipt_of
-from .points import NEVER, fulfilment, holder_account
+from .points import fulfilment, holder_account
 from .registry import the
 from .units import Move, Posted, RefusedError, is_outside
 from .world import REVERSAL, Rule, Told, World, refuse_if
@@ -70,7 +70,9 @@ def check_unused(world: World, move: Move) -> None:
         if not any(touches(posting) for posting in one.postings):
             continue
         undone = one.kind == "balance.opened" and one.reversed_by is not None
-        undoes = one.kind == REVERSAL and world.entries[one.fields["entry"]].kind == "balance.opened"
+        undoes = (
+            one.kind == REVERSAL and world.entries[one.fields["entry"]].kind == "balance.opened"
+        )
         refuse_if(not undone and not undoes, "account_in_use")
 
 

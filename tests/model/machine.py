@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -77,12 +78,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 ([body], "invalid_record"),
             )
         )
-        try:
+        with pytest.raises(MalformedError) as refused:
             self.pair.prepare_body(broken, self.pair.new_key(), "recorder-1", None)
-        except MalformedError as error:
-            assert error.code == code
-        else:
-            raise AssertionError(f"prepared: {broken}")
+        assert refused.value.code == code
 
     def propose(self, c: Chooser) -> None:
         kinds = tuple(ASKS) if c.rarely() else tuple(sorted(APPROVED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .registry import terms_of, the
+from .registry import terms_of, the, versions
 from .units import Move, Rank, Tag
 from .world import Rule, Told, World, refuse_if
 
@@ -81,7 +81,9 @@ def matched(world: World, told: Told) -> list[Move]:
     for index in gifts:
         given = world.entry(index)
         refuse_if(given.kind != "donation.money", "not_a_gift")
-        others = [one for one in world.alive("donation.matched") if one.get("rule") == told.get("rule")]
+        others = [
+            one for one in world.alive("donation.matched") if one.get("rule") == told.get("rule")
+        ]
         refuse_if(any(index in one.fields["gifts"] for one in others), "gift_matched")
         refuse_if(given.reversed_by is not None, "gift_reversed")
         wanted = terms.get("campaign")
@@ -134,13 +136,13 @@ def claw(world: World, issue: Told, rest_fen: int) -> list[Move]:
 
 def issue_terms(world: World, issue: Told) -> Mapping[str, Any]:
     """The terms by which points were issued."""
-    code, version = issue.get("rule"), issue.get("rule_version")
-    for one in world.entries:
-        if one.kind == "rule.published" and one.get("code") == code:
-            if one.get("version") == version:
-                terms: Mapping[str, Any] = one.fields["points_issue"]
-                return terms
-    raise AssertionError("points were issued by a rule that nobody published")
+    found = [
+        one.fields["points_issue"]
+        for one in versions(world, issue.fields["rule"])
+        if one.get("version") == issue.get("rule_version")
+    ]
+    terms: Mapping[str, Any] = found[0]
+    return terms
 
 
 def taken_back(world: World, issue: int) -> int:

@@ -37,11 +37,9 @@ def status_of(world: World, number: Number) -> str:
 
 def receipt_of(world: World, gift: int) -> Told | None:
     """The valid receipt that a gift is on."""
-    for one in world.entries:
-        if one.kind in BOUND and gift in one.fields["gifts"]:
-            if status_of(world, number_of(one)) == "valid":
-                return one
-    return None
+    naming = [one for one in world.entries if one.kind in BOUND and gift in one.fields["gifts"]]
+    valid = (one for one in naming if status_of(world, number_of(one)) == "valid")
+    return next(valid, None)
 
 
 def bound(world: World, told: Told) -> list[Move]:
@@ -104,7 +102,10 @@ def bank_matched(world: World, told: Told) -> list[Move]:
     refuse_if(found.kind != "statement.imported", "not_a_statement")
     matches = [one for one in world.entries if one.kind == "statement.matched"]
     taken = [
-        line["line"] for one in matches if one.get("statement") == index for line in one.fields["lines"]
+        line["line"]
+        for one in matches
+        if one.get("statement") == index
+        for line in one.fields["lines"]
     ]
     before = sum(
         line["amount_fen"]
@@ -151,10 +152,7 @@ def asserted(world: World, told: Told) -> list[Move]:
 def once_each(world: World, told: Told, code: str, check: Callable[[Told], None]) -> list[Move]:
     """Each entry is there, passes `check`, and was not named before, here or elsewhere."""
     before = [
-        index
-        for one in world.entries
-        if one.kind == told.kind
-        for index in one.fields["entries"]
+        index for one in world.entries if one.kind == told.kind for index in one.fields["entries"]
     ]
     entries = told.fields["entries"]
     for index in entries:

@@ -93,7 +93,9 @@ def site(world: World, told: Told) -> list[Move]:
 
 def versions(world: World, code: str) -> list[Told]:
     """All versions of a rule, oldest first."""
-    return [one for one in world.entries if one.kind == "rule.published" and one.get("code") == code]
+    return [
+        one for one in world.entries if one.kind == "rule.published" and one.get("code") == code
+    ]
 
 
 TOPICS = (

@@ -18,6 +18,7 @@ NOWHERE = "nowhere"
 """A code that nobody registers."""
 PURPOSES = ("disaster-relief", "medical-aid", "student-aid", "elderly-care")
 WRONG_ONE_IN = 14
+CARELESS_ONE_IN = 7
 RECORDERS = ("recorder-1", "recorder-2")
 APPROVERS = ("approver-1", "recorder-2")
 
@@ -57,6 +58,7 @@ class Chooser:
     def __init__(self, world: World, chance: Random) -> None:
         self.world = world
         self._chance = chance
+        self._careless = chance.randint(1, CARELESS_ONE_IN) == 1
 
     def number(self, low: int, high: int) -> int:
         return self._chance.randint(low, high)
@@ -65,7 +67,9 @@ class Chooser:
         return options[self.number(0, len(options) - 1)] if len(options) > 1 else options[0]
 
     def rarely(self, one_in: int = WRONG_ONE_IN) -> bool:
-        """True once in so many."""
+        """True once in so many; more often in a request that is made carelessly."""
+        if self._careless:
+            one_in = max(2, one_in // 4)
         return self.number(1, one_in) == one_in
 
     def maybe(self, value: T) -> T | None:
@@ -81,7 +85,8 @@ class Chooser:
 
     def new_code(self, family: str) -> str:
         """A code for a new thing, from a pool so small that it is taken soon."""
-        return f"{family}-{self.number(1, 4)}"
+        known = [one.fields["code"] for one in self.things(family)]
+        return self.pick(known) if self.rarely(6) else f"{family}-{self.number(1, 6)}"
 
     def things(self, family: str) -> list[Told]:
         return [one for one in self.world.entries if one.kind == FAMILY[family]]
@@ -169,7 +174,9 @@ class Chooser:
     def holding(self, prefix: str) -> list[str]:
         """The accounts of a class that hold something."""
         places = self.world.accounts.places
-        return [name for asset, name in places if name.startswith(prefix) and self._held(asset, name)]
+        return [
+            name for asset, name in places if name.startswith(prefix) and self._held(asset, name)
+        ]
 
     def stocked(self, prefix: str = "stock:") -> tuple[str, str]:
         """An item and where some of it lies, mostly."""
@@ -183,7 +190,7 @@ class Chooser:
         return self.code("item"), self.code("site") if prefix == "stock:" else self.shipment()
 
     def shipment(self) -> str:
-        return f"trip-{self.number(1, 5)}"
+        return f"trip-{self.number(1, 12)}"
 
     def in_stock(self, item: str, site: str, rank: Rank | None = None) -> int:
         units = self._held(f"item:{item}", f"stock:{site}")

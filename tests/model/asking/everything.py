@@ -28,9 +28,14 @@ OFTEN: Mapping[str, int] = {
     "money.allocated": 2,
     "donation.refunded": 2,
     "points.redeemed": 2,
-    "receipt.bound": 2,
+    "receipt.bound": 3,
+    "receipt.reissued": 3,
+    "points.expired": 2,
+    "leftover.assigned": 2,
+    "statement.matched": 2,
     "wish.posted": 2,
     "wish.claimed": 2,
+    "wish.fulfilled": 3,
     "service.recorded": 2,
 }
 """How often a kind is asked for, where that is more than once."""

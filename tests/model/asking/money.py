@@ -14,7 +14,7 @@ def gift(c: Chooser) -> Fields:
     campaign = None
     if c.rarely(3):
         mine = [one.fields["code"] for one in c.things("campaign") if one.get("fund") == fund]
-        campaign = c.code("campaign") if c.rarely(6) or not mine else c.pick(mine)
+        campaign = c.code("campaign") if c.rarely() else c.pick([*mine, None])
     amount, project = c.number(1, GIFT_FEN_MAX), c.maybe(c.project_of(fund))
     fields = {"fund": fund, "amount_fen": amount, "channel": "bank", "project": project}
     return {**fields, "campaign": campaign}

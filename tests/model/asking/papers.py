@@ -15,7 +15,7 @@ FILE = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"
 
 
 def number(c: Chooser) -> str:
-    return f"00000{c.number(1, 9)}"
+    return f"0000{c.number(10, 29)}"
 
 
 def value_of(c: Chooser, index: int) -> int:
@@ -30,7 +30,8 @@ def value_of(c: Chooser, index: int) -> int:
 
 def bound(c: Chooser) -> Fields:
     def fresh(one: Told) -> bool:
-        return one.reversed_by is None and not receipt_of(c.world, one.index)
+        free = one.reversed_by is None and not receipt_of(c.world, one.index)
+        return free and value_of(c, one.index) > 0
 
     return receipt(c, c.entries(*GIFTS, wanted=fresh))
 
@@ -142,12 +143,15 @@ def erased(c: Chooser) -> Fields:
 
 
 def hidden(c: Chooser) -> Fields:
-    return {"entries": c.entries(), "legal_basis": "本人申请"}
+    before = [one for one in c.world.entries if one.kind == "entry.hidden"]
+    again = before and c.rarely(5)
+    entries = c.pick(before).fields["entries"] if again else c.entries()
+    return {"entries": entries, "legal_basis": "本人申请"}
 
 
 def disposed(c: Chooser) -> Fields:
     entries = c.entries()
-    entries = entries if c.rarely(6) else sorted(set(entries))
+    entries = [*entries, entries[0]] if c.rarely(5) else sorted(set(entries))
     fields = {"flag": c.pick(("restricted_unspent", "handover_differs")), "entries": entries}
     return {**fields, "decision": "in_order", "reason": "已核对"}
 

@@ -31,7 +31,9 @@ def redeemed(c: Chooser) -> Fields:
     sites = [
         name.removeprefix("stock:")
         for asset, name in c.world.accounts.places
-        if asset == f"item:{item}" and name.startswith("stock:") and c.world.accounts.held(asset, name)
+        if asset == f"item:{item}"
+        and name.startswith("stock:")
+        and c.world.accounts.held(asset, name)
     ]
     shops = [
         one.fields["code"]
@@ -89,7 +91,10 @@ def confirmed(c: Chooser) -> Fields:
     service = c.entry("service.recorded", wanted=lambda one: one.index in waiting)
     known = c.world.entries[service] if service < len(c.world.entries) else None
     organiser = None if known is None else known.get("organiser")
-    return {"service": service, "confirmed_by": c.code("party") if c.rarely(5) else organiser or "x"}
+    return {
+        "service": service,
+        "confirmed_by": c.code("party") if c.rarely(5) else organiser or "x",
+    }
 
 
 def spent(c: Chooser) -> Fields:

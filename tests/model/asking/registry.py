@@ -61,7 +61,7 @@ def site(c: Chooser) -> Fields:
 def rule(c: Chooser) -> Fields:
     """A new version of a rule, or a new rule."""
     known = [one.fields["code"] for one in c.world.entries if one.kind == "rule.published"]
-    code = c.pick(known) if c.number(0, 1) else c.new_code("rule")
+    code = c.pick(known) if c.number(0, 1) else f"rule-{c.number(1, 4)}"
     before = versions(c.world, code)
     right = before and not c.rarely(8)
     topic = before[-1].fields["topic"] if right else c.pick(TOPICS)
