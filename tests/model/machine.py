@@ -38,8 +38,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(batch=st.integers(1, BATCH_MAX))
     def begin(self, batch: int) -> None:
-        """How many records are submitted at once."""
-        self.batch = batch
+        """The registers; and how many records are submitted at once from then on."""
+        self.whole = False
+        self.pair.begin()
+        self.batch, self.whole = batch, True
 
     @rule(seed=st.integers(0, SEEDS_MAX))
     def step(self, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections import Counter
@@ -120,24 +121,18 @@ MEMORY = Path("/dev/shm")
 """Where files cost no waiting for the disk, on systems that have it."""
 
 
-def new_folder() -> tempfile.TemporaryDirectory[str]:
+def new_folder() -> Path:
     """A folder for one log; in memory where possible, for it is gone soon."""
-    return tempfile.TemporaryDirectory(
-        prefix="shanji-model-", dir=MEMORY if MEMORY.is_dir() else None
-    )
+    return Path(tempfile.mkdtemp(prefix="shanji-model-", dir=MEMORY if MEMORY.is_dir() else None))
 
 
 @cache
 def template() -> Path:
     """The closed folder of a log that has its first entry; made once, gone with the process."""
-    folder = Path(_keep().name) / "book"
-    make_book(folder).close()
-    return folder
-
-
-@cache
-def _keep() -> tempfile.TemporaryDirectory[str]:
-    return new_folder()
+    folder = new_folder()
+    atexit.register(shutil.rmtree, folder)
+    make_book(folder / "book").close()
+    return folder / "book"
 
 
 class Twins:
@@ -145,7 +140,7 @@ class Twins:
 
     def __init__(self, counts: Counts, say: Callable[[str], None]) -> None:
         self._folder = new_folder()
-        folder = Path(self._folder.name) / "book"
+        folder = self._folder / "book"
         shutil.copytree(template(), folder)
         self.clock = StepClock(NOON)
         self.book = Book.open(folder, clock=self.clock)
@@ -157,6 +152,9 @@ class Twins:
         self._say = say
         self._numbers = count(1)
         self._waiting: list[_Waiting] = []
+
+    def begin(self) -> None:
+        """Tell both what every sequence begins with."""
         for request in requests():
             assert self.tell(request).index is not None, f"the beginning is refused: {request}"
         self.flush()
@@ -321,7 +319,7 @@ class Twins:
 
     def close(self) -> None:
         self.book.close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder)
 
 
 def _asked(ask: Callable[[], T]) -> tuple[str | None, T | None]:

@@ -17,7 +17,7 @@ from model.twins import Counts
 from ledger.records import points
 from ledger.records.catalog import KINDS
 from ledger.records.gifts import points_earned
-from ledger.units import Holdings, Range, Rank
+from ledger.units import Holdings, Range, Rank, joined
 
 SEQUENCES, STEPS = 10, 140
 SEEDS_MIN, SEEDS_MAX = 1, 5
@@ -59,7 +59,7 @@ def _newest_first(self: Holdings, amount: int, rank: Rank = lambda label: ()) ->
     """A wrong `Holdings.pick`: what came last leaves first."""
     held = [(first, end) for first, end, label in self.segments() if rank(label) is not None]
     numbers = [number for first, end in held for number in range(first, end)]
-    return [(number, number + 1) for number in sorted(numbers[-amount:])]
+    return joined((number, number + 1) for number in numbers[-amount:])
 
 
 @pytest.mark.parametrize("wrong", ["the newest leave first", "a point too many"])
