@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..money import fund_account, own_then_free
 from ..registry import FAMILY, versions
-from ..units import Rank, Unit
+from ..units import Rank, Unit, runs
 from ..world import Told, World
 
 T = TypeVar("T")
@@ -122,6 +122,15 @@ class Chooser:
 
     def _recent(self, indices: Sequence[int]) -> int:
         return indices[-1 - self.number(0, len(indices) - 1)]
+
+    def one_of(self, interesting: Sequence[int]) -> int | None:
+        """One of these every other time, if there are any."""
+        return self.pick(interesting) if interesting and self.number(0, 1) else None
+
+    def came_back(self, entry: int) -> bool:
+        """Whether units of an entry have left and come back: they are not in one run any more."""
+        numbers = [unit.number or 0 for unit in self.world.there(entry)]
+        return len(runs(numbers)) > 1
 
     def entries(self, *kinds: str, wanted: Callable[[Told], bool] = lambda one: True) -> list[int]:
         """One to three entries, seldom one of them twice."""

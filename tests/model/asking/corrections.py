@@ -48,7 +48,10 @@ def reversed_(c: Chooser) -> Fields:
     def moved(one: Told) -> bool:
         return bool(one.postings) and one.reversed_by is None and one.kind != REVERSAL
 
-    return {"entry": c.entry(wanted=moved), "reason": "冲正"}
+    took = [one.index for one in c.world.entries if moved(one) and one.postings[0].takes]
+    stirred = [one.index for one in c.world.entries if moved(one) and c.came_back(one.index)]
+    entry = c.one_of(stirred) or c.one_of(took) or c.entry(wanted=moved)
+    return {"entry": entry, "reason": "冲正"}
 
 
 def annotated(c: Chooser) -> Fields:

@@ -19,14 +19,14 @@ ASKS: Mapping[str, Ask] = {
 }
 OFTEN: Mapping[str, int] = {
     "donation.money": 4,
-    "entry.reversed": 4,
+    "entry.reversed": 7,
     "donation.goods": 3,
     "points.issued": 3,
     "aid.paid": 2,
     "purchase.made": 2,
     "goods.moved": 2,
     "money.allocated": 2,
-    "donation.refunded": 2,
+    "donation.refunded": 4,
     "points.redeemed": 2,
     "receipt.bound": 3,
     "receipt.reissued": 3,

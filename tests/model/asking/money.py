@@ -45,7 +45,13 @@ def matched(c: Chooser) -> Fields:
 
 
 def refund(c: Chooser) -> Fields:
-    gift = c.entry("donation.money", wanted=lambda one: bool(c.world.there(one.index)))
+    stirred = [one.index for one in c.world.alive("donation.money") if c.came_back(one.index)]
+    stirred += [
+        one.fields["source"] for one in c.world.alive("points.issued") if c.came_back(one.index)
+    ]
+    gift = c.one_of(stirred) or c.entry(
+        "donation.money", wanted=lambda one: bool(c.world.there(one.index))
+    )
     amount = None if c.rarely(3) else c.amount(len(c.world.there(gift)))
     return {"gift": gift, "amount_fen": amount, "reason": "退款"}
 

@@ -69,7 +69,10 @@ def expired(c: Chooser) -> Fields:
 
 
 def taken_back(c: Chooser) -> Fields:
-    issue = c.entry("points.issued", wanted=lambda one: bool(c.world.there(one.index)))
+    stirred = [one.index for one in c.world.alive("points.issued") if c.came_back(one.index)]
+    issue = c.one_of(stirred) or c.entry(
+        "points.issued", wanted=lambda one: bool(c.world.there(one.index))
+    )
     return {"issue": issue, "reason": "冲回"}
 
 
