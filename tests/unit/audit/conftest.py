@@ -119,8 +119,13 @@ def tell_later(scribe: Scribe, gift: int, issue: int) -> None:
     told("receipt.voided")
     told("receipt.reissued", gifts=[gift], amount_fen=2_050)
     told("project.reported")
-    for kind in ("entry.annotated", "document.attached", "attention.disposed"):
-        told(kind)
+    told("document.attached", notice_of=told("entry.annotated"))
+    cash = {"fund": "general", "channel": "cash", "amount_fen": 500}
+    wrong = scribe.tell("donation.money", cash)
+    told("entry.reversed", entry=wrong)
+    right = scribe.tell("donation.money", cash)
+    told("entry.replaced", entry=wrong, by=right)
+    told("attention.disposed")
     statement = told("statement.imported")
     lines = [{"line": 1, "amount_fen": 2_150}]
     told("statement.matched", statement=statement, lines=lines, gifts=[gift])
