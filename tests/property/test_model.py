@@ -20,7 +20,7 @@ from ledger.records.gifts import points_earned
 from ledger.units import Holdings, Range, Rank, joined
 
 SEQUENCES, STEPS = 10, 140
-SEEDS_MIN, SEEDS_MAX = 1, 5
+SEEDS_MIN, SEEDS_MAX = 1, 8
 """Seeds are played until each kind was accepted and refused, at least and at most so many."""
 RUNNING = frozenset(("comparison.py", "long_run.py", "machine.py", "twins.py"))
 """The modules of the model that know the ledger: they run it and compare."""

@@ -32,6 +32,8 @@ OFTEN: Mapping[str, int] = {
     "receipt.reissued": 3,
     "points.expired": 2,
     "leftover.assigned": 2,
+    "fee.charged": 2,
+    "project.closed": 2,
     "statement.matched": 2,
     "wish.posted": 2,
     "wish.claimed": 2,

@@ -66,10 +66,12 @@ def allocated(c: Chooser) -> Fields:
 
 def fee(c: Chooser) -> Fields:
     rule, version = c.rule("fee_cap")
-    source = c.fund_with_money()
+    agreed = [one.fields["code"] for one in c.things("fund") if one.get("fee_clause")]
+    source = c.fund_with_money() if c.rarely(6) else c.pick(agreed)
+    target = c.code("fund") if c.rarely(4) else "school"
     project = c.project_of(source) if c.rarely(3) else None
     amount = c.number(1, 8) if not c.rarely(6) else c.amount(c.free(source, project))
-    fields = {"from_fund": source, "from_project": project, "to_fund": c.code("fund")}
+    fields = {"from_fund": source, "from_project": project, "to_fund": target}
     return {**fields, "amount_fen": amount, "rule": rule, "rule_version": version, "reason": "费"}
 
 
@@ -158,7 +160,7 @@ def closed(c: Chooser) -> Fields:
         if closing(c.world, one.fields["code"]) is None
     ]
     left = [one for one in open_ones if c.carrying(fund_of(c, one), one)]
-    project = c.code("project") if c.rarely(5) or not open_ones else c.pick(left or open_ones)
+    project = c.code("project") if c.rarely(3) or not open_ones else c.pick(left or open_ones)
     return {"project": project, "summary": "结项"}
 
 
