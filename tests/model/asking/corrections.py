@@ -27,7 +27,7 @@ def fund(c: Chooser) -> Fields:
     fields: Fields = {"fund": code, "amount_fen": c.number(1, 80)}
     project = c.project_of(code)
     if project is not None and c.number(0, 1):
-        amount = c.amount(fields["amount_fen"])
+        amount = fields["amount_fen"] + 1 if c.rarely(6) else c.amount(fields["amount_fen"])
         fields["earmarked"] = [{"project": project, "amount_fen": amount}]
     return fields
 
@@ -50,6 +50,9 @@ def reversed_(c: Chooser) -> Fields:
 
     took = [one.index for one in c.world.entries if moved(one) and one.postings[0].takes]
     stirred = [one.index for one in c.world.entries if moved(one) and c.came_back(one.index)]
+    again = [one.index for one in c.world.entries if one.reversed_by is not None]
+    if again and c.rarely():
+        return {"entry": c.pick(again), "reason": "冲正"}
     entry = c.one_of(stirred) or c.one_of(took) or c.entry(wanted=moved)
     return {"entry": entry, "reason": "冲正"}
 
