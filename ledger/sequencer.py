@@ -36,14 +36,15 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
-from ledger.receipt import Opening, Receipt, build_receipt
+from ledger.keys.ring import Keyring
+from ledger.recall import Recorded, Trees, recall
+from ledger.receipt import Opening
+from ledger.records.keys import history_of
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
 from ledger.state import State
-from ledger.store import Appender, Batch, Head, Reader, Store
-from ledger.tlog.checkpoint import parse_checkpoint, sign_checkpoint
+from ledger.store import Appender, Batch, Head, Store
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.note import Signer, split_note
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
 from ledger.vault import Vault, VaultRow
@@ -65,33 +66,6 @@ log = logging.getLogger(__name__)
 def utc_now() -> datetime:
     """The system's clock."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The answer to a record: where it stands, and the proof of it.
-
-    Attributes:
-        index, leaf_hash: The entry's place and leaf hash.
-        size: The size of the checkpoint that the receipt is under.
-        proof: The inclusion proof, which was checked before the commit.
-        checkpoint: The signed checkpoint.
-        opening: The entry and its sealed fields' opening.
-        replayed: True where the idempotency key had been used with the same content.
-    """
-
-    index: int
-    leaf_hash: bytes
-    size: int
-    proof: tuple[bytes, ...]
-    checkpoint: bytes
-    opening: Opening = field(repr=False)
-    replayed: bool = False
-
-    @property
-    def receipt(self) -> bytes:
-        """The receipt as a tlog-proof file, with the full opening."""
-        return build_receipt(Receipt(self.index, self.proof, self.checkpoint, self.opening))
 
 
 @dataclass(slots=True)
@@ -127,7 +101,8 @@ class Sequencer:
         store: Where the log is kept.
         vault: Encrypts what must not be in clear.
         origin: The log's origin line.
-        signers: The log's keys; every checkpoint carries a signature of each.
+        keyring: The log's signers; every checkpoint carries a signature of each active key
+            that has one here.
         clock: Gives the time of recording.
     """
 
@@ -136,7 +111,7 @@ class Sequencer:
         store: Store,
         vault: Vault,
         origin: str,
-        signers: Sequence[Signer],
+        keyring: Keyring,
         *,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -145,7 +120,7 @@ class Sequencer:
         self._store = store
         self._vault = vault
         self._origin = origin
-        self._signers = list(signers)
+        self._keyring = keyring
         self._clock = clock
         self._queue_max = queue_max
         self._batch_max = batch_max
@@ -362,7 +337,7 @@ class Sequencer:
         """Extend the tree, sign, build and check the proofs; the rows and the answers."""
         tiles = memory.tree.extend([one.leaf for one in appended])
         size, root = memory.tree.size, memory.tree.root()
-        checkpoint = sign_checkpoint(self._origin, size, root, self._signers)
+        checkpoint = self._keyring.sign(self._origin, size, root, history_of(memory.state).active)
         new_tiles = {(level, number): data for level, number, data in tiles}
         edges = memory.tree.edges
 
@@ -545,54 +520,3 @@ def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
             field="sealed.order_number",
             details={"entry": orders[order]},
         )
-
-
-Trees = dict[int, tuple[TileReader, bytes]]
-"""By size: the tree that was read, and its signed root."""
-
-
-def recall(reader: Reader, vault: Vault, index: int, trees: Trees | None = None) -> Recorded:
-    """The answer that an entry's record got, as it was: under the first checkpoint after it.
-
-    Where its sealed fields have been erased since, the opening lacks them.
-
-    Args:
-        reader: A snapshot of the log.
-        vault: Opens the sealed fields.
-        index: The entry.
-        trees: Kept from one call to the next on the same snapshot, to read tiles once.
-
-    Raises:
-        NotFoundError: the log has no such entry.
-        CorruptionError: what is stored contradicts itself.
-    """
-    data = reader.entry(index)
-    size, checkpoint = _first_checkpoint(reader, index)
-    trees = {} if trees is None else trees
-    if size not in trees:
-        signed = parse_checkpoint(split_note(checkpoint)[0])
-        trees[size] = TileReader(size, reader.tile), signed.root
-    tree, root = trees[size]
-    leaf = leaf_hash(data)
-    proof = tuple(tree.inclusion(index))
-    try:
-        verify_inclusion(index, size, leaf, proof, root)
-    except LedgerError:
-        raise CorruptionError(
-            f"the stored tiles do not prove entry {index} in checkpoint {size}; "
-            "stop and run shanji audit",
-            details={"index": index, "size": size},
-        ) from None
-    stored = reader.vault(index)
-    opening = Opening(data)
-    if stored is not None:
-        row = vault.decrypt(index, stored)
-        opening = Opening(data, row.seed, row.values)
-    return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
-
-
-def _first_checkpoint(reader: Reader, index: int) -> tuple[int, bytes]:
-    found = reader.checkpoints(index, 1)
-    if not found:
-        raise CorruptionError(f"no checkpoint covers entry {index}", details={"index": index})
-    return found[0]

@@ -39,9 +39,9 @@ from api.problems import problem_of
 from api.routes.entries import check_roles
 from ledger.book import Book
 from ledger.errors import LedgerError, MalformedError, QueueFullError, RetryableError
+from ledger.recall import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import BODY_BYTES_MAX, Prepared, check_key, parse_body, prepare
-from ledger.sequencer import Recorded
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 

@@ -29,9 +29,9 @@ from api.dependencies import (
     read_body,
 )
 from ledger.errors import MalformedError, NotAllowedError
+from ledger.recall import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import BODY_BYTES_MAX, KEY_CHARS_MAX, check_key, parse_body, prepare
-from ledger.sequencer import Recorded
 from ledger.tlog.merkle import leaf_hash
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])

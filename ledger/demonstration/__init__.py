@@ -43,6 +43,8 @@ from ledger.demonstration.year import (
 __all__ = ["ORGANISATION", "ORIGIN", "PEOPLE", "is_loaded", "load", "people_of"]
 
 LAST_KEY = "demonstration/complete"
+SPARE_KEY = "shanji.example/demonstration+55873dde+AU67scoA5+0Jhx+wNk/p8DwJ8XQpPbYdxaN3Ec0tmQ7R"
+"""A verifier key whose private part was thrown away: the example of revoking a key."""
 
 CHAPTERS = (
     tell_beginning,
@@ -60,6 +62,12 @@ CHAPTERS = (
     tell_wishes,
     tell_closed_project,
 )
+
+
+def tell_spare_key(teller: Teller) -> None:
+    """A spare key of the log, as it is kept in a safe; nothing here signs with it."""
+    fields = {"verifier_key": SPARE_KEY, "algorithm": "ed25519", "reason": "备用密钥，封存于保险柜"}
+    teller.tell("key.added", "2021-12-30", fields)
 
 
 def is_loaded(book: Book) -> bool:
@@ -86,6 +94,7 @@ def load(book: Book, *, full: bool = False, progress: Progress | None = None) ->
     for chapter in CHAPTERS:
         chapter(teller)
     teller.tell_many(giving_days(GIVING_GIFTS_FULL if full else GIVING_GIFTS))
+    tell_spare_key(teller)
     fund = {"code": "next-year", "name": "下一年度备用资金", "fund_class": "unrestricted"}
     teller.tell("fund.opened", "2021-12-31", fund, key=LAST_KEY)
     return teller.count

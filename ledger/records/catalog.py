@@ -16,6 +16,7 @@ from ledger.records.evidence import (
 )
 from ledger.records.gifts import DONATION_MONEY, DONATION_REFUNDED
 from ledger.records.goods import DONATION_GOODS, GOODS_DISTRIBUTED, GOODS_MOVED, GOODS_RECEIVED
+from ledger.records.keys import KEY_ADDED_KIND, KEY_REVOKED_KIND
 from ledger.records.kind import Kind
 from ledger.records.log import LOG_OPENED
 from ledger.records.matching import DONATION_MATCHED
@@ -95,6 +96,8 @@ _FORWARD: tuple[Kind[Any], ...] = (
     PRIVACY_ERASED,
     ENTRY_HIDDEN,
     ATTENTION_DISPOSED,
+    KEY_ADDED_KIND,
+    KEY_REVOKED_KIND,
 )
 
 KINDS: tuple[Kind[Any], ...] = (
