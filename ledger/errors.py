@@ -6,7 +6,8 @@
     ├── MalformedError            the input is not in the format it must be in
     ├── VerificationError         well-formed, but it does not verify: a mismatch
     ├── UndecidedError            what was given does not suffice to decide
-    │   └── UnknownSignerError        no signature by a key that was given
+    │   ├── UnknownSignerError        no signature by a key that was given
+    │   └── PendingError              genuine so far, but too few witnesses saw it
     ├── RejectedError             a record breaks a rule of the ledger
     │   ├── ConflictError             what it names is already recorded otherwise
     │   └── InsufficientError         units that are not there
@@ -82,6 +83,23 @@ class UnknownSignerError(UndecidedError):
     """A signed note without a signature by any of the given keys."""
 
     default_code = "unknown_signer"
+
+
+class PendingError(UndecidedError):
+    """Signed by the log, and cosigned by fewer witnesses than the policy asks for.
+
+    Not a mismatch: the same file, fetched again later, may carry the others.
+
+    Args:
+        message: As for every error.
+        result: What was verified so far, as the verifier would have returned it.
+    """
+
+    default_code = "pending"
+
+    def __init__(self, message: str, *, result: object) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 class RejectedError(LedgerError):
