@@ -78,7 +78,7 @@ class KeyHistory:
         """The keys whose signatures count on a checkpoint of this size."""
         return tuple(one.key for one in self.terms if one.covers(size))
 
-    def find(self, key_id: bytes) -> KeyTerm | None:
+    def term_of(self, key_id: bytes) -> KeyTerm | None:
         """The key with this id; no two keys of a log share one."""
         return next((one for one in self.terms if one.key.key_id == key_id), None)
 
@@ -96,7 +96,7 @@ class KeyHistory:
             return KeyHistory(terms)
         if entry.kind == KEY_ADDED:
             key = _key(entry.fields.get("verifier_key"))
-            if self.find(key.key_id) is not None:
+            if self.term_of(key.key_id) is not None:
                 return self
             return KeyHistory((*self.terms, KeyTerm(key, entry.index)))
         if entry.kind == KEY_REVOKED:

@@ -96,7 +96,7 @@ def _plan_added(draft: Draft[KeyAdded], state: State) -> Plan:
             f"0x{key.signature_type:02x}; a log signs with ed25519 and ml-dsa-44",
             field="fields.algorithm",
         )
-    known = history.find(key.key_id)
+    known = history.term_of(key.key_id)
     if known is not None:
         reject(
             "key_known",
@@ -117,7 +117,7 @@ def _plan_added(draft: Draft[KeyAdded], state: State) -> Plan:
 
 def _plan_revoked(draft: Draft[KeyRevoked], state: State) -> Plan:
     key_id, history = draft.fields.key_id, history_of(state)
-    term = history.find(bytes.fromhex(key_id))
+    term = history.term_of(bytes.fromhex(key_id))
     if term is None:
         reject(
             "unknown_key",

@@ -12,7 +12,7 @@ from told import TODAY, by, recorded, tell_before
 from ledger.book import Book
 
 STILL = {
-    "registry": ("party", "fund", "project", "campaign", "item", "site", "rule"),
+    "registry": ("party", "fund", "project", "campaign", "item", "site", "rule", "key"),
     "kinds": (
         "entry.reversed",
         "entry.annotated",
