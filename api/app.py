@@ -26,6 +26,7 @@ from api.routes import (
     bulk,
     entries,
     health,
+    keys,
     log,
     proofs,
     proposals,
@@ -46,6 +47,7 @@ ROUTERS = (
     trace.router,
     proofs.router,
     log.router,
+    keys.router,
     registers.router,
     reports.router,
     accounts.router,
@@ -82,7 +84,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
+        book = await run_in_threadpool(
+            Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
+        )
         try:
             book.sequencer.ready()
             app.state.book = book

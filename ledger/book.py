@@ -123,6 +123,24 @@ class Book:
         finally:
             store.close()
 
+    @staticmethod
+    def origin_of(folder: Path) -> str:
+        """The name of the log in a folder; its keys are not looked at.
+
+        Raises:
+            NotFoundError: no log there.
+        """
+        if not Book.exists(folder):
+            raise NotFoundError(
+                f"{folder} holds no log; start the service there once, or name the right folder"
+            )
+        store = Store.open(str(folder / DATABASE), create=False)
+        try:
+            with store.read() as reader:
+                return str(parse_entry(reader.entry(0)).fields["origin"])
+        finally:
+            store.close()
+
     @classmethod
     def create(
         cls,
@@ -186,16 +204,11 @@ class Book:
             CorruptionError: the keys are not the log's.
             NotAllowedError: the keys are encrypted, and the passphrase is missing or wrong.
         """
-        if not cls.exists(folder):
-            raise NotFoundError(
-                f"{folder} holds no log; start the service there once, or name the right folder"
-            )
+        origin = cls.origin_of(folder)
         access = access or default_access()
         keys = access.folder_of(folder)
         store = Store.open(str(folder / DATABASE), create=False)
         try:
-            with store.read() as reader:
-                origin = str(parse_entry(reader.entry(0)).fields["origin"])
             ring = Keyring.open(keys, origin, access)
             vault = Vault(read_vault_key(keys / VAULT_KEY, access))
             book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)

@@ -7,12 +7,23 @@ without the server's packages they are absent.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from ledger.commands import attending, auditing, importing, stating, tracing, verifying
+from ledger.commands import (
+    attending,
+    auditing,
+    importing,
+    keying,
+    stating,
+    tracing,
+    verifying,
+)
 from ledger.commands.console import say
 from ledger.errors import (
     CorruptionError,
@@ -27,6 +38,7 @@ from ledger.errors import (
     UndecidedError,
     VerificationError,
 )
+from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE
 
 EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (VerificationError, 1),
@@ -67,7 +79,8 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (verifying, tracing, auditing, attending, stating, importing):
+    app.callback()(set_keys)
+    for module in (verifying, tracing, auditing, attending, stating, importing, keying):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:
@@ -78,6 +91,23 @@ def build() -> typer.Typer:
             raise
         register(app)
     return app
+
+
+def set_keys(
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the keys, where it is not in the data folder."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="The file with the passphrase of encrypted keys.")
+    ] = None,
+) -> None:
+    """Shanji 善迹: a donation traceability ledger that anyone can verify."""
+    # Every command, the service included, finds them where the environment would name them.
+    if keys is not None:
+        os.environ[KEYS_VARIABLE] = str(keys)
+    if passphrase_file is not None:
+        os.environ[PASSPHRASE_VARIABLE] = str(passphrase_file)
 
 
 def _is_server_package(error: ModuleNotFoundError) -> bool:

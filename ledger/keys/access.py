@@ -41,7 +41,7 @@ class KeyAccess:
     ) -> None:
         self.folder = folder
         self.passphrase_file = passphrase_file
-        self._prompt = prompt
+        self.prompt = prompt
         self._passphrase: bytes | None = None
 
     def __repr__(self) -> str:
@@ -70,7 +70,7 @@ class KeyAccess:
     def _find(self) -> bytes:
         if self.passphrase_file is not None:
             return read_passphrase(self.passphrase_file)
-        typed = "" if self._prompt is None else self._prompt()
+        typed = "" if self.prompt is None else self.prompt()
         if not typed:
             raise NotAllowedError(
                 "the keys are encrypted, and no passphrase was given; name the file that holds it "

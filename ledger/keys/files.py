@@ -24,14 +24,13 @@ from ledger.errors import ConflictError, MalformedError, NotFoundError, Undecide
 from ledger.keys.access import KeyAccess
 from ledger.keys.sealed import (
     PrivateKey,
-    Random,
     format_private_key,
     format_vault_key,
     is_encrypted,
     parse_private_key,
     parse_vault_key,
 )
-from ledger.tlog.cosignature import Clock, MlDsa44Signer
+from ledger.tlog.cosignature import MlDsa44Signer
 from ledger.tlog.note import Ed25519Signer
 
 FIRST_KEY = "log-key.pem"
@@ -70,13 +69,11 @@ def read_signer(path: Path, origin: str, access: KeyAccess) -> Ed25519Signer | M
     return signer_of(origin, key)
 
 
-def signer_of(
-    origin: str, key: PrivateKey, clock: Clock | None = None
-) -> Ed25519Signer | MlDsa44Signer:
+def signer_of(origin: str, key: PrivateKey) -> Ed25519Signer | MlDsa44Signer:
     """A private key as the log's signer."""
     if isinstance(key, Ed25519PrivateKey):
         return Ed25519Signer(origin, key)
-    return MlDsa44Signer(origin, key, clock)
+    return MlDsa44Signer(origin, key)
 
 
 def read_vault_key(path: Path, access: KeyAccess) -> bytes:
@@ -106,16 +103,14 @@ def generate_key(key_type: str) -> PrivateKey:
         ) from None
 
 
-def write_private_key(
-    path: Path, key: PrivateKey, access: KeyAccess, random: Random = os.urandom
-) -> None:
+def write_private_key(path: Path, key: PrivateKey, access: KeyAccess) -> None:
     """Write a new key file, encrypted where a passphrase is set; never over another file.
 
     Raises:
         ConflictError: there is a file of that name.
     """
     passphrase = access.passphrase() if access.has_passphrase else None
-    write_new(path, format_private_key(key, passphrase, random))
+    write_new(path, format_private_key(key, passphrase, os.urandom))
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -141,40 +136,52 @@ def replace_file(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def convert(path: Path, access: KeyAccess, passphrase: bytes | None, random: Random) -> bool:
-    """Write a key file anew, under a passphrase or in clear, and read it back first.
+def convert(folder: Path, access: KeyAccess, passphrase: bytes | None) -> list[Path]:
+    """Write a folder's key files anew, under a passphrase or in clear.
+
+    All of them are opened first, so that a wrong passphrase changes nothing; then each is
+    replaced at once. A crash in between leaves each file whole, in the old form or the new.
 
     Args:
-        path: A ``*.pem`` file or the vault's key.
-        access: Opens the file as it is now.
-        passphrase: Of the new file; None for one in clear.
-        random: Gives salts and nonces.
+        folder: The folder of the keys.
+        access: Opens the files as they are now.
+        passphrase: Of the new files; None for clear ones.
 
     Returns:
-        Whether the file was changed; one in clear that is to stay so is left alone.
+        The files that were changed; those in clear that are to stay so are left alone.
 
     Raises:
-        LedgerError: it cannot be read; it is as it was.
+        LedgerError: one cannot be read, or opened; nothing was changed.
     """
-    data = read_key_file(path)
-    if passphrase is None and not is_encrypted(data):
-        return False
-    where = str(path)
+    paths = [one for one in key_files(folder) if one.suffix == ".pem"]
+    paths += [one for one in [folder / VAULT_KEY] if one.exists()]
+    if not paths:
+        raise NotFoundError(f"{folder} holds no key files; name the right folder")
+    converted = [(path, _converted(path, access, passphrase)) for path in paths]
+    changed = [(path, data) for path, data in converted if data is not None]
+    for path, data in changed:
+        replace_file(path, data)
+    return [path for path, _ in changed]
+
+
+def _converted(path: Path, access: KeyAccess, passphrase: bytes | None) -> bytes | None:
+    """A key file's bytes in the new form, read back; None where they are to stay."""
+    data, where = read_key_file(path), str(path)
 
     def again() -> bytes:
         return passphrase or b""
 
+    if passphrase is None and not is_encrypted(data):
+        return None
     if path.name == VAULT_KEY:
         vault_key = parse_vault_key(data, where, access.passphrase)
-        new = format_vault_key(vault_key, passphrase, random)
-        same = parse_vault_key(new, where, again) == vault_key
-    else:
-        key = parse_private_key(data, where, access.passphrase)
-        new = format_private_key(key, passphrase, random)
-        same = parse_private_key(new, where, again).public_key() == key.public_key()
-    assert same
-    replace_file(path, new)
-    return True
+        new = format_vault_key(vault_key, passphrase, os.urandom)
+        assert parse_vault_key(new, where, again) == vault_key
+        return new
+    key = parse_private_key(data, where, access.passphrase)
+    new = format_private_key(key, passphrase, os.urandom)
+    assert parse_private_key(new, where, again).public_key() == key.public_key()
+    return new
 
 
 def key_files(folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from typing import Any
 from ledger.entry import Entry
 from ledger.errors import MalformedError
 from ledger.tlog.note import SignatureType, VerifierKey, format_verifier_key, parse_verifier_key
+from ledger.tlog.policy import LogKey, Policy
 
 LOG_OPENED = "log.opened"
 KEY_ADDED = "key.added"
@@ -82,6 +83,16 @@ class KeyHistory:
         """The key with this id; no two keys of a log share one."""
         return next((one for one in self.terms if one.key.key_id == key_id), None)
 
+    def policy(self, url: str = "") -> Policy:
+        """A trust policy that believes each key for its sizes, and asks for no witness.
+
+        Args:
+            url: Where the log is served, for the policy's lines; empty for nowhere.
+        """
+        return Policy(
+            tuple(LogKey(one.key, url, one.first_size, one.last_size) for one in self.terms)
+        )
+
     def take(self, entry: Entry) -> KeyHistory:
         """The history with an entry more; entries about other things change nothing.
 
@@ -124,6 +135,31 @@ def history_from_json(value: Mapping[str, Any]) -> KeyHistory:
             for one in value["keys"]
         )
     )
+
+
+ALGORITHMS = {"ed25519": SignatureType.ED25519, "ml-dsa-44": SignatureType.ML_DSA_44}
+"""The algorithms with which a log signs, as entries and commands name them."""
+
+
+def algorithm_of(key: VerifierKey) -> str:
+    """The name of a key's algorithm; for keys of a log only."""
+    return next(name for name, number in ALGORITHMS.items() if number == key.signature_type)
+
+
+def describe(term: KeyTerm) -> dict[str, Any]:
+    """A key and its time as people and programs ask for it: plain values, nothing left out
+    but what has not happened."""
+    value: dict[str, Any] = {
+        "key_id": term.key.key_id.hex(),
+        "verifier_key": format_verifier_key(term.key),
+        "algorithm": algorithm_of(term.key),
+        "active": term.revoked_by is None,
+        "first_size": term.first_size,
+        "added_by": term.added_by,
+    }
+    if term.revoked_by is not None:
+        value |= {"last_size": term.last_size, "revoked_by": term.revoked_by}
+    return value
 
 
 def is_ed25519(key: VerifierKey) -> bool:

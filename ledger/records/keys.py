@@ -18,6 +18,7 @@ from ledger.entry import Entry
 from ledger.errors import MalformedError
 from ledger.keys.history import (
     ACTIVE_KEYS_MAX,
+    ALGORITHMS,
     KEY_ADDED,
     KEY_REVOKED,
     KEYS_MAX,
@@ -27,12 +28,10 @@ from ledger.keys.history import (
 )
 from ledger.records.kind import APPROVERS, Draft, Fields, Kind, Plan, Role, Text, reject
 from ledger.state import State
-from ledger.tlog.note import VERIFIER_KEY_CHARS_MAX, SignatureType, parse_verifier_key
+from ledger.tlog.note import VERIFIER_KEY_CHARS_MAX, parse_verifier_key
 
 HISTORY = "log-keys"
 """The state's object that holds the history."""
-
-ALGORITHMS = {"ed25519": SignatureType.ED25519, "ml-dsa-44": SignatureType.ML_DSA_44}
 
 Reason = Literal["superseded", "compromised", "lost", "retired"]
 
