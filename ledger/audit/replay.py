@@ -13,26 +13,27 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from orjson import loads
+
 from ledger.audit.history import History
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.second_opinion import PACKAGE, compute_root, package_version
+from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry
 from ledger.errors import (
     LedgerError,
     NotFoundError,
     RetryableError,
-    UndecidedError,
-    UnknownSignerError,
-    VerificationError,
 )
+from ledger.keys.history import KeyHistory, history_from_json
+from ledger.records.keys import HISTORY
 from ledger.store import Reader, Store
-from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
-from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import EMPTY_ROOT, leaf_hash
 from ledger.tlog.note import VerifierKey, parse_verifier_key
+from ledger.tlog.policy import Policy
 from ledger.tlog.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileWriter
 from ledger.vault import Vault
 
@@ -61,7 +62,7 @@ class _Audit:
                 "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
             )
         self.keys = list(keys) or own
-        self._verifiers = [verifier_for(key) for key in dict.fromkeys([*self.keys, *own])]
+        self._signatures = Signatures(keys, notes)
         self.tree = TileWriter(0, [])
         self.leaves: list[bytes] = []
         self._unhashed: list[bytes] = []
@@ -71,7 +72,7 @@ class _Audit:
         self._rules = Rules(reader, notes)
         self._sealed = None if vault is None else SealedRows(reader, vault, notes)
         self._proposals = None if vault is None else ProposalRows(reader, vault, notes)
-        self._history = History(known, self.keys, notes)
+        self._history = History(known, self._trust(keys), notes)
         if vault is None:
             what = "vault, idempotency keys, order numbers, proposals"
             notes.not_checked.append(f"{what} (no vault key)")
@@ -85,6 +86,17 @@ class _Audit:
             raise
         except (LedgerError, KeyError, TypeError):
             return []
+
+    def _trust(self, given: Sequence[VerifierKey]) -> Policy:
+        """What a checkpoint that was kept is verified by, from before and after a rotation."""
+        try:
+            kept = self.reader.object(HISTORY)
+            history = KeyHistory().take(parse_entry(self.reader.entry(0)))
+            return trust_in(history if kept is None else history_from_json(loads(kept)), given)
+        except RetryableError:
+            raise
+        except (LedgerError, ValueError, KeyError, TypeError):
+            return trust_in(KeyHistory(), given)
 
     def run(self, progress: Progress | None) -> None:
         """Walk over the log from its first entry to its last."""
@@ -138,6 +150,7 @@ class _Audit:
             self._find("entry_format", index, error.message)
             return None
         self._recorded_at = entry.recorded_at
+        self._signatures.take(entry)
         if entry.index != index:
             self._find("entry_index", index, f"it says index {entry.index}")
         if entry.previous != previous:
@@ -192,9 +205,10 @@ class _Audit:
     def _check_checkpoint(self, size: int, root: bytes, note: bytes, now: bytes | None) -> None:
         place = f"checkpoint {size}"
         try:
-            checkpoint = self._open_checkpoint(note)
+            checkpoint = self._signatures.open(note)
         except LedgerError as error:
-            self.notes.find("checkpoint_signature", place, None, error.message)
+            code = NOT_VALID if error.code == NOT_VALID else "checkpoint_signature"
+            self.notes.find(code, place, None, error.message)
             return
         if checkpoint.size != size or checkpoint.root != root:
             self.notes.find(
@@ -212,18 +226,6 @@ class _Audit:
                 f"signed root {checkpoint.root.hex()}, the entries give {now.hex()}",
                 [note.decode("utf-8", "replace")],
             )
-
-    def _open_checkpoint(self, data: bytes) -> Checkpoint:
-        """A stored checkpoint, with signatures of the log's keys and of nobody else."""
-        if not self.keys:
-            raise UndecidedError("no verifier key is known: entry 0 names none, none was given")
-        checkpoint, note = open_checkpoint(data, self.keys[0].name, self._verifiers)
-        trusted = {(key.name, key.key_id) for key in self.keys}
-        if not any((one.name, one.key_id) in trusted for one in note.verified):
-            raise UnknownSignerError("it is signed by none of the keys given")
-        if len(note.verified) != len(note.signatures):
-            raise VerificationError("it has a signature line that is of none of the log's keys")
-        return checkpoint
 
     # The end of the log
 

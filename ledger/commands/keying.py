@@ -42,7 +42,7 @@ _WORDS = {
         "here": "私钥在此",
         "away": "私钥不在此",
         "sizes": "对大小 {first} 至 {last} 的检查点有效",
-        "on": "（今后）",
+        "sizes_on": "对大小 {first} 起的检查点有效",
         "entries": "条目 {entries}",
         "done": "已记录为条目 {index}，账本大小 {size}。",
         "file": "密钥文件：{path}",
@@ -59,7 +59,7 @@ _WORDS = {
         "here": "private key here",
         "away": "private key not here",
         "sizes": "valid for checkpoints of size {first} to {last}",
-        "on": "(any later one)",
+        "sizes_on": "valid for checkpoints of size {first} on",
         "entries": "entries {entries}",
         "done": "Recorded as entry {index}, log size {size}.",
         "file": "Key file: {path}",
@@ -386,13 +386,13 @@ def _key_in(file: Path, origin: str) -> VerifierKey:
 def _line(term: KeyTerm, here: bool, words: dict[str, str]) -> str:
     from ledger.keys.history import algorithm_of
 
-    last = words["on"] if term.last_size is None else str(term.last_size)
+    sizes = words["sizes_on" if term.last_size is None else "sizes"]
     entries = [term.added_by] + ([] if term.revoked_by is None else [term.revoked_by])
     parts = [
         term.key.key_id.hex(),
         algorithm_of(term.key),
         words["active" if term.revoked_by is None else "revoked"],
-        words["sizes"].format(first=term.first_size, last=last),
+        sizes.format(first=term.first_size, last=term.last_size),
         words["entries"].format(entries=", ".join(f"#{one}" for one in entries)),
         words["here" if here else "away"],
     ]
