@@ -75,13 +75,16 @@ class Reader:
             (column, column.type.python_type, getattr(column, "nullable", True))
             for column in query.selected_columns
         ]
+        kinds = tuple(kind for _, kind, _ in shape)
         options = {"yield_per": SCAN_ROWS}
         with translated():
             result = self._connection.execute(query, execution_options=options)
             self._open.add(result)
             try:
                 for row in result:
-                    _check_types(row, shape)
+                    # The usual case in one comparison: an audit reads every row there is.
+                    if tuple(map(type, row)) != kinds:
+                        _check_types(row, shape)
                     yield row
             finally:
                 self._open.discard(result)
