@@ -267,6 +267,18 @@ def parse_entry(data: bytes) -> Entry:
         _integer(number, "references")
     for digest in _array(value["documents"], "documents", DOCUMENTS_MAX):
         _text(digest, "documents", _HEX_HASH)
+    return _entry_of(value)
+
+
+def read_checked_entry(data: bytes) -> Entry:
+    """Read bytes that `parse_entry` has accepted before; nothing is checked again.
+
+    For whoever had them checked in another process: reading alone is a fraction of it.
+    """
+    return _entry_of(orjson.loads(data))
+
+
+def _entry_of(value: Mapping[str, Any]) -> Entry:
     return Entry(
         value["index"],
         value["previous"],
@@ -276,7 +288,7 @@ def parse_entry(data: bytes) -> Entry:
         value.get("approved_by"),
         value["kind"],
         value["fields"],
-        sealed,
+        value["sealed"],
         value["postings"],
         value["references"],
         value["documents"],
