@@ -59,6 +59,7 @@ SERVER_PACKAGES = frozenset(
     (
         "alembic",
         "fastapi",
+        "httpx",
         "jinja2",
         "pydantic",
         "pydantic_settings",

@@ -388,13 +388,15 @@ class State:
 
     # The batch
 
-    def note(self, entry: Entry, runs: Sequence[Runs]) -> None:
-        """Take up an entry that was made from `transfer`'s postings."""
+    def note(self, entry: Entry, runs: Sequence[Runs]) -> list[Flow]:
+        """Take up an entry that was made from `transfer`'s postings; gives its flows."""
         self._entries[entry.index] = entry
-        self._flows += flows_of(entry.index, entry.postings, runs)
+        flows = flows_of(entry.index, entry.postings, runs)
+        self._flows += flows
         for posting in entry.postings:
             for side in ("from", "to"):
                 self._accounts[posting["asset"], posting[side]].changed = True
+        return flows
 
     def drain(self) -> Changes:
         """What changed since the last call; the batch's entries are forgotten.

@@ -7,7 +7,7 @@ signature under a size and a root that the log of today does not reach.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.audit.report import Notes
 from ledger.errors import LedgerError
@@ -36,9 +36,14 @@ class History:
             self._kept.setdefault(checkpoint.size, []).append((number, checkpoint, note))
         self.reach(0, EMPTY_ROOT)
 
-    def awaits(self, size: int) -> bool:
-        """Whether a kept checkpoint is of this size."""
-        return size in self._kept
+    def sizes(self, after: int, end: int) -> list[int]:
+        """The sizes in (after, end] that checkpoints were kept from, rising."""
+        return sorted(size for size in self._kept if after < size <= end)
+
+    def kept(self, end: int) -> Iterator[tuple[int, Checkpoint]]:
+        """The checkpoints kept from sizes up to `end` that were not compared yet."""
+        for size in self.sizes(0, end):
+            yield from ((size, checkpoint) for _, checkpoint, _ in self._kept[size])
 
     def reach(self, size: int, root: bytes) -> None:
         """The entries up to this size give this root."""

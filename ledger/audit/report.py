@@ -9,6 +9,8 @@ from typing import Any
 from ledger.errors import LedgerError, RetryableError
 from ledger.store import Reader
 
+FORMAT = "shanji-audit/v1"
+"""Of the report's JSON (docs/formats.md)."""
 FINDINGS_MAX = 1000
 """An audit that finds more stops listing them and says so."""
 
@@ -33,32 +35,72 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """What an audit cost. No figure stands alone: machines are shared.
+
+    Attributes:
+        jobs: Processes for the hashing part.
+        entries: How many were read.
+        seconds, entries_per_second: By the clock on the wall.
+        cpu_seconds: Of all processes on this machine.
+        entry_bytes: The bytes of the entries that were read.
+        sha256_ratio: The time that one core needs for plain SHA-256 of the same bytes, entry
+            by entry, over `seconds`; measured in the same run on one part in eight.
+        peak_memory_bytes: The most memory of each process, added up.
+    """
+
+    jobs: int
+    entries: int
+    seconds: float
+    entries_per_second: int
+    cpu_seconds: float
+    entry_bytes: int
+    sha256_ratio: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of an audit.
 
     Attributes:
         origin, size, root: The log, how many entries were replayed, and the root (hex)
             computed from them.
+        over: ``database`` (every table was compared) or ``public`` (what anyone can read).
+        checkpoint: The newest signed checkpoint, as text.
         findings: What is wrong; empty when all adds up.
         truncated: True where more was found than is listed.
         checked: How many of each thing were compared.
         not_checked: What could not be checked, and why.
+        relies_on: The earlier audit that this one began from: size, root, checkpoint and
+            when it finished; None where everything was read.
+        kinds: How many entries of each kind the log has.
+        sums: By fund, item, points rule, and minutes (``tally``).
         second_opinion: The root computed by merkletools, or None.
-        seconds, entries_per_second: How long it took.
+        started_at, finished_at: In UTC.
+        speed: What it cost.
         versions: Of the programs that took part.
+        machine: System, architecture, cores.
     """
 
     origin: str
+    over: str
     size: int
     root: str
+    checkpoint: str
     findings: Sequence[Finding]
     truncated: bool
     checked: Mapping[str, int]
     not_checked: Sequence[str]
+    relies_on: Mapping[str, Any] | None
+    kinds: Mapping[str, int]
+    sums: Mapping[str, Any]
     second_opinion: str | None
-    seconds: float
-    entries_per_second: int
+    started_at: str
+    finished_at: str
+    speed: Speed
     versions: Mapping[str, str]
+    machine: Mapping[str, Any]
 
     @property
     def clean(self) -> bool:
@@ -67,7 +109,12 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
-        return {"clean": self.clean, **asdict(self)}
+        return {
+            "format": FORMAT,
+            "clean": self.clean,
+            **asdict(self),
+            "entries_per_second": self.speed.entries_per_second,
+        }
 
 
 @dataclass(slots=True)
@@ -104,12 +151,12 @@ class Rows:
     A row that cannot be read is a finding, and the last one that is seen: `broken`.
     """
 
-    def __init__(self, reader: Reader, table: str, notes: Notes) -> None:
+    def __init__(self, reader: Reader, table: str, notes: Notes, after: Sequence[Any] = ()) -> None:
         self.table = table
         self.broken = False
         self.row: tuple[Any, ...] | None = None
         self._notes = notes
-        self._rows = iter(reader.scan(table))
+        self._rows = iter(reader.scan(table, after=after))
         self.next()
 
     def next(self) -> None:

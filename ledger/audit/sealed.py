@@ -6,7 +6,8 @@ are rebuilt from the vault's rows and compared.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from typing import Any
 
 from ledger.audit.report import Notes, Rows, words
 from ledger.entry import Entry, open_sealed
@@ -19,16 +20,34 @@ SLICE = 500
 
 
 class SealedRows:
-    """Takes the entries one by one, and checks what the vault has for them."""
+    """Takes the entries one by one, and checks what the vault has for them.
 
-    def __init__(self, reader: Reader, vault: Vault, notes: Notes) -> None:
+    Args:
+        size: Entries that an earlier part of the audit has checked.
+        before: What that part kept (`kept`).
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        vault: Vault,
+        notes: Notes,
+        size: int = 0,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
         self._reader = reader
         self._vault = vault
         self._notes = notes
-        self._rows = Rows(reader, "vault", notes)
+        self._rows = Rows(reader, "vault", notes, (size - 1,) if size else ())
         self._taken: list[tuple[int, VaultRow]] = []
-        self._expected = {"idempotency": 0, "order_number": 0}
-        self._without_opening: set[int] = set()
+        before = before or {"expected": {"idempotency": 0, "order_number": 0}, "erased": []}
+        self._expected: dict[str, int] = dict(before["expected"])
+        self._without_opening: set[int] = set(before["erased"])
+
+    def kept(self) -> dict[str, Any]:
+        """What the next part of the audit goes on from."""
+        self._compare()
+        return {"expected": dict(self._expected), "erased": sorted(self._without_opening)}
 
     def take(self, index: int, entry: Entry | None) -> None:
         """Check one entry's vault row; entries come in rising order.
@@ -91,10 +110,12 @@ class SealedRows:
     def _missing(self, table: str, key: str, index: int) -> None:
         self._notes.find(table, f"{table} {key}", index, "the row is missing or differs")
 
-    def finish(self, erased: Set[int] | None) -> None:
+    def finish(self, erased: Set[int] | None, *, part: bool) -> None:
         """After the last entry: what is left over belongs to no entry.
 
         Args:
+            part: Whether the rows of earlier entries were compared by an earlier audit; then
+                they are counted, and not read again.
             erased: The entries whose openings the log says were erased; None where the
                 rules could not be replayed to the end.
         """
@@ -108,9 +129,12 @@ class SealedRows:
         self._compare()
         for table, expected in self._expected.items():
             self._notes.count(table, expected)
-            rows = Rows(self._reader, table, self._notes)
-            stored = sum(1 for _ in rows)
-            if stored != expected and not rows.broken:
+            if part:
+                stored, broken = self._reader.count(table), False
+            else:
+                rows = Rows(self._reader, table, self._notes)
+                stored, broken = sum(1 for _ in rows), rows.broken
+            if stored != expected and not broken:
                 self._find_extra(table)
 
     def _find_extra(self, table: str) -> None:

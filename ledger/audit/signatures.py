@@ -9,12 +9,23 @@ signing it, or by signing an earlier checkpoint at which one of its keys was val
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orjson import loads
 
 from ledger.audit.report import Notes
-from ledger.entry import Entry
-from ledger.errors import LedgerError, UndecidedError, UnknownSignerError, VerificationError
-from ledger.keys.history import KeyHistory, is_ed25519
+from ledger.entry import Entry, parse_entry
+from ledger.errors import (
+    LedgerError,
+    RetryableError,
+    UndecidedError,
+    UnknownSignerError,
+    VerificationError,
+)
+from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
+from ledger.records.keys import HISTORY
+from ledger.store import Reader
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.note import Note, Verifier, VerifierKey
@@ -36,12 +47,32 @@ class Signatures:
         self._notes = notes
         self._given = tuple(trusted)
         self._trusted = set(trusted)
+        self._kept: dict[str, Any] | None = None
         self._verifiers: dict[VerifierKey, Verifier | None] = {}
+
+    def begin(self, kept: Mapping[str, Any] | None, size: int) -> None:
+        """Go on behind `size` entries that an earlier audit went through.
+
+        It followed the signatures from key to key, so where one of the auditor's keys is
+        among the log's, those that were valid there are vouched for.
+        """
+        if kept is not None:
+            self.history = history_from_json(kept)
+            if self._trusted & set(self.history.keys):
+                self._trusted.update(self.history.valid_at(size))
+
+    def kept(self) -> dict[str, Any]:
+        """What `begin` needs to go on from here."""
+        if self._kept is None:
+            self._kept = self.history.as_json()
+        return self._kept
 
     def take(self, entry: Entry) -> None:
         """The next entry; it may add or revoke a key. One that cannot be read does nothing."""
         try:
-            self.history = self.history.take(entry)
+            history = self.history.take(entry)
+            if history is not self.history:
+                self.history, self._kept = history, None
         except LedgerError as error:
             self._notes.find(
                 "key_unreadable", f"entry {entry.index}", entry.index, f"its key: {error.message}"
@@ -102,9 +133,19 @@ class Signatures:
         return self._verifiers[key]
 
 
-def trust_in(history: KeyHistory, given: Sequence[VerifierKey]) -> Policy:
-    """Whom to believe about a checkpoint that the auditor kept: each key of the log at its
-    sizes, and the keys that the auditor gives."""
-    kept = history.policy().log_keys
+def trust_in(reader: Reader, given: Sequence[VerifierKey]) -> Policy:
+    """Whom to believe about a checkpoint that the auditor kept, from whenever it is.
+
+    The keys that the auditor gives, and those that the log says it has had, each at its
+    sizes: a kept checkpoint is compared with the log, which gains nothing by a key more.
+    """
+    try:
+        kept = reader.object(HISTORY)
+        first = KeyHistory().take(parse_entry(reader.entry(0)))
+        history = first if kept is None else history_from_json(loads(kept))
+    except RetryableError:
+        raise
+    except (LedgerError, ValueError, KeyError, TypeError):
+        history = KeyHistory()
     more = [key for key in dict.fromkeys(given) if key not in history.keys]
-    return Policy((*kept, *(LogKey(key) for key in more)))
+    return Policy((*history.policy().log_keys, *(LogKey(key) for key in more)))

@@ -108,8 +108,10 @@ def tell_later(scribe: Scribe, gift: int, issue: int) -> None:
     told("receipt.voided")
     told("receipt.reissued", gifts=[gift], amount_fen=2_050)
     told("project.reported")
-    for kind in ("entry.annotated", "document.attached", "attention.disposed"):
+    for kind in ("entry.annotated", "document.attached", "attention.disposed", "key.added"):
         told(kind)
+    before("key.revoked")
+    told("key.revoked")
     statement = told("statement.imported")
     lines = [{"line": 1, "amount_fen": 2_150}]
     told("statement.matched", statement=statement, lines=lines, gifts=[gift])

@@ -1,0 +1,151 @@
+"""From a walk that has ended to its report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from ledger.audit.hashing import peak_bytes
+from ledger.audit.report import Notes, Report, Speed
+from ledger.audit.second_opinion import PACKAGE, package_version
+from ledger.audit.shadow import Shadow
+from ledger.audit.standing import Base, Standing
+from ledger.audit.walk import Walk
+from ledger.sequencer import Clock
+from ledger.tlog.merkle import EMPTY_ROOT
+
+INSTANT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Run:
+    """One audit as it goes.
+
+    Args:
+        over: What is audited: ``database`` or ``public``.
+        jobs: Processes for the hashing part.
+        clock: Gives the times in the report.
+
+    Attributes:
+        walk: The walk, once it can begin.
+        origin: The log.
+        checkpoint: The newest checkpoint, as text.
+    """
+
+    def __init__(self, over: str, jobs: int, clock: Clock) -> None:
+        self.over = over
+        self.jobs = jobs
+        self.walk: Walk | None = None
+        self.origin = ""
+        self.checkpoint = ""
+        self.clock = clock
+        self.started_at = clock().strftime(INSTANT)
+        self.started = time.perf_counter()
+        self.cpu_started = time.process_time()
+
+    def begin(self, standing: Standing, notes: Notes) -> Standing:
+        """Go on from where an earlier part stands."""
+        self.origin = standing.origin
+        standing.restore(notes)
+        return standing
+
+
+def conclude(run: Run, notes: Notes, shadow: Shadow) -> Report:
+    """The report of an audit that has come to its end; what the next one needs is kept.
+
+    A state is kept as a base only where nothing was found.
+    """
+    walk = run.walk
+    base = None if walk is None else walk.standing.relies_on()
+    size, root, second = 0, EMPTY_ROOT, None
+    sums: Mapping[str, Any] = {}
+    kinds: Mapping[str, int] = {}
+    if walk is not None:
+        size, root = walk.tree.size, walk.tree.root()
+        if walk.rules is not None:
+            second = _second_opinion(walk, root, notes)
+        kinds = dict(sorted(walk.tally.kinds.items()))
+        if walk.rules is not None and walk.rules.replaying:
+            sums, wrong = walk.tally.sums(shadow.held())
+            for what in wrong:
+                notes.find("sums", what, None, "opening, in and out do not give what is held")
+    finished_at = run.clock().strftime(INSTANT)
+    if walk is not None and walk.rules is not None:
+        _keep(walk, run, notes, shadow, finished_at)
+    report = Report(
+        origin=run.origin,
+        over=run.over,
+        size=size,
+        root=root.hex(),
+        checkpoint=run.checkpoint,
+        findings=tuple(notes.findings),
+        truncated=notes.truncated,
+        checked=dict(sorted(notes.checked.items())),
+        not_checked=tuple(notes.not_checked),
+        relies_on=None if base is None else asdict(base),
+        kinds=kinds,
+        sums=sums,
+        second_opinion=None if second is None else second.hex(),
+        started_at=run.started_at,
+        finished_at=finished_at,
+        speed=_speed(run),
+        versions={
+            "shanji": version("shanji"),
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            PACKAGE: package_version() or "absent",
+        },
+        machine={
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "cores": os.cpu_count() or 0,
+        },
+    )
+    return report
+
+
+def _second_opinion(walk: Walk, root: bytes, notes: Notes) -> bytes | None:
+    second = walk.tree.opinion()
+    if second is None:
+        notes.not_checked.append(f"the root by {PACKAGE} (not installed, or no entries)")
+    elif second != root:
+        notes.find("second_opinion", "root", None, f"{PACKAGE} computes {second.hex()}")
+    return second
+
+
+def _keep(walk: Walk, run: Run, notes: Notes, shadow: Shadow, finished_at: str) -> None:
+    if notes.findings or not run.checkpoint:
+        # What was found once must be found again: the next audit begins at the first entry.
+        shadow.clear()
+        shadow.save({})
+        return
+    base = Base(walk.tree.size, walk.tree.root().hex(), run.checkpoint, finished_at)
+    walk.standing.base, walk.standing.finished = asdict(base), True
+    walk.save()
+
+
+def _speed(run: Run) -> Speed:
+    seconds = time.perf_counter() - run.started
+    own_cpu = time.process_time() - run.cpu_started
+    if run.walk is None:
+        return Speed(run.jobs, 0, round(seconds, 3), 0, round(own_cpu, 3), 0, 0.0, peak_bytes())
+    costs, own = run.walk.costs, os.getpid()
+    entries = run.walk.tree.size - run.walk.begun_at
+    others = [peak for process, peak in costs.peaks.items() if process != own]
+    apart = costs.cpu_seconds if others else 0.0
+    rate = costs.sha_bytes / costs.sha_seconds if costs.sha_seconds else 0.0
+    return Speed(
+        jobs=run.jobs,
+        entries=entries,
+        seconds=round(seconds, 3),
+        entries_per_second=round(entries / seconds) if seconds else 0,
+        cpu_seconds=round(own_cpu + apart, 3),
+        entry_bytes=costs.entry_bytes,
+        sha256_ratio=round(costs.entry_bytes / rate / seconds, 4) if rate and seconds else 0.0,
+        peak_memory_bytes=peak_bytes() + sum(others),
+    )

@@ -1,0 +1,143 @@
+"""Where a log's public data is read from, whatever serves it: a log source.
+
+Checkpoint, hash tiles and entry bundles are all that c2sp.org/tlog-tiles serves, and
+all that a mirror, a monitor and an audit of public data need. A source hands out bytes
+and trusts nobody: whoever reads them compares them with a signed root.
+
+Here are the protocol and the sources that need the standard library only. ``source_url``
+reads over HTTP, ``source_store`` a database; ``source_store.open_source`` chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from ledger.errors import MalformedError, NotFoundError, RetryableError
+from ledger.tlog.merkle import HASH_SIZE
+from ledger.tlog.note import NOTE_BYTES_MAX
+from ledger.tlog.tiles import (
+    ENTRIES,
+    ENTRY_BYTES_MAX,
+    TILE_WIDTH,
+    format_bundle,
+    format_tile_path,
+    parse_bundle,
+)
+
+CHECKPOINT = "checkpoint"
+"""The path of the newest checkpoint."""
+
+_BUNDLE_ENTRY_BYTES_MAX = 2 + ENTRY_BYTES_MAX
+
+ReadPath = Callable[[str, int], bytes]
+"""(path, most bytes) -> the bytes there; raises NotFoundError, RetryableError, MalformedError."""
+
+
+class LogSource(Protocol):
+    """Reads one log's public data; may be used by several threads at once.
+
+    Every method raises NotFoundError for what is not there, RetryableError when the
+    source cannot be reached now, and MalformedError for bytes of an impossible length.
+
+    Attributes:
+        name: The source for people: a URL, a folder, a file.
+    """
+
+    name: str
+
+    def checkpoint(self) -> bytes:
+        """The newest checkpoint, a signed note; nothing in it is verified."""
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """The first ``width`` (1 to 256) hashes of a tile, 32 bytes each."""
+
+    def bundle(self, number: int, width: int) -> bytes:
+        """The first ``width`` (1 to 256) entries of a bundle, not compressed.
+
+        Whether it holds exactly these entries, ``parse_bundle`` says.
+        """
+
+    def close(self) -> None:
+        """Release what the source holds; may be called more than once."""
+
+
+class PathSource:
+    """A log source over anything that gives bytes for the paths of tlog-tiles.
+
+    A partial tile or bundle that is not there is cut from the full one: once that
+    exists, partial ones may be deleted (c2sp.org/tlog-tiles, partial tiles).
+
+    Args:
+        name: The source for people.
+        read: Gives the bytes at a path.
+    """
+
+    def __init__(self, name: str, read: ReadPath) -> None:
+        self.name = name
+        self._read = read
+
+    def checkpoint(self) -> bytes:
+        """See `LogSource`."""
+        return self._read(CHECKPOINT, NOTE_BYTES_MAX)
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """See `LogSource`."""
+        path = format_tile_path(level, number, width)
+        try:
+            return self._read_tile(path, width)
+        except NotFoundError:
+            if width == TILE_WIDTH:
+                raise
+            full = format_tile_path(level, number)
+        return self._read_tile(full, TILE_WIDTH)[: width * HASH_SIZE]
+
+    def _read_tile(self, path: str, width: int) -> bytes:
+        expected = width * HASH_SIZE
+        data = self._read(path, expected)
+        if len(data) != expected:
+            raise MalformedError(
+                f"expected {expected} bytes at {path} of {self.name}, got {len(data)}; read it "
+                "again, or from another mirror"
+            )
+        return data
+
+    def bundle(self, number: int, width: int) -> bytes:
+        """See `LogSource`."""
+        path = format_tile_path(ENTRIES, number, width)
+        try:
+            return self._read(path, width * _BUNDLE_ENTRY_BYTES_MAX)
+        except NotFoundError:
+            if width == TILE_WIDTH:
+                raise
+            full = format_tile_path(ENTRIES, number)
+        data = self._read(full, TILE_WIDTH * _BUNDLE_ENTRY_BYTES_MAX)
+        return format_bundle(parse_bundle(data, TILE_WIDTH)[:width])
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class FolderSource(PathSource):
+    """A mirror's folder, or any folder with the paths of tlog-tiles."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(str(folder), self._read_file)
+
+    def _read_file(self, path: str, bytes_max: int) -> bytes:
+        file = self.folder / path
+        try:
+            with file.open("rb") as stream:
+                data = stream.read(bytes_max + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise NotFoundError(f"{file} is not there", code="no_tile") from None
+        except OSError as error:
+            raise RetryableError(f"{file} cannot be read: {error.strerror}") from error
+        if len(data) > bytes_max:
+            raise MalformedError(
+                f"expected at most {bytes_max} bytes in {file}; it is no file of a log, copy it "
+                "from the log again"
+            )
+        return data
