@@ -23,10 +23,10 @@ from ledger.audit.result import Run, conclude
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
-from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
+from ledger.audit.signatures import NOT_VALID, Signatures, stated_history, trust_in
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
-from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk, own_keys
+from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
 from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
@@ -60,13 +60,11 @@ class _Database:
         self.reader = reader
         self.notes = notes
         self._kinds = kinds
-        own = own_keys(lambda: reader.entry(0))
-        if keys and own and not set(own) & set(keys):
-            notes.find(
-                "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
-            )
-        self.keys = list(keys) or own
-        self.signatures = Signatures(keys, notes)
+        self.stated = stated_history(reader)
+        if keys and self.stated.terms and not set(self.stated.keys) & set(keys):
+            notes.find("log_keys", "entry 0", 0, "the log names none of the keys given")
+        self.keys = list(keys) or list(self.stated.keys)
+        self.signatures = Signatures(keys, self.stated, notes)
         self._vault = vault
         self._columns: deque[list[bytes]] = deque()
         self._signed = 0
@@ -364,7 +362,7 @@ def _audit(
         log.begin(standing)
         tally = Tally(standing.tally)
         rules = Rules(shadow, notes, tally, log.flows)
-        history = History(known, trust_in(reader, keys), notes)
+        history = History(known, trust_in(log.stated, keys), notes)
         walk = run.walk = Walk(log, shadow, standing, notes, tally, rules, history)
         shadow.attach(
             lambda index: walk.vouch(index, reader.entry(index)),

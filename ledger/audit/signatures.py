@@ -3,8 +3,9 @@
 The walk hands over each entry before the checkpoints that hold it, so the history of the
 log's keys is at every checkpoint what the entries below its size say (``keys.history``).
 A checkpoint must carry a signature by an Ed25519 key that is valid at its size, and none
-by anybody else. Where the auditor gives keys of their own, those must have vouched: by
-signing it, or by signing an earlier checkpoint at which one of its keys was valid already.
+by anybody else. Where the auditor gives keys of their own, those must vouch for it from
+the size on at which the first of them counts: by signing it, or by signing an earlier one at
+which a key that did was valid already. What is smaller is in what they vouch for.
 """
 
 from __future__ import annotations
@@ -39,11 +40,14 @@ class Signatures:
 
     Args:
         trusted: The keys that the auditor has from elsewhere; none for those of entry 0.
+        stated: The keys that the log says it has had (`stated_history`).
         notes: Where what could not be checked is written down.
     """
 
-    def __init__(self, trusted: Sequence[VerifierKey], notes: Notes) -> None:
+    def __init__(self, trusted: Sequence[VerifierKey], stated: KeyHistory, notes: Notes) -> None:
         self.history = KeyHistory()
+        firsts = [one.first_size for one in stated.terms if one.key in trusted]
+        self._vouched_from = min(firsts, default=0)
         self._notes = notes
         self._given = tuple(trusted)
         self._trusted = set(trusted)
@@ -108,9 +112,10 @@ class Signatures:
                 )
         if not any(is_ed25519(key) for key in signers):
             raise VerificationError("none of its signatures is by an Ed25519 key of the log")
-        if self._given and not self._trusted & set(signers):
-            raise UnknownSignerError("it is signed by none of the keys given")
-        self._trusted.update(valid)
+        if self._given and checkpoint.size >= self._vouched_from:
+            if not self._trusted & set(signers):
+                raise UnknownSignerError("it is signed by none of the keys given")
+            self._trusted.update(valid)
         return checkpoint
 
     def _check_lines(self, note: Note, known: dict[VerifierKey, None]) -> None:
@@ -133,19 +138,26 @@ class Signatures:
         return self._verifiers[key]
 
 
-def trust_in(reader: Reader, given: Sequence[VerifierKey]) -> Policy:
+def stated_history(reader: Reader) -> KeyHistory:
+    """The keys that a database says its log has had; empty where it cannot be read.
+
+    Only a hint: the walk finds them again in the entries, and compares the row.
+    """
+    try:
+        kept = reader.object(HISTORY)
+        first = KeyHistory().take(parse_entry(reader.entry(0)))
+        return first if kept is None else history_from_json(loads(kept))
+    except RetryableError:
+        raise
+    except (LedgerError, ValueError, KeyError, TypeError):
+        return KeyHistory()
+
+
+def trust_in(stated: KeyHistory, given: Sequence[VerifierKey]) -> Policy:
     """Whom to believe about a checkpoint that the auditor kept, from whenever it is.
 
     The keys that the auditor gives, and those that the log says it has had, each at its
     sizes: a kept checkpoint is compared with the log, which gains nothing by a key more.
     """
-    try:
-        kept = reader.object(HISTORY)
-        first = KeyHistory().take(parse_entry(reader.entry(0)))
-        history = first if kept is None else history_from_json(loads(kept))
-    except RetryableError:
-        raise
-    except (LedgerError, ValueError, KeyError, TypeError):
-        history = KeyHistory()
-    more = [key for key in dict.fromkeys(given) if key not in history.keys]
-    return Policy((*history.policy().log_keys, *(LogKey(key) for key in more)))
+    more = [key for key in dict.fromkeys(given) if key not in stated.keys]
+    return Policy((*stated.policy().log_keys, *(LogKey(key) for key in more)))

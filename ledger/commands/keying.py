@@ -293,7 +293,7 @@ def _told(paths: list[Path], words: dict[str, str]) -> None:
 
 
 def _typed_twice(words: dict[str, str]) -> bytes:
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         raise NotAllowedError(
             "no passphrase was given; name the file that holds it with --passphrase-file, "
             "SHANJI_PASSPHRASE_FILE or --new-passphrase-file",
@@ -303,6 +303,10 @@ def _typed_twice(words: dict[str, str]) -> bytes:
     if not first or getpass.getpass(words["again"]) != first:
         raise MalformedError("expected the same passphrase twice, not empty; nothing was changed")
     return first.encode()
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _added(key: VerifierKey, reason: str) -> tuple[str, dict[str, Any]]:
