@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from log_keys import key_id, key_text, put_key
 from scribe import FIRST_GIFT, LOG_KEY, ORIGIN, Scribe, audited
 from typer.testing import CliRunner
@@ -52,7 +51,7 @@ def data(world: Scribe) -> Path:
     return world.book.folder
 
 
-def shanji(data: Path, *arguments: object, before: tuple[object, ...] = ()) -> Result:
+def shanji(data: Path, *arguments: object, before: tuple[object, ...] = ()) -> Any:
     """Run ``shanji keys``; raises what ends the command."""
     words = [*before, "keys", *arguments, "--data", data]
     return CliRunner().invoke(build(), list(map(str, words)), catch_exceptions=False)
@@ -190,7 +189,7 @@ def test_a_passphrase_is_typed_twice_at_a_terminal(
     with pytest.raises(NotAllowedError, match="no passphrase was given"):
         shanji(data, "encrypt")
     typed = iter(["one", "two", "one", "one"])
-    monkeypatch.setattr(keying.getpass, "getpass", lambda prompt: next(typed))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
     monkeypatch.setattr(keying, "_at_terminal", lambda: True)
     with pytest.raises(MalformedError, match="the same passphrase twice"):
         shanji(data, "encrypt")

@@ -26,7 +26,6 @@ from ledger.errors import (
     NotAllowedError,
     NotFoundError,
 )
-from ledger.keys import files
 from ledger.keys import sealed as sealed_files
 from ledger.keys.access import KeyAccess, access_from, read_passphrase
 from ledger.keys.files import (
@@ -290,7 +289,7 @@ def test_a_write_that_fails_leaves_the_file(
     def fail(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
         convert(folder, KeyAccess(), SECRET)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

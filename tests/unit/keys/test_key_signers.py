@@ -48,6 +48,13 @@ def command(mode: str, number: int = 1) -> list[str]:
     return [sys.executable, PROGRAM, str(number), mode]
 
 
+def process_of(signer: ExternalSigner) -> subprocess.Popen[bytes]:
+    """The process behind a signer, which runs or ran."""
+    assert isinstance(signer._line, external.CommandLine)
+    assert signer._line._process is not None
+    return signer._line._process
+
+
 Asking = Callable[..., ExternalSigner]
 
 
@@ -69,9 +76,9 @@ def asked() -> Iterator[Asking]:
 def test_a_process_signs_and_stays(asked: Asking) -> None:
     signer = asked("good")
     first = signer.sign(TEXT)
-    process = signer._line._process
+    process = process_of(signer)
     assert signer.sign(TEXT) == first == private_key(1).sign(TEXT)
-    assert signer._line._process is process
+    assert process_of(signer) is process
     signer.close()
     assert process.poll() is not None
     # Whoever asks again gets a new process.
@@ -103,6 +110,7 @@ def test_a_process_that_hangs_is_ended_in_time(asked: Asking) -> None:
     with pytest.raises(NotReadyError, match=r"no answer within 0\.5 seconds"):
         signer.sign(TEXT)
     assert time.monotonic() - started < SECONDS_MAX
+    assert isinstance(signer._line, external.CommandLine)
     assert signer._line._process is None
 
 
@@ -110,7 +118,7 @@ def test_a_process_that_dies_between_two_signatures_is_started_again(asked: Aski
     signer = asked("once")
     for _ in range(2):
         assert signer.sign(TEXT) == private_key(1).sign(TEXT)
-        signer._line._process.wait(SECONDS_MAX)
+        process_of(signer).wait(SECONDS_MAX)
 
 
 def test_a_process_that_dies_while_it_is_asked_fails_once(asked: Asking) -> None:
@@ -344,7 +352,7 @@ def test_a_signer_outside_signs_beside_a_file_and_is_let_go(tmp_path: Path) -> N
     ring = Keyring.open(tmp_path, NAME, KeyAccess())
     assert opened(ring.sign(NAME, 7, EMPTY_ROOT, keys(1, 2)), 1, 2) == ids(1, 2)
     (outside,) = (one for one in ring.signers if isinstance(one, ExternalSigner))
-    process: subprocess.Popen[bytes] = outside._line._process
+    process = process_of(outside)
     ring.close()
     assert process.poll() is not None
     assert "good" not in repr(outside)
