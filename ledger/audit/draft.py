@@ -51,7 +51,7 @@ def written_otherwise(entry: Entry, fields: Fields) -> bool:
 
 def unknown_sealed(kind: Kind[Any], entry: Entry) -> list[str]:
     """The sealed fields that the entry's kind does not know."""
-    return sorted(set(entry.sealed) - set(kind.sealed.model_fields))
+    return sorted(entry.sealed.keys() - kind.sealed.model_fields.keys())
 
 
 def is_plain(entry: Entry) -> bool:

@@ -59,11 +59,11 @@ class _Database:
         keys: Sequence[VerifierKey],
         vault: Vault | None,
         notes: Notes,
-        kinds: bool,
+        apart: bool,
     ) -> None:
         self.reader = reader
         self.notes = notes
-        self._kinds = kinds
+        self._apart = apart
         own = own_keys(lambda: reader.entry(0))
         if keys and own and not set(own) & set(keys):
             notes.find(
@@ -118,13 +118,13 @@ class _Database:
             end = start + len(data)
             if end % PROGRESS_ENTRIES == 0 or held >= CHUNK_BYTES_MAX:
                 self._columns.append(column)
-                yield Chunk(number, start, data, previous, indices, kinds=self._kinds)
+                yield Chunk(number, start, data, previous, indices, apart=self._apart)
                 previous = leaf_hash(entry).hex()
                 start, number, held = end, number + 1, 0
                 data, indices, column = [], [], []
         if data:
             self._columns.append(column)
-            yield Chunk(number, start, data, previous, indices, kinds=self._kinds)
+            yield Chunk(number, start, data, previous, indices, apart=self._apart)
 
     def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
         """Compare the column of leaf hashes."""
@@ -367,7 +367,7 @@ def _audit(
     """The steps of an audit, one after the other; what it comes to lies in `run`."""
     with store.read() as reader:
         apart = run.jobs > 1 or executor is not None
-        log = _Database(reader, keys, vault, notes, kinds=apart)
+        log = _Database(reader, keys, vault, notes, apart=apart)
         standing = run.begin(load(shadow, log.origin, OVER), notes)
         if standing.base is None:
             for text in store.check():

@@ -113,7 +113,7 @@ class Walk:
         self.notes = notes
         self.tally = tally
         self.rules = rules
-        self.tree = Tree(standing.tree)
+        self.tree = Tree(standing.tree, opinion=rules is not None)
         self.costs = Costs()
         self.recorded_at = standing.recorded_at
         self.previous = standing.previous or FIRST_PREVIOUS
@@ -211,14 +211,18 @@ class Walk:
     def _read(self, chunk: Chunk, checked: Checked) -> None:
         """The sequential part: each entry in turn."""
         rules, take = self.rules, self._log.take
+        entries = checked.entries
         for place, data in enumerate(chunk.entries):
             index = chunk.index(place)
-            entry = None if place in checked.unreadable else read_checked_entry(data)
+            if entries is not None:
+                entry = entries[place]
+            else:
+                entry = None if place in checked.unreadable else read_checked_entry(data)
             take(index, entry)
             if rules is None:
                 continue
             if entry is not None and entry.index == index:
-                rules.take(entry, place in checked.careful)
+                rules.take(entry, not chunk.apart or place in checked.careful)
             else:
                 rules.stop(index)
 
