@@ -12,7 +12,15 @@ from importlib.metadata import entry_points
 
 import typer
 
-from ledger.commands import attending, auditing, importing, stating, tracing, verifying
+from ledger.commands import (
+    attending,
+    auditing,
+    importing,
+    sampling,
+    stating,
+    tracing,
+    verifying,
+)
 from ledger.commands.console import say
 from ledger.errors import (
     CorruptionError,
@@ -68,7 +76,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (verifying, tracing, auditing, attending, stating, importing):
+    for module in (verifying, tracing, auditing, sampling, attending, stating, importing):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:

@@ -15,9 +15,7 @@ from ledger.tlog.proofs import verify_consistency
 from ledger.tlog.tiles import ReadTile, TileReader, tile_width
 
 
-def check_past(
-    walk: Walk, size: int, read_tile: ReadTile, history: History, notes: Notes
-) -> bool:
+def check_past(walk: Walk, size: int, read_tile: ReadTile, history: History, notes: Notes) -> bool:
     """Prove that the log of today goes on from where the walk begins.
 
     Args:

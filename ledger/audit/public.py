@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.audit.hashing import Checked, Chunk
@@ -32,14 +33,54 @@ from ledger.errors import (
     UndecidedError,
 )
 from ledger.sequencer import Clock, utc_now
-from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
-from ledger.tlog.note import VerifierKey
+from ledger.tlog.note import VerifierKey, split_note
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, parse_bundle, tile_width
 
 OVER = "public"
 _NOT_PUBLIC = "vault, idempotency keys, order numbers, proposals, derived tables (not public)"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A source's checkpoint under keys.
+
+    Attributes:
+        keys: Those that were given, or else those of the log's first entry.
+        own: Those of the log's first entry.
+    """
+
+    note: bytes
+    checkpoint: Checkpoint
+    keys: Sequence[VerifierKey]
+    own: Sequence[VerifierKey]
+
+
+def open_signed(source: LogSource, keys: Sequence[VerifierKey]) -> Signed:
+    """A source's newest checkpoint, its signature verified.
+
+    Args:
+        keys: Those that are trusted; without any, those that the first entry names.
+
+    Raises:
+        NotFoundError: there is no checkpoint.
+        UndecidedError: no key is known, or none of them signed it.
+        VerificationError, MalformedError: the signature fails, or it is no checkpoint.
+    """
+    note = source.checkpoint()
+    # Only to know how wide the first bundle is; the same text is verified below.
+    width = tile_width(parse_checkpoint(split_note(note)[0]).size, 0, 0)
+    own = own_keys(lambda: parse_bundle(source.bundle(0, width), width)[0]) if width else []
+    trusted = list(keys) or own
+    if not trusted:
+        raise UndecidedError(
+            "no verifier key is known: entry 0 cannot be read or names none; give one with --key"
+        )
+    verifiers = [verifier_for(key) for key in dict.fromkeys(trusted)]
+    checkpoint, _ = open_checkpoint(note, trusted[0].name, verifiers)
+    return Signed(note, checkpoint, trusted, own)
 
 
 class _Public:
@@ -60,22 +101,12 @@ class _Public:
         self.parses = parse
         self.apart = False
         self.ended = False
-        own = own_keys(lambda: self._entries(0, 1)[0])
-        if keys and own and not set(own) & set(keys):
+        signed = open_signed(source, keys)
+        if keys and signed.own and not set(signed.own) & set(keys):
             notes.find(
                 "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
             )
-        self.keys = list(keys) or own
-        if not self.keys:
-            raise UndecidedError(
-                "no verifier key is known: entry 0 cannot be read or names none; give one with "
-                "--key"
-            )
-        self.note = source.checkpoint()
-        self.checkpoint: Checkpoint
-        self.checkpoint, _ = open_checkpoint(
-            self.note, self.keys[0].name, [verifier_for(key) for key in self.keys]
-        )
+        self.keys, self.note, self.checkpoint = signed.keys, signed.note, signed.checkpoint
 
     def _entries(self, number: int, width: int) -> list[bytes]:
         return parse_bundle(self.source.bundle(number, width), width)

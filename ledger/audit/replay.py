@@ -391,5 +391,3 @@ def _audit(
             log.finish_state(walk, rules)
         if progress is not None:
             progress(walk.tree.size, max(size, walk.tree.size))
-
-

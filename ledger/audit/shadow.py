@@ -186,9 +186,7 @@ class Shadow:
         with (self.folder / FILE).open("rb") as file:
             return int.from_bytes(file.read(_CHANGE_COUNTER.stop)[_CHANGE_COUNTER], "big")
 
-    def attach(
-        self, read_entry: Callable[[int], bytes], flows: FlowRows | None = None
-    ) -> None:
+    def attach(self, read_entry: Callable[[int], bytes], flows: FlowRows | None = None) -> None:
         """Say where earlier entries come from, and earlier flows where the state keeps none."""
         self._read_entry, self._flows = read_entry, flows
 
@@ -270,9 +268,7 @@ class Shadow:
     def _before(self, flows: Sequence[Flow]) -> list[Flow]:
         return [flow for flow in flows if flow.entry < self.size]
 
-    def _overlapping(
-        self, side: str, asset: str, account: str, first: int, end: int
-    ) -> list[Flow]:
+    def _overlapping(self, side: str, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Ranges on one side of an account never overlap, so one seek finds the first."""
         query = "SELECT id FROM account WHERE asset = ? AND name = ?"
         row = self._run(query, (asset, account)).fetchone()
