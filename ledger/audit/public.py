@@ -21,7 +21,7 @@ from ledger.audit.result import Run, conclude
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
 from ledger.audit.source import LogSource
-from ledger.audit.standing import load
+from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk, own_keys
 from ledger.entry import Entry
@@ -176,6 +176,9 @@ class _Public:
 
     def batch_ended(self, size: int) -> None:
         """Which sizes were signed before is not public."""
+
+    def keep(self, standing: Standing) -> None:
+        """Nothing besides what the walk keeps."""
 
     def finish(self, walk: Walk, history: History) -> None:
         """Compare the right edge and the root."""

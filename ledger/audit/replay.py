@@ -164,7 +164,6 @@ class _Database:
             now = walk.grow_to(signed) if signed >= max(1, walk.tree.size) else None
             self._check_checkpoint(signed, row_root, note, now)
             self._signed = signed
-        walk.standing.signed = self._signed
 
     def batch_ended(self, size: int) -> None:
         """See `walk.Log`."""
@@ -175,6 +174,12 @@ class _Database:
                 size - 1,
                 "a batch ended at this size, and its checkpoint is not stored",
             )
+
+    def keep(self, standing: Standing) -> None:
+        """See `walk.Log`."""
+        standing.signed = self._signed
+        if self.sealed is not None:
+            standing.sealed = self.sealed.kept()
 
     def _check_checkpoint(self, size: int, root: bytes, note: bytes, now: bytes | None) -> None:
         place = f"checkpoint {size}"
@@ -241,7 +246,6 @@ class _Database:
         if self.sealed is not None and self._vault is not None:
             self.sealed.finish(rules.erased(), part=part)
             ProposalRows(self.reader, self._vault, self.notes).check()
-            walk.standing.sealed = self.sealed.kept()
         rules.compare(self.reader, touched=part)
         if part:
             self.notes.not_checked.append(

@@ -130,7 +130,6 @@ class Shadow:
             raise _unwritable(folder, error) from error
         shadow = cls(connection, folder)
         try:
-            shadow._settle("FULL")
             shadow._lock(fresh)
             if not fresh:
                 shadow._check_counter(whole)
@@ -151,17 +150,21 @@ class Shadow:
         """Take the file for this process, and keep it until `close`."""
         assert self.folder is not None
         try:
+            self._settle("FULL")
             if fresh:
                 self._connection.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
             self._run("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+            if code == sqlite3.SQLITE_BUSY:
                 raise ConflictError(
                     f"another audit is using the state in {self.folder}; wait for it, or name "
                     "another folder",
                     code="state_in_use",
                 ) from None
-            raise _altered(self.folder, str(error)) from error
+            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise _altered(self.folder, str(error)) from error
+            raise _unwritable(self.folder, error) from error
 
     def _check_counter(self, whole: bool) -> None:
         """The last transaction on the file is the last one of an audit, and the file is sound.

@@ -67,6 +67,10 @@ class Log(Protocol):
         """The entries say that a batch was signed at this size."""
         ...
 
+    def keep(self, standing: Standing) -> None:
+        """Put down what is needed to go on from here."""
+        ...
+
 
 @dataclass(slots=True)
 class Costs:
@@ -153,6 +157,7 @@ class Walk:
         standing = self.standing
         standing.tree, standing.tally = self.tree.kept(), self.tally.kept()
         standing.previous, standing.recorded_at = self.previous, self.recorded_at
+        self._log.keep(standing)
         standing.checked = dict(self.notes.checked)
         standing.findings = [
             {
