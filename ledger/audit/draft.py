@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ledger.day import CHINA
 from ledger.entry import Entry
 from ledger.errors import RejectedError
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import Draft, Fields, Kind, check_common
-from ledger.sequencer import CHINA
 
 
 @lru_cache(maxsize=4096)

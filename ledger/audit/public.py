@@ -24,6 +24,7 @@ from ledger.audit.source import LogSource
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk, own_keys
+from ledger.day import Clock, utc_now
 from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
@@ -32,7 +33,6 @@ from ledger.errors import (
     RetryableError,
     UndecidedError,
 )
-from ledger.sequencer import Clock, utc_now
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash

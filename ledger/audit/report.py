@@ -5,10 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.errors import LedgerError, RetryableError
-from ledger.store import Reader
+
+if TYPE_CHECKING:
+    # Public data is audited without loading the database's packages.
+    from ledger.store import Reader
 
 FORMAT = "shanji-audit/v1"
 """Of the report's JSON (docs/formats.md)."""

@@ -17,7 +17,7 @@ from ledger.audit.second_opinion import PACKAGE, package_version
 from ledger.audit.shadow import Shadow
 from ledger.audit.standing import Base, Standing
 from ledger.audit.walk import Costs, Walk
-from ledger.sequencer import Clock
+from ledger.day import Clock
 from ledger.tlog.merkle import EMPTY_ROOT
 
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"

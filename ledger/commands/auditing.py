@@ -26,6 +26,7 @@ from ledger.tlog.note import NOTE_BYTES_MAX
 
 if TYPE_CHECKING:
     from ledger.audit.report import Report
+    from ledger.audit.source import LogSource
     from ledger.tlog.note import VerifierKey
 
 _WORDS = {
@@ -184,9 +185,6 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
     from rich.progress import Progress
 
     from ledger.audit.public import audit_public
-    from ledger.audit.replay import audit as audit_database
-    from ledger.audit.source_store import open_source
-    from ledger.book import DATABASE, Book
 
     jobs, hashes = more.pop("jobs"), more.pop("hashes")
     folder = data if where is None else Path(where)
@@ -196,7 +194,10 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
         def progress(done: int, size: int) -> None:
             bar.update(task, completed=done, total=size)
 
-        if not hashes and (where is None or (folder / DATABASE).is_file()):
+        if not hashes and (where is None or _holds_database(folder)):
+            from ledger.audit.replay import audit as audit_database
+            from ledger.book import Book
+
             store, vault = Book.parts(folder)
             try:
                 with store.read() as reader:
@@ -205,12 +206,34 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
                 return audit_database(store, vault=vault, progress=progress, jobs=jobs, **more)
             finally:
                 store.close()
-        source = open_source(str(data) if where is None else where)
+        source = open_log(str(data) if where is None else where)
         try:
             jobs = _jobs(jobs, _size_of(source.checkpoint()))
             return audit_public(source, progress=progress, jobs=jobs, hashes_only=hashes, **more)
         finally:
             source.close()
+
+
+def _holds_database(folder: Path) -> bool:
+    """Whether it is a data folder, and no mirror's."""
+    from ledger.audit.source import CHECKPOINT
+
+    if not folder.is_dir() or (folder / CHECKPOINT).is_file():
+        return False
+    from ledger.book import DATABASE
+
+    return (folder / DATABASE).is_file()
+
+
+def open_log(where: str) -> LogSource:
+    """A log's public data; a mirror's folder without loading the database's packages."""
+    from ledger.audit.source import CHECKPOINT, FolderSource
+
+    if (Path(where) / CHECKPOINT).is_file():
+        return FolderSource(Path(where))
+    from ledger.audit.source_store import open_source
+
+    return open_source(where)
 
 
 def _size_of(checkpoint: bytes) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger.commands.auditing import Keys
+from ledger.commands.auditing import Keys, open_log
 from ledger.commands.console import Lang, default_language, write_file
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ def sample(
     """Draw a reproducible sample of entries with their evidence, to tick off."""
     from ledger.audit.public import open_signed
     from ledger.audit.sample import Wanted, draw, verified_entries
-    from ledger.audit.source_store import open_source
     from ledger.tlog.note import parse_verifier_key
 
-    source = open_source(where)
+    source = open_log(where)
     try:
         signed = open_signed(source, [parse_verifier_key(one) for one in key or []])
         drawn = draw(
