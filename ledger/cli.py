@@ -20,6 +20,7 @@ from ledger.commands import (
     auditing,
     importing,
     keying,
+    sampling,
     stating,
     tracing,
     verifying,
@@ -81,7 +82,16 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(set_keys)
-    for module in (verifying, tracing, auditing, attending, stating, importing, keying):
+    for module in (
+        verifying,
+        tracing,
+        auditing,
+        sampling,
+        attending,
+        stating,
+        importing,
+        keying,
+    ):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:

@@ -19,12 +19,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
+from ledger.day import CHINA as CHINA
+from ledger.day import Clock as Clock
+from ledger.day import utc_now as utc_now
 from ledger.entry import FIRST_PREVIOUS, Entry, format_entry
 from ledger.errors import (
     ConflictError,
@@ -55,17 +58,8 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
-CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""Asia/Shanghai has had no daylight saving since 1991, before the earliest recorded day."""
-
-Clock = Callable[[], datetime]
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """The system's clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)

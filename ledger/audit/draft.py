@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ledger.day import CHINA
 from ledger.entry import Entry
 from ledger.errors import RejectedError
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import Draft, Fields, Kind, check_common
-from ledger.sequencer import CHINA
 
 
 @lru_cache(maxsize=4096)
@@ -51,7 +51,7 @@ def written_otherwise(entry: Entry, fields: Fields) -> bool:
 
 def unknown_sealed(kind: Kind[Any], entry: Entry) -> list[str]:
     """The sealed fields that the entry's kind does not know."""
-    return sorted(set(entry.sealed) - set(kind.sealed.model_fields))
+    return sorted(entry.sealed.keys() - kind.sealed.model_fields.keys())
 
 
 def is_plain(entry: Entry) -> bool:

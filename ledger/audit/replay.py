@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+from orjson import loads
+
 from ledger.audit.hashing import Checked, Chunk, leaf_at
 from ledger.audit.history import History
 from ledger.audit.past import check_past
@@ -23,17 +25,19 @@ from ledger.audit.result import Run, conclude
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
-from ledger.audit.signatures import NOT_VALID, Signatures, stated_history, trust_in
+from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
-from ledger.entry import Entry
+from ledger.day import Clock, utc_now
+from ledger.entry import Entry, parse_entry
 from ledger.errors import (
     LedgerError,
     NotFoundError,
     RetryableError,
 )
-from ledger.sequencer import Clock, utc_now
+from ledger.keys.history import KeyHistory, history_from_json
+from ledger.records.keys import HISTORY
 from ledger.store import Reader, Store
 from ledger.store.reader import NUMBER_MAX
 from ledger.tlog.merkle import leaf_hash
@@ -55,11 +59,11 @@ class _Database:
         keys: Sequence[VerifierKey],
         vault: Vault | None,
         notes: Notes,
-        kinds: bool,
+        apart: bool,
     ) -> None:
         self.reader = reader
         self.notes = notes
-        self._kinds = kinds
+        self._apart = apart
         self.stated = stated_history(reader)
         if keys and self.stated.terms and not set(self.stated.keys) & set(keys):
             notes.find("log_keys", "entry 0", 0, "the log names none of the keys given")
@@ -113,13 +117,13 @@ class _Database:
             end = start + len(data)
             if end % PROGRESS_ENTRIES == 0 or held >= CHUNK_BYTES_MAX:
                 self._columns.append(column)
-                yield Chunk(number, start, data, previous, indices, kinds=self._kinds)
+                yield Chunk(number, start, data, previous, indices, apart=self._apart)
                 previous = leaf_hash(entry).hex()
                 start, number, held = end, number + 1, 0
                 data, indices, column = [], [], []
         if data:
             self._columns.append(column)
-            yield Chunk(number, start, data, previous, indices, kinds=self._kinds)
+            yield Chunk(number, start, data, previous, indices, apart=self._apart)
 
     def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
         """Compare the column of leaf hashes."""
@@ -161,8 +165,6 @@ class _Database:
             now = walk.grow_to(signed) if signed >= max(1, walk.tree.size) else None
             self._check_checkpoint(signed, row_root, note, now)
             self._signed = signed
-        walk.standing.signed = self._signed
-        walk.standing.keys = self.signatures.kept()
 
     def batch_ended(self, size: int) -> None:
         """See `walk.Log`."""
@@ -173,6 +175,13 @@ class _Database:
                 size - 1,
                 "a batch ended at this size, and its checkpoint is not stored",
             )
+
+    def keep(self, standing: Standing) -> None:
+        """See `walk.Log`."""
+        standing.signed = self._signed
+        standing.keys = self.signatures.kept()
+        if self.sealed is not None:
+            standing.sealed = self.sealed.kept()
 
     def _check_checkpoint(self, size: int, root: bytes, note: bytes, now: bytes | None) -> None:
         place = f"checkpoint {size}"
@@ -228,7 +237,6 @@ class _Database:
         if self.sealed is not None and self._vault is not None:
             self.sealed.finish(rules.erased(), part=part)
             ProposalRows(self.reader, self._vault, self.notes).check()
-            walk.standing.sealed = self.sealed.kept()
         rules.compare(self.reader, touched=part)
         if part:
             self.notes.not_checked.append(
@@ -354,7 +362,7 @@ def _audit(
     """The steps of an audit, one after the other; what it comes to lies in `run`."""
     with store.read() as reader:
         apart = run.jobs > 1 or executor is not None
-        log = _Database(reader, keys, vault, notes, kinds=apart)
+        log = _Database(reader, keys, vault, notes, apart=apart)
         standing = run.begin(load(shadow, log.origin, OVER), notes)
         if standing.base is None:
             for text in store.check():
@@ -378,3 +386,18 @@ def _audit(
             log.finish_state(walk, rules)
         if progress is not None:
             progress(walk.tree.size, max(size, walk.tree.size))
+
+
+def stated_history(reader: Reader) -> KeyHistory:
+    """The keys that a database says its log has had; empty where it cannot be read.
+
+    Only a hint: the walk finds them again in the entries, and compares the row.
+    """
+    try:
+        kept = reader.object(HISTORY)
+        first = KeyHistory().take(parse_entry(reader.entry(0)))
+        return first if kept is None else history_from_json(loads(kept))
+    except RetryableError:
+        raise
+    except (LedgerError, ValueError, KeyError, TypeError):
+        return KeyHistory()

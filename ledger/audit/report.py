@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.errors import LedgerError, RetryableError
-from ledger.store import Reader
+
+if TYPE_CHECKING:
+    # Public data is audited without loading the database's packages.
+    from ledger.store import Reader
 
 FORMAT = "shanji-audit/v1"
 """Of the report's JSON (docs/formats.md)."""
@@ -41,21 +45,25 @@ class Speed:
     Attributes:
         jobs: Processes for the hashing part.
         entries: How many were read.
-        seconds, entries_per_second: By the clock on the wall.
-        cpu_seconds: Of all processes on this machine.
+        milliseconds, entries_per_second: By the clock on the wall.
+        cpu_milliseconds: Of all processes on this machine.
         entry_bytes: The bytes of the entries that were read.
-        sha256_ratio: The time that one core needs for plain SHA-256 of the same bytes, entry
-            by entry, over `seconds`; measured in the same run on one part in eight.
+        sha256_milliseconds: What one core needs for plain SHA-256 of the same bytes, entry by
+            entry; measured in the same run on one chunk in eight.
+        wall_ratio_ppm, cpu_ratio_ppm: That over `milliseconds` and `cpu_milliseconds`, in
+            millionths.
         peak_memory_bytes: The most memory of each process, added up.
     """
 
     jobs: int
     entries: int
-    seconds: float
+    milliseconds: int
     entries_per_second: int
-    cpu_seconds: float
+    cpu_milliseconds: int
     entry_bytes: int
-    sha256_ratio: float
+    sha256_milliseconds: int
+    wall_ratio_ppm: int
+    cpu_ratio_ppm: int
     peak_memory_bytes: int
 
 
@@ -108,13 +116,36 @@ class Report:
         return not self.findings
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for ``--json``."""
-        return {
+        """Plain values in the restricted canonical form: no null, no fraction.
+
+        What is None is absent; what has names of the log's own is a list.
+        """
+        value: dict[str, Any] = {
             "format": FORMAT,
             "clean": self.clean,
-            **asdict(self),
+            **{key: one for key, one in asdict(self).items() if one is not None},
+            "kinds": [{"kind": key, "entries": count} for key, count in self.kinds.items()],
+            "sums": {
+                name: [{"name": key, **row} for key, row in rows.items()]
+                for name, rows in self.sums.items()
+            },
+            "findings": [
+                {key: _text(one) for key, one in asdict(finding).items() if one is not None}
+                for finding in self.findings
+            ],
+            "not_checked": [_text(one) for one in self.not_checked],
             "entries_per_second": self.speed.entries_per_second,
         }
+        return value
+
+
+def _text(value: Any) -> Any:
+    """Texts that come from a damaged log, in NFC and without halves of surrogate pairs."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value.encode("utf-8", "replace").decode())
+    if isinstance(value, (list, tuple)):
+        return [_text(one) for one in value]
+    return value
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from ledger.audit.report import Notes, Report, Speed
 from ledger.audit.second_opinion import PACKAGE, package_version
 from ledger.audit.shadow import Shadow
 from ledger.audit.standing import Base, Standing
-from ledger.audit.walk import Walk
-from ledger.sequencer import Clock
+from ledger.audit.walk import Costs, Walk
+from ledger.day import Clock
 from ledger.tlog.merkle import EMPTY_ROOT
 
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"
@@ -130,22 +130,23 @@ def _keep(walk: Walk, run: Run, notes: Notes, shadow: Shadow, finished_at: str) 
 
 
 def _speed(run: Run) -> Speed:
-    seconds = time.perf_counter() - run.started
-    own_cpu = time.process_time() - run.cpu_started
-    if run.walk is None:
-        return Speed(run.jobs, 0, round(seconds, 3), 0, round(own_cpu, 3), 0, 0.0, peak_bytes())
-    costs, own = run.walk.costs, os.getpid()
-    entries = run.walk.tree.size - run.walk.begun_at
-    others = [peak for process, peak in costs.peaks.items() if process != own]
-    apart = costs.cpu_seconds if others else 0.0
-    rate = costs.sha_bytes / costs.sha_seconds if costs.sha_seconds else 0.0
+    seconds = max(time.perf_counter() - run.started, 1e-6)
+    cpu = max(time.process_time() - run.cpu_started, 1e-6)
+    costs = Costs() if run.walk is None else run.walk.costs
+    entries = 0 if run.walk is None else run.walk.tree.size - run.walk.begun_at
+    others = [peak for process, peak in costs.peaks.items() if process != os.getpid()]
+    if others:
+        cpu += costs.cpu_seconds
+    sha = costs.sha_seconds * costs.entry_bytes / costs.sha_bytes if costs.sha_bytes else 0.0
     return Speed(
         jobs=run.jobs,
         entries=entries,
-        seconds=round(seconds, 3),
-        entries_per_second=round(entries / seconds) if seconds else 0,
-        cpu_seconds=round(own_cpu + apart, 3),
+        milliseconds=round(seconds * 1000),
+        entries_per_second=round(entries / seconds),
+        cpu_milliseconds=round(cpu * 1000),
         entry_bytes=costs.entry_bytes,
-        sha256_ratio=round(costs.entry_bytes / rate / seconds, 4) if rate and seconds else 0.0,
+        sha256_milliseconds=round(sha * 1000),
+        wall_ratio_ppm=round(sha / seconds * 1_000_000),
+        cpu_ratio_ppm=round(sha / cpu * 1_000_000),
         peak_memory_bytes=peak_bytes() + sum(others),
     )

@@ -10,7 +10,7 @@ the rebuilt ones before later entries look them up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -24,7 +24,9 @@ from ledger.flows import Flow, is_world
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import Draft, Kind, check_common
 from ledger.state import Move, Moved, State
-from ledger.store import Reader
+
+if TYPE_CHECKING:
+    from ledger.store import Reader
 
 TOUCHED_MAX = 200_000
 """Changed rows of the state that are remembered; over it, the whole state is compared."""

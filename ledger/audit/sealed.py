@@ -39,6 +39,7 @@ class SealedRows:
         self._vault = vault
         self._notes = notes
         self._rows = Rows(reader, "vault", notes, (size - 1,) if size else ())
+        self._begun_at = size
         self._taken: list[tuple[int, VaultRow]] = []
         before = before or {"expected": {"idempotency": 0, "order_number": 0}, "erased": []}
         self._expected: dict[str, int] = dict(before["expected"])
@@ -120,6 +121,7 @@ class SealedRows:
                 rules could not be replayed to the end.
         """
         if erased is not None:
+            self._look_again(erased)
             for index in sorted(self._without_opening - erased):
                 self._find("opening_missing", index, "seed and values are not stored")
             for index in sorted(erased - self._without_opening):
@@ -136,6 +138,20 @@ class SealedRows:
                 stored, broken = sum(1 for _ in rows), rows.broken
             if stored != expected and not broken:
                 self._find_extra(table)
+
+    def _look_again(self, erased: Set[int]) -> None:
+        """Openings of earlier entries that were erased since they were compared."""
+        for index in sorted(erased - self._without_opening):
+            ciphertext = self._reader.vault(index) if index < self._begun_at else None
+            if ciphertext is None:
+                continue
+            try:
+                row = self._vault.decrypt(index, ciphertext)
+            except LedgerError as error:
+                self._find("vault_row", index, error.message)
+                continue
+            if row.seed is None:
+                self._without_opening.add(index)
 
     def _find_extra(self, table: str) -> None:
         """Name the rows that no vault row explains."""

@@ -21,6 +21,7 @@ import os
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,7 +30,7 @@ import orjson
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
 from ledger.state import Changes
-from ledger.store import AccountRow
+from ledger.units import Segment
 
 FORMAT = 1
 """Of the state's file; another one is begun anew."""
@@ -67,6 +68,15 @@ SELECT f.entry, f.posting, f.part, s.asset, s.name, f.source_first, t.name, f.ta
        f.length, f.label
 FROM flow f JOIN account s ON f.source = s.id JOIN account t ON f.target = t.id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAccount:
+    """A `state.StoredAccount` of the audit's own."""
+
+    id: int
+    received: int
+    segments: Sequence[Segment]
 
 
 class FlowRows(Protocol):
@@ -130,7 +140,6 @@ class Shadow:
             raise _unwritable(folder, error) from error
         shadow = cls(connection, folder)
         try:
-            shadow._settle("FULL")
             shadow._lock(fresh)
             if not fresh:
                 shadow._check_counter(whole)
@@ -151,17 +160,21 @@ class Shadow:
         """Take the file for this process, and keep it until `close`."""
         assert self.folder is not None
         try:
+            self._settle("FULL")
             if fresh:
                 self._connection.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
             self._run("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+            if code == sqlite3.SQLITE_BUSY:
                 raise ConflictError(
                     f"another audit is using the state in {self.folder}; wait for it, or name "
                     "another folder",
                     code="state_in_use",
                 ) from None
-            raise _altered(self.folder, str(error)) from error
+            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise _altered(self.folder, str(error)) from error
+            raise _unwritable(self.folder, error) from error
 
     def _check_counter(self, whole: bool) -> None:
         """The last transaction on the file is the last one of an audit, and the file is sound.
@@ -215,14 +228,14 @@ class Shadow:
         (count,) = self._run("SELECT count(*) FROM account").fetchone()
         return int(count)
 
-    def account(self, asset: str, name: str) -> AccountRow | None:
+    def account(self, asset: str, name: str) -> KeptAccount | None:
         """See `state.StateReader`."""
         query = "SELECT id, received FROM account WHERE asset = ? AND name = ?"
         row = self._run(query, (asset, name)).fetchone()
         if row is None:
             return None
         query = "SELECT first, first + length, label FROM holding WHERE account = ? ORDER BY first"
-        return AccountRow(row[0], asset, name, row[1], self._run(query, row[:1]).fetchall())
+        return KeptAccount(row[0], row[1], self._run(query, row[:1]).fetchall())
 
     def entry(self, index: int) -> bytes:
         """See `state.StateReader`.

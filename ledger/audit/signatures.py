@@ -13,20 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orjson import loads
-
 from ledger.audit.report import Notes
-from ledger.entry import Entry, parse_entry
+from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
-    RetryableError,
     UndecidedError,
     UnknownSignerError,
     VerificationError,
 )
 from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
-from ledger.records.keys import HISTORY
-from ledger.store import Reader
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.note import Note, Verifier, VerifierKey
@@ -40,7 +35,7 @@ class Signatures:
 
     Args:
         trusted: The keys that the auditor has from elsewhere; none for those of entry 0.
-        stated: The keys that the log says it has had (`stated_history`).
+        stated: The keys that the log says it has had (`replay.stated_history`).
         notes: Where what could not be checked is written down.
     """
 
@@ -82,8 +77,12 @@ class Signatures:
                 "key_unreadable", f"entry {entry.index}", entry.index, f"its key: {error.message}"
             )
 
-    def open(self, data: bytes) -> Checkpoint:
-        """A stored checkpoint, signed by the keys of its size and by nobody else.
+    def open(self, data: bytes, *, published: bool = False) -> Checkpoint:
+        """A checkpoint, signed by the keys of its size and by nobody else.
+
+        Args:
+            data: The signed note.
+            published: Lines of others are passed over: witnesses add theirs to a note.
 
         Raises:
             VerificationError: a signature fails, or is by a stranger, or counts not at this
@@ -101,7 +100,8 @@ class Signatures:
         signed = {(one.name, one.key_id) for one in note.verified}
         signers = [key for key in known if (key.name, key.key_id) in signed]
         valid = self.history.valid_at(checkpoint.size) or self._given
-        self._check_lines(note, known)
+        if not published:
+            self._check_lines(note, known)
         for key in signers:
             # A key of the auditor's that the log never names is another finding.
             if key not in valid and key in self.history.keys:
@@ -136,21 +136,6 @@ class Signatures:
                     f"signatures by the key {key.key_id.hex()} ({error.message})"
                 )
         return self._verifiers[key]
-
-
-def stated_history(reader: Reader) -> KeyHistory:
-    """The keys that a database says its log has had; empty where it cannot be read.
-
-    Only a hint: the walk finds them again in the entries, and compares the row.
-    """
-    try:
-        kept = reader.object(HISTORY)
-        first = KeyHistory().take(parse_entry(reader.entry(0)))
-        return first if kept is None else history_from_json(loads(kept))
-    except RetryableError:
-        raise
-    except (LedgerError, ValueError, KeyError, TypeError):
-        return KeyHistory()
 
 
 def trust_in(stated: KeyHistory, given: Sequence[VerifierKey]) -> Policy:

@@ -23,13 +23,14 @@ class Tree:
 
     Args:
         kept: What `kept` gave; None for the empty tree.
+        opinion: Whether merkletools computes the root too.
 
     Attributes:
         size: Leaves in it.
         edge: The leaf hashes after the last whole block.
     """
 
-    def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, kept: Mapping[str, Any] | None = None, *, opinion: bool = True) -> None:
         kept = kept or {"size": 0, "edges": [], "opinion": []}
         edges = [b64decode(one) for one in kept["edges"]]
         self.size: int = kept["size"]
@@ -37,6 +38,7 @@ class Tree:
         self._upper = TileWriter(self.size >> TILE_HEIGHT, edges[1:])
         rows = [split_hashes(b64decode(row)) for row in kept["opinion"]]
         self._opinion = SecondOpinion(rows)
+        self._has_opinion = opinion
 
     def kept(self) -> dict[str, Any]:
         """What the constructor takes, as plain values."""
@@ -60,10 +62,6 @@ class Tree:
         """The same by merkletools; None without it, or without leaves."""
         return self._opinion.root(split_hashes(self.edge))
 
-    def last_leaf(self) -> bytes | None:
-        """The last leaf hash, where it is on the edge."""
-        return self.edge[-HASH_SIZE:] or None
-
     def grow(
         self, leaves: bytes, roots: Mapping[int, bytes], opinions: Mapping[int, bytes]
     ) -> list[FullTile]:
@@ -81,7 +79,8 @@ class Tree:
         start = 0
         while len(data) - start >= TILE_BYTES:
             tile = data[start : start + TILE_BYTES]
-            self._add_opinion(number, tile, opinions)
+            if self._has_opinion:
+                self._add_opinion(number, tile, opinions)
             full.append((0, number, tile))
             root = roots.get(number) or root_of(split_hashes(tile))
             above = self._upper.extend([root])

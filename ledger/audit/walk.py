@@ -67,6 +67,10 @@ class Log(Protocol):
         """The entries say that a batch was signed at this size."""
         ...
 
+    def keep(self, standing: Standing) -> None:
+        """Put down what is needed to go on from here."""
+        ...
+
 
 @dataclass(slots=True)
 class Costs:
@@ -113,7 +117,7 @@ class Walk:
         self.notes = notes
         self.tally = tally
         self.rules = rules
-        self.tree = Tree(standing.tree)
+        self.tree = Tree(standing.tree, opinion=rules is not None)
         self.costs = Costs()
         self.recorded_at = standing.recorded_at
         self.previous = standing.previous or FIRST_PREVIOUS
@@ -153,6 +157,7 @@ class Walk:
         standing = self.standing
         standing.tree, standing.tally = self.tree.kept(), self.tally.kept()
         standing.previous, standing.recorded_at = self.previous, self.recorded_at
+        self._log.keep(standing)
         standing.checked = dict(self.notes.checked)
         standing.findings = [
             {
@@ -211,14 +216,18 @@ class Walk:
     def _read(self, chunk: Chunk, checked: Checked) -> None:
         """The sequential part: each entry in turn."""
         rules, take = self.rules, self._log.take
+        entries = checked.entries
         for place, data in enumerate(chunk.entries):
             index = chunk.index(place)
-            entry = None if place in checked.unreadable else read_checked_entry(data)
+            if entries is not None:
+                entry = entries[place]
+            else:
+                entry = None if place in checked.unreadable else read_checked_entry(data)
             take(index, entry)
             if rules is None:
                 continue
             if entry is not None and entry.index == index:
-                rules.take(entry, place in checked.careful)
+                rules.take(entry, not chunk.apart or place in checked.careful)
             else:
                 rules.stop(index)
 

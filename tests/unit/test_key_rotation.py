@@ -21,8 +21,10 @@ from scribe import (
 )
 from tamper import Tamper
 
+from ledger.audit.public import audit_public
 from ledger.audit.replay import audit
 from ledger.audit.report import Report
+from ledger.audit.source_store import StoreSource
 from ledger.book import Book
 from ledger.errors import (
     CorruptionError,
@@ -328,6 +330,22 @@ def test_an_auditor_with_any_of_the_keys_follows_the_others(
     report = audit_of(changed, keys, [*kept, changed.checkpoint()])
     assert report.findings == ()
     assert report.checked["known"] == 3
+
+
+@pytest.mark.parametrize("keys", [(), (NEW_KEY,), (OLD_KEY, NEW_KEY)])
+def test_public_data_is_audited_by_the_keys_of_its_entries(
+    changed: Book, keys: Sequence[VerifierKey]
+) -> None:
+    report = audit_public(StoreSource(changed.store), keys=keys)
+    assert report.findings == ()
+    with pytest.raises(UndecidedError):
+        audit_public(StoreSource(changed.store), keys=[OLD_KEY])
+    size = sign_again(changed, -1, [LOG_KEY])
+    for given in ((), (OLD_KEY,)):
+        report = audit_public(StoreSource(changed.store), keys=given)
+        assert [(one.code, one.place) for one in report.findings] == [
+            ("key_not_valid_at_size", f"checkpoint {size}")
+        ]
 
 
 def test_a_stranger_s_key_is_none_of_the_log_s(changed: Book) -> None:
