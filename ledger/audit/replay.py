@@ -224,8 +224,7 @@ class _Database:
         size, root = walk.tree.size, walk.tree.root()
         for signed, row_root, note in self._checkpoints:
             self._check_checkpoint(signed, row_root, note, None)
-        if not self._checkpoints.broken:
-            self.batch_ended(size)
+        self.batch_ended(size)
         newest = self._check_head(walk, root)
         history.finish(size, newest)
         self._check_edges(walk.tree.edges)
