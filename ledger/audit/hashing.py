@@ -21,7 +21,7 @@ from ledger.audit.draft import is_plain
 from ledger.audit.second_opinion import compute_root
 from ledger.entry import Entry, parse_entry
 from ledger.errors import LedgerError
-from ledger.tlog.merkle import HASH_SIZE, leaf_hash, root_of
+from ledger.tlog.merkle import HASH_SIZE, leaf_hashes, root_of
 from ledger.tlog.tiles import TILE_WIDTH
 
 SHA_EVERY = 8
@@ -137,7 +137,7 @@ def check_chunk(chunk: Chunk) -> Checked:
         What was found; whatever the bytes are, no error is raised.
     """
     started = time.thread_time()
-    leaves = [leaf_hash(data) for data in chunk.entries]
+    leaves = leaf_hashes(chunk.entries)
     reading = _Reading()
     if chunk.parse:
         _read(chunk, leaves, reading)
@@ -200,12 +200,16 @@ def _read(chunk: Chunk, leaves: Sequence[bytes], reading: _Reading) -> None:
 
 def _follow_chain(chunk: Chunk, leaves: Sequence[bytes], reading: _Reading) -> None:
     """The chain without reading the entries."""
-    previous = chunk.previous
-    for place, data in enumerate(chunk.entries):
-        expected = b'"previous":"%s","recorded_at":"' % previous.encode()
-        if not data.startswith(expected, data.rfind(_PREVIOUS)) and not _names(data, previous):
+    named = chunk.previous + b"".join(leaves).hex()
+    expected = [
+        b'"previous":"%b","recorded_at":"' % named[at : at + 64].encode()
+        for at in range(0, 64 * len(leaves), 64)
+    ]
+    for place, (data, wanted) in enumerate(zip(chunk.entries, expected, strict=True)):
+        if data.startswith(wanted, data.rfind(_PREVIOUS)):
+            continue
+        if not _names(data, named[64 * place : 64 * place + 64]):
             reading.problems.append(_chain_problem(place))
-        previous = leaves[place].hex()
 
 
 def _names(data: bytes, previous: str) -> bool:

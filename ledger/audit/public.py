@@ -311,12 +311,12 @@ def _audit(
     if check_past(walk, size, log.read_tile, history, notes):
         with worker_pool(run.jobs if executor is None else 1) as pool:
             walk.run(executor or pool, run.jobs, size, progress)
-        notes.count("entries", walk.tree.size - walk.begun_at)
+        notes.count("entries", walk.tree.size - walk.relied_on)
         log.finish(walk, history)
         run.checkpoint = log.note.decode("utf-8", "replace")
-        if standing.base is not None:
+        if walk.relied_on:
             notes.not_checked.append(
-                f"the first {walk.begun_at} entries and their tiles, which the earlier audit read"
+                f"the first {walk.relied_on} entries and their tiles, which the earlier audit read"
             )
     if progress is not None:
         progress(walk.tree.size, size)

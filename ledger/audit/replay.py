@@ -215,12 +215,11 @@ class _Database:
         size, root = walk.tree.size, walk.tree.root()
         for signed, row_root, note in self._checkpoints:
             self._check_checkpoint(signed, row_root, note, None)
-        if size != walk.begun_at or not size:
-            self.batch_ended(size)
+        self.batch_ended(size)
         newest = self._check_head(walk, root)
         history.finish(size, newest)
         self._check_edges(walk.tree.edges)
-        begun = walk.begun_at >> TILE_HEIGHT
+        begun = walk.relied_on >> TILE_HEIGHT
         for level, number, hashes in Rows(
             self.reader, "tile", self.notes, (0, begun - 1) if begun else ()
         ):
@@ -233,15 +232,16 @@ class _Database:
 
     def finish_state(self, walk: Walk, rules: Rules) -> None:
         """Compare what the vault explains, the proposals, and the state."""
-        part = walk.standing.base is not None
+        part = walk.relied_on > 0
         if self.sealed is not None and self._vault is not None:
             self.sealed.finish(rules.erased(), part=part)
             ProposalRows(self.reader, self._vault, self.notes).check()
-        rules.compare(self.reader, touched=part)
+        # What a killed run changed is not remembered.
+        rules.compare(self.reader, touched=part and walk.begun_at == walk.relied_on)
         if part:
             self.notes.not_checked.append(
-                f"the rows of the first {walk.begun_at} entries, which the earlier audit compared, "
-                "and the file's structure"
+                f"the rows of the first {walk.relied_on} entries, which the earlier audit "
+                "compared, and the file's structure"
             )
 
     def _check_head(self, walk: Walk, root: bytes) -> bytes | None:
@@ -381,7 +381,7 @@ def _audit(
         if check_past(walk, size, reader.tile, history, notes):
             with worker_pool(run.jobs if executor is None else 1) as pool:
                 walk.run(executor or pool, run.jobs, size, progress)
-            notes.count("entries", walk.tree.size - walk.begun_at)
+            notes.count("entries", walk.tree.size - walk.relied_on)
             run.checkpoint = log.finish(walk, history)
             log.finish_state(walk, rules)
         if progress is not None:

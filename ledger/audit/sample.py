@@ -25,7 +25,7 @@ from ledger.audit.tree import Tree
 from ledger.entry import Entry, parse_entry
 from ledger.errors import MalformedError, VerificationError
 from ledger.tlog.checkpoint import Checkpoint
-from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.merkle import leaf_hashes
 from ledger.tlog.tiles import TILE_WIDTH, parse_bundle, tile_width
 
 Entries = Callable[[], Iterable[tuple[bytes, bytes]]]
@@ -118,7 +118,7 @@ def verified_entries(source: LogSource, checkpoint: Checkpoint) -> Iterator[tupl
     for number in range((size + TILE_WIDTH - 1) // TILE_WIDTH):
         width = tile_width(size, 0, number)
         entries = parse_bundle(source.bundle(number, width), width)
-        leaves = [leaf_hash(data) for data in entries]
+        leaves = leaf_hashes(entries)
         tree.grow(b"".join(leaves), {}, {})
         yield from zip(entries, leaves, strict=True)
     if tree.root() != checkpoint.root:

@@ -5,7 +5,7 @@
     — auditor.example/name <base64 of key id and signature>
 
 The text is one line, the report as `Report.as_json` gives it in the canonical form of
-entries (docs/formats.md, section 9). Whoever signs it says: this audit I ran.
+entries (docs/formats.md, "Audit report"). Whoever signs it says: this audit I ran.
 """
 
 from __future__ import annotations

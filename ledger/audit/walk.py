@@ -100,6 +100,11 @@ class Walk:
         notes: Where findings go.
         rules: Records the entries again; None for hashes, chain and tree alone.
         history: What the auditor kept.
+
+    Attributes:
+        begun_at: The size at which this run begins.
+        relied_on: The size of the earlier audit that it relies on, 0 for none. More than
+            that lies behind where an audit was killed and goes on.
     """
 
     def __init__(
@@ -122,6 +127,8 @@ class Walk:
         self.recorded_at = standing.recorded_at
         self.previous = standing.previous or FIRST_PREVIOUS
         self.begun_at = self.tree.size
+        base = standing.relies_on()
+        self.relied_on = 0 if base is None else base.size
         self._log = log
         self._history = history
         self._index = self.tree.size

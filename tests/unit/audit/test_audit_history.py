@@ -141,7 +141,7 @@ def test_what_left_the_server_shows_that_it_was_put_back(
         checkpoint_of(left[number]).decode(),
         book.checkpoint().decode(),
     ]
-    assert report.as_json()["findings"][0]["evidence"] == finding.evidence
+    assert report.as_json()["findings"][0]["evidence"] == list(finding.evidence)
 
 
 def test_a_log_that_goes_on_after_it_was_put_back_has_two_histories(

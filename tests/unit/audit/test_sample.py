@@ -44,7 +44,7 @@ def drawn(folder: Path, seed: str, count: int, strata: int = 1, **wanted: Any) -
 
 
 def other_program(folder: Path, seed: str, count: int, kind: str | None, strata: int) -> list[int]:
-    """The same from the files alone, by nothing of ours (docs/formats.md, section 10)."""
+    """The same from the files alone, by nothing of ours (docs/formats.md, "Sample")."""
     lines = (folder / "checkpoint").read_text("utf-8").split("\n")
     size, root = int(lines[1]), base64.b64decode(lines[2]).hex()
     entries = []
