@@ -13,7 +13,7 @@ from ledger.book import Book
 from ledger.errors import RejectedError
 
 STILL = {
-    "registry": ("party", "fund", "project", "campaign", "item", "site", "rule"),
+    "registry": ("party", "fund", "project", "campaign", "item", "site", "rule", "key"),
     "kinds": (
         "entry.reversed",
         "entry.annotated",
@@ -101,7 +101,8 @@ def test_a_mistaken_service_is_undone_and_its_time_is_free_again(world: Scribe) 
     done = world.tell("service.confirmed", {**confirm, "service": again}, by="recorder-2")
     refusal = refused(world, again)
     assert (refusal.code, refusal.details["entries"]) == ("entry_relied_on", [done])
-    (use,) = refusal.details["undo_first"]
+    undo_first: Any = refusal.details["undo_first"]
+    (use,) = undo_first
     assert (use["entry"], use["why"], use["undone_by"]) == (
         done,
         ["confirmation"],
