@@ -313,7 +313,7 @@ class Book:
                     self.keyring,
                     clock=self._clock,
                     queue_max=self._queue_max,
-                    guard=KnownCheckpoints(self.folder, self.verifier_keys).check,
+                    guard=KnownCheckpoints(self.folder, lambda: self.verifier_keys).check,
                 )
             return self._sequencer
 
