@@ -284,8 +284,7 @@ class Book:
     def key_history(self) -> KeyHistory:
         """Which keys the log has had, and for which sizes each counts; as of now."""
         with self.store.read() as reader:
-            kept = reader.object(HISTORY)
-        return KeyHistory().take(self.opened) if kept is None else history_from_json(loads(kept))
+            return read_key_history(reader)
 
     @property
     def verifier_keys(self) -> tuple[VerifierKey, ...]:
@@ -513,6 +512,18 @@ def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     elif reveal != "all":
         opening = reveal_fields(opening, reveal)
     return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
+
+
+def read_key_history(reader: Reader) -> KeyHistory:
+    """Which keys a log has had, by its state; by its first entry, where it never changed any.
+
+    Raises:
+        NotFoundError: the log is empty.
+    """
+    kept = reader.object(HISTORY)
+    if kept is not None:
+        return history_from_json(loads(kept))
+    return KeyHistory().take(parse_entry(reader.entry(0)))
 
 
 def _head(reader: Reader) -> Head:

@@ -14,8 +14,6 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from orjson import loads
-
 from ledger.audit.anchored import check_anchors
 from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.hashing import Checked, Chunk, leaf_at
@@ -32,15 +30,15 @@ from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
+from ledger.book import read_key_history
 from ledger.day import Clock, utc_now
-from ledger.entry import Entry, parse_entry
+from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
     NotFoundError,
     RetryableError,
 )
-from ledger.keys.history import KeyHistory, history_from_json
-from ledger.records.keys import HISTORY
+from ledger.keys.history import KeyHistory
 from ledger.store import Reader, Store
 from ledger.store.log_reader import NUMBER_MAX
 from ledger.tlog.merkle import leaf_hash
@@ -413,9 +411,7 @@ def stated_history(reader: Reader) -> KeyHistory:
     Only a hint: the walk finds them again in the entries, and compares the row.
     """
     try:
-        kept = reader.object(HISTORY)
-        first = KeyHistory().take(parse_entry(reader.entry(0)))
-        return first if kept is None else history_from_json(loads(kept))
+        return read_key_history(reader)
     except RetryableError:
         raise
     except (LedgerError, ValueError, KeyError, TypeError):
