@@ -29,6 +29,7 @@ from api.routes import (
     corrections,
     entries,
     health,
+    keys,
     log,
     proofs,
     proposals,
@@ -56,6 +57,7 @@ ROUTERS = (
     trace.router,
     proofs.router,
     log.router,
+    keys.router,
     registers.router,
     reports.router,
     statistics.router,
@@ -98,7 +100,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed: Feed | None = None
-        book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
+        book = await run_in_threadpool(
+            Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
+        )
         try:
             _look_at_writer(book)
             # A log that a witness contradicts is served from here on, and takes nothing.

@@ -7,8 +7,11 @@ without the server's packages they are absent.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -21,8 +24,10 @@ from ledger.commands import (
     importing,
     importing_goods,
     keeping,
+    keying,
     mirroring,
     monitoring,
+    sampling,
     stating,
     tracing,
     verifying,
@@ -42,6 +47,7 @@ from ledger.errors import (
     UndecidedError,
     VerificationError,
 )
+from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE
 
 EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (VerificationError, 1),
@@ -72,6 +78,8 @@ MODULES = (
     monitoring,
     anchoring,
     exporting,
+    keying,
+    sampling,
 )
 """The modules of the library's own commands, in the order in which help lists them."""
 
@@ -101,6 +109,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
+    app.callback()(set_keys)
     for module in MODULES:
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
@@ -112,6 +121,23 @@ def build() -> typer.Typer:
             raise
         register(app)
     return app
+
+
+def set_keys(
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the keys, where it is not in the data folder."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="The file with the passphrase of encrypted keys.")
+    ] = None,
+) -> None:
+    """Shanji 善迹: a donation traceability ledger that anyone can verify."""
+    # Every command, the service included, finds them where the environment would name them.
+    if keys is not None:
+        os.environ[KEYS_VARIABLE] = str(keys)
+    if passphrase_file is not None:
+        os.environ[PASSPHRASE_VARIABLE] = str(passphrase_file)
 
 
 def _is_server_package(error: ModuleNotFoundError) -> bool:

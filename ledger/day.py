@@ -1,13 +1,24 @@
-"""Days of the calendar, as people ask for them."""
+"""Days of the calendar, as people ask for them, and the clock."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 
 from ledger.errors import MalformedError
 
+CHINA = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
+"""Asia/Shanghai has had no daylight saving since 1991, before the earliest recorded day."""
+
+Clock = Callable[[], dt.datetime]
+
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def utc_now() -> dt.datetime:
+    """The system's clock."""
+    return dt.datetime.now(dt.UTC)
 
 
 def parse_day(text: str, where: str) -> str:

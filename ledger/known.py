@@ -10,7 +10,7 @@ of them is ahead of the log, or of another history, nothing is written.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ledger.errors import CorruptionError, LedgerError, MalformedError, NotReadyError
@@ -72,7 +72,7 @@ def require_contains(reader: Reader, known: Sequence[Checkpoint]) -> None:
 class KnownCheckpoints:
     """The known checkpoints of one data folder; read again when a file comes or goes."""
 
-    def __init__(self, folder: Path, keys: Sequence[VerifierKey]) -> None:
+    def __init__(self, folder: Path, keys: Callable[[], Sequence[VerifierKey]]) -> None:
         self._folder = folder / FOLDER
         self._keys = keys
         self._names: frozenset[str] = frozenset()
@@ -89,7 +89,9 @@ class KnownCheckpoints:
         """
         names = self._list()
         if names != self._names:
-            self._known = [read_known(self._folder / name, self._keys)[0] for name in names]
+            # Only now, for a log that is being made has no entry to name its keys.
+            keys = self._keys()
+            self._known = [read_known(self._folder / name, keys)[0] for name in names]
             self._names, self._compared = names, False
         require_not_behind(head, self._known)
         if not self._compared:

@@ -22,9 +22,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
+from ledger.day import CHINA as CHINA
+from ledger.day import Clock as Clock
+from ledger.day import utc_now as utc_now
 from ledger.entry import FIRST_PREVIOUS, Entry, format_entry
 from ledger.errors import (
     ConflictError,
@@ -36,15 +39,15 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
+from ledger.keys.ring import Keyring
 from ledger.receipt import Opening
 from ledger.recorded import Recorded, Trees, recall
+from ledger.records.keys import history_of
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
 from ledger.state import State
 from ledger.store import Appender, Batch, Head, Reader, Store
-from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.note import Signer
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
 from ledger.vault import Vault, VaultRow
@@ -55,19 +58,10 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
-CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""Asia/Shanghai has had no daylight saving since 1991, before the earliest recorded day."""
-
-Clock = Callable[[], datetime]
 Guard = Callable[[Reader, Head | None], None]
 """Raises where the log, as it stands, must not be written."""
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """The system's clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -103,7 +97,8 @@ class Sequencer:
         store: Where the log is kept.
         vault: Encrypts what must not be in clear.
         origin: The log's origin line.
-        signers: The log's keys; every checkpoint carries a signature of each.
+        keyring: The log's signers; every checkpoint carries a signature of each active key
+            that has one here.
         clock: Gives the time of recording.
         guard: Asked at the start, and before each batch under the lock, whether the log may
             be written.
@@ -114,7 +109,7 @@ class Sequencer:
         store: Store,
         vault: Vault,
         origin: str,
-        signers: Sequence[Signer],
+        keyring: Keyring,
         *,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -124,7 +119,7 @@ class Sequencer:
         self._store = store
         self._vault = vault
         self._origin = origin
-        self._signers = list(signers)
+        self._keyring = keyring
         self._clock = clock
         self._queue_max = queue_max
         self._batch_max = batch_max
@@ -357,7 +352,7 @@ class Sequencer:
         """Extend the tree, sign, build and check the proofs; the rows and the answers."""
         tiles = memory.tree.extend([one.leaf for one in appended])
         size, root = memory.tree.size, memory.tree.root()
-        checkpoint = sign_checkpoint(self._origin, size, root, self._signers)
+        checkpoint = self._keyring.sign(self._origin, size, root, history_of(memory.state).active)
         new_tiles = {(level, number): data for level, number, data in tiles}
         edges = memory.tree.edges
 

@@ -395,10 +395,11 @@ class State:
 
     # The batch
 
-    def note(self, entry: Entry, moved: Moved) -> None:
-        """Take up an entry that was made from `transfer`'s postings."""
+    def note(self, entry: Entry, moved: Moved) -> list[Flow]:
+        """Take up an entry that was made from `transfer`'s postings; gives its flows."""
         self._entries[entry.index] = entry
-        self._flows += flows_of(entry.index, entry.postings, moved.runs)
+        flows = flows_of(entry.index, entry.postings, moved.runs)
+        self._flows += flows
         reversal = entry.kind == REVERSAL
         for posting, runs, taken in zip(entry.postings, moved.runs, moved.taken, strict=True):
             asset, source, target = posting["asset"], posting["from"], posting["to"]
@@ -409,6 +410,7 @@ class State:
                 self._pool(asset, source, label, 0, -length, length * back)
             for length, label in () if is_world(target) else runs:
                 self._pool(asset, target, label, length, length, length * back)
+        return flows
 
     def _pool(
         self, asset: str, account: str, label: str, received: int, held: int, returned: int

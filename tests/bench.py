@@ -1,6 +1,7 @@
 """Speed as ratios: each workload beside its limit, measured in the same run.
 
     scripts/bench [--gifts 20000] [--runs 3] [--json]
+    scripts/bench --audit 1000000 [--keep DIR] [--json]    (``bench_audit``)
 
 Machines are shared and noisy, so no figure stands alone: a ratio says how much of what
 the machine can do at all is left after rules, units, hashes, signatures and sealing.
@@ -24,7 +25,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT)]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import bench_audit  # noqa: E402
 
 from ledger.audit.replay import audit  # noqa: E402
 from ledger.book import Book  # noqa: E402
@@ -78,9 +81,10 @@ def open_book(folder: Path) -> Book:
     return book
 
 
-def record_all(book: Book, gifts: int) -> None:
-    for start in range(0, gifts, SLICE):
-        some = [prepared_gift(book, one) for one in range(start, min(gifts, start + SLICE))]
+def record_all(book: Book, gifts: int, first: int = 0) -> None:
+    for start in range(first, first + gifts, SLICE):
+        end = min(first + gifts, start + SLICE)
+        some = [prepared_gift(book, one) for one in range(start, end)]
         for future in book.sequencer.submit(some):
             future.result()
 
@@ -133,12 +137,28 @@ def measure(folder: Path, gifts: int) -> dict[str, tuple[float, float]]:
     return found
 
 
+def measure_audit(entries: int, keep: Path | None, *, as_json: bool) -> None:
+    """The audit at size, in a folder that is kept, or in one that is not."""
+
+    def record(book: Book, first: int, gifts: int) -> None:
+        record_all(book, gifts, first)
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = bench_audit.measure(keep or Path(folder), entries, open_book, record)
+    sys.stdout.write(json.dumps(found) + "\n" if as_json else bench_audit.table(found))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Speed as ratios beside a limit.")
     parser.add_argument("--gifts", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--audit", type=int, metavar="N", help="audit a log of N entries")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep that log, or use it again")
     options = parser.parse_args()
+    if options.audit is not None:
+        measure_audit(options.audit, options.keep, as_json=options.json)
+        return
     runs: list[dict[str, tuple[float, float]]] = []
     for _ in range(options.runs):
         with tempfile.TemporaryDirectory() as folder:

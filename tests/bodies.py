@@ -8,7 +8,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from scribe import FIRST_GIFT
+from log_keys import key_id, key_text
+from scribe import FIRST_GIFT, ORIGIN
 
 GIFT = FIRST_GIFT
 DOCUMENT = "ab" * 32
@@ -502,6 +503,16 @@ FULL: dict[str, dict[str, Any]] = {
             "decision": "in_order",
             "reason": "按协议分期拨付，已核对",
         },
+    },
+    "key.added": {
+        "fields": {
+            "verifier_key": key_text(2, ORIGIN),
+            "algorithm": "ed25519",
+            "reason": "年度轮换",
+        },
+    },
+    "key.revoked": {
+        "fields": {"key_id": key_id(3, ORIGIN), "reason": "superseded", "note": "轮换完成"},
     },
 }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bodies import FULL, GIFT, full
-from prerequisites import BEFORE, CLAIM, FLOOD_GIFT, MATCH_RULE, WISH
+from log_keys import key_id, key_text
+from prerequisites import BEFORE, CLAIM, FLOOD_GIFT, MATCH_RULE, SPARE_KEY, WISH
 from refusals import (
     ACROSS,
     ASIDE,
@@ -27,6 +28,7 @@ from refusals import (
     refunded,
     undone,
 )
+from scribe import LOG_KEY, ORIGIN
 
 POINTS = [
     Case("unknown_party", "points.expired", {"holder": "none"}, "fields.holder"),
@@ -366,6 +368,46 @@ CORRECTIONS = [
     ),
 ]
 
+REVOKED = ("key.revoked", full("key.revoked"))
+
+KEYS = [
+    case("key_name", "key.added", "fields.verifier_key", verifier_key=key_text(2, "a.example/b")),
+    case("key_algorithm", "key.added", "fields.algorithm", algorithm="ml-dsa-44"),
+    case("key_known", "key.added", "fields.verifier_key", verifier_key=key_text(LOG_KEY, ORIGIN)),
+    # A revoked key never comes back.
+    after(
+        "key_known",
+        "key.added",
+        "fields.verifier_key",
+        (("key.added", SPARE_KEY), REVOKED),
+        verifier_key=SPARE_KEY["verifier_key"],
+    ),
+    after(
+        "too_many_keys",
+        "key.added",
+        "fields.verifier_key",
+        tuple(
+            ("key.added", {**SPARE_KEY, "verifier_key": key_text(number, ORIGIN)})
+            for number in range(11, 18)
+        ),
+    ),
+    case("unknown_key", "key.revoked", "fields.key_id", key_id="00000000"),
+    after("already_revoked", "key.revoked", "fields.key_id", (REVOKED,)),
+    Case(
+        "last_key",
+        "key.revoked",
+        {"key_id": key_id(LOG_KEY, ORIGIN), "reason": "compromised"},
+        "fields.key_id",
+    ),
+    after(
+        "last_key",
+        "key.revoked",
+        "fields.key_id",
+        (REVOKED,),
+        key_id=key_id(LOG_KEY, ORIGIN),
+    ),
+]
+
 MORE = [
     *OPENINGS,
     *MATCHINGS,
@@ -378,4 +420,5 @@ MORE = [
     *LIFE,
     *PAPERS,
     *CORRECTIONS,
+    *KEYS,
 ]

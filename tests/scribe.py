@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from log_keys import put_key
+
 from ledger.audit.replay import audit
 from ledger.audit.report import Report
 from ledger.book import Book
@@ -25,6 +27,8 @@ from ledger.records.request import Prepared, prepare
 
 ORIGIN = "shanji.example/test"
 ORGANISATION = "示例慈善会（测试）"
+LOG_KEY = 1
+"""The number of the key with which the logs of `make_book` begin (``log_keys``)."""
 TODAY = "2022-01-10"
 """The day in Asia/Shanghai on which the clocks of the tests begin."""
 MORNING = datetime(2022, 1, 10, 2, 0, tzinfo=UTC)
@@ -107,7 +111,8 @@ def results(futures: Iterable[Future[Recorded]]) -> list[Recorded]:
 
 
 def make_book(folder: Path, **more: Any) -> Book:
-    """A log with its first entry, and a clock that steps."""
+    """A log with its first entry, a key that is always the same, and a clock that steps."""
+    put_key(LOG_KEY, folder / "keys" / "log-key.pem")
     more.setdefault("clock", StepClock())
     return Book.create(folder, origin=ORIGIN, organisation=ORGANISATION, **more)
 

@@ -7,38 +7,43 @@ signature under a size and a root that the log of today does not reach.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.audit.report import Notes
 from ledger.errors import LedgerError
 from ledger.receipt import HEADER
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import EMPTY_ROOT
-from ledger.tlog.note import VerifierKey
+from ledger.tlog.policy import Policy
 from ledger.verify import checkpoint_of, verify_checkpoint, verify_receipt
 
 
 class History:
     """Compares kept checkpoints with the log's roots, as the walk reaches their sizes."""
 
-    def __init__(self, known: Sequence[bytes], keys: Sequence[VerifierKey], notes: Notes) -> None:
+    def __init__(self, known: Sequence[bytes], trust: Policy, notes: Notes) -> None:
         self._notes = notes
         self._kept: dict[int, list[tuple[int, Checkpoint, bytes]]] = {}
         for number, data in enumerate(known, start=1):
             try:
                 note = checkpoint_of(data)
                 if data.startswith(HEADER):
-                    verify_receipt(data, keys)
-                checkpoint, _ = verify_checkpoint(note, keys)
+                    verify_receipt(data, trust)
+                checkpoint, _ = verify_checkpoint(note, trust)
             except LedgerError as error:
                 self._find(number, f"it does not verify: {error.message}", [])
                 continue
             self._kept.setdefault(checkpoint.size, []).append((number, checkpoint, note))
         self.reach(0, EMPTY_ROOT)
 
-    def awaits(self, size: int) -> bool:
-        """Whether a kept checkpoint is of this size."""
-        return size in self._kept
+    def sizes(self, after: int, end: int) -> list[int]:
+        """The sizes in (after, end] that checkpoints were kept from, rising."""
+        return sorted(size for size in self._kept if after < size <= end)
+
+    def kept(self, end: int) -> Iterator[tuple[int, Checkpoint]]:
+        """The checkpoints kept from sizes up to `end` that were not compared yet."""
+        for size in self.sizes(0, end):
+            yield from ((size, checkpoint) for _, checkpoint, _ in self._kept[size])
 
     def reach(self, size: int, root: bytes) -> None:
         """The entries up to this size give this root."""

@@ -1,174 +1,176 @@
-"""The audit: one walk over the log, in the order in which it was written.
+"""The audit of a database: everything is rebuilt from the entries alone and compared.
 
-Here are the bytes: hash chain, leaf hashes, tree, tiles, checkpoints, head. What the
-entries mean is checked in ``rules``, what they seal in ``sealed``, what the auditor
-kept from before in ``history``; all of them write down what they find in `Notes`.
+Here are the rows: entries with their leaf hashes, tiles, checkpoints, head, edges. The
+walk over the entries is ``walk``; what they mean is checked in ``rules``, what they seal
+in ``sealed``, what the auditor kept from before in ``history``; all of them write down
+what they find in `Notes`.
 """
 
 from __future__ import annotations
 
-import platform
-import sqlite3
-import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from importlib.metadata import version
+from collections import deque
+from collections.abc import Iterator, Sequence, Set
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
 
 from ledger.audit.anchored import check_anchors
 from ledger.audit.cosignatures import CosignatureRows
+from ledger.audit.hashing import Checked, Chunk, leaf_at
 from ledger.audit.history import History
+from ledger.audit.past import check_past
+from ledger.audit.pipeline import worker_pool
 from ledger.audit.proposals import ProposalRows
-from ledger.audit.references import ReferenceRows
 from ledger.audit.report import Notes, Report, Rows
+from ledger.audit.result import Run, conclude
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
-from ledger.audit.second_opinion import PACKAGE, compute_root, package_version
-from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry
+from ledger.audit.shadow import Shadow
+from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
+from ledger.audit.standing import Standing, load
+from ledger.audit.tally import Tally
+from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
+from ledger.book import read_key_history
+from ledger.day import Clock, utc_now
+from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
     NotFoundError,
     RetryableError,
-    UndecidedError,
-    UnknownSignerError,
-    VerificationError,
 )
+from ledger.keys.history import KeyHistory
 from ledger.store import Reader, Store
-from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
-from ledger.tlog.cosignature import verifier_for
-from ledger.tlog.merkle import EMPTY_ROOT, leaf_hash
-from ledger.tlog.note import VerifierKey, parse_verifier_key
+from ledger.store.log_reader import NUMBER_MAX
+from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import VerifierKey
 from ledger.tlog.policy import Policy
-from ledger.tlog.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileWriter
+from ledger.tlog.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH
 from ledger.vault import Vault
 
-PROGRESS_ENTRIES = 1000
-"""How often progress is told, and the state's list of recent flows emptied."""
+PROGRESS_ENTRIES = CHUNK_ENTRIES
+"""Entries in a chunk, after which progress is told."""
+OVER = "database"
 
-Progress = Callable[[int, int], None]
 
-
-class _Audit:
-    """The walk, and what it needs of the entries that it has passed."""
+class _Database:
+    """A `walk.Log`: the rows of one snapshot."""
 
     def __init__(
         self,
         reader: Reader,
         keys: Sequence[VerifierKey],
         vault: Vault | None,
-        known: Sequence[bytes],
-        erased_again: Set[int],
-        policy: Policy | None,
         notes: Notes,
+        apart: bool,
     ) -> None:
         self.reader = reader
-        self._erased_again = erased_again
         self.notes = notes
+        self._apart = apart
+        self.stated = stated_history(reader)
+        if keys and self.stated.terms and not set(self.stated.keys) & set(keys):
+            notes.find("log_keys", "entry 0", 0, "the log names none of the keys given")
+        self.keys = list(keys) or list(self.stated.keys)
+        self.signatures = Signatures(keys, self.stated, notes)
         self._vault = vault
-        own = self._own_keys()
-        if keys and own and not set(own) & set(keys):
-            notes.find(
-                "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
-            )
-        self.keys = list(keys) or own
-        self._verifiers = [verifier_for(key) for key in dict.fromkeys([*self.keys, *own])]
-        self.tree = TileWriter(0, [])
-        self.leaves: list[bytes] = []
-        self._unhashed: list[bytes] = []
-        self._recorded_at = ""
+        self._columns: deque[list[bytes]] = deque()
         self._signed = 0
-        self._checkpoints = Rows(reader, "checkpoint", notes)
-        self._rules = Rules(reader, notes)
-        self._references = ReferenceRows(reader, notes)
-        self._sealed = None if vault is None else SealedRows(reader, vault, notes)
-        self._proposals = None if vault is None else ProposalRows(reader, vault, notes)
-        self._history = History(known, self.keys, notes)
-        self._cosignatures = CosignatureRows(reader, notes, policy)
-        self.witnesses: tuple[Mapping[str, object], ...] = ()
-        if vault is None:
+        self.heads: list[tuple[object, ...]] = []
+        self.sealed: SealedRows | None = None
+        self.flows: Rows
+
+    @property
+    def origin(self) -> str:
+        """The log's name; empty where no key is known."""
+        return self.keys[0].name if self.keys else ""
+
+    def begin(self, standing: Standing) -> None:
+        """Take the rows in view from where the walk begins."""
+        size = standing.size
+        notes, reader = self.notes, self.reader
+        self.heads = list(Rows(reader, "head", notes))
+        self._signed = standing.signed
+        self.signatures.begin(standing.keys, size)
+        self._checkpoints = Rows(reader, "checkpoint", notes, (size,) if size else ())
+        after = (size - 1, NUMBER_MAX, NUMBER_MAX)
+        self.flows = Rows(reader, "flow", notes, after if size else ())
+        if self._vault is not None:
+            self.sealed = SealedRows(reader, self._vault, notes, size, standing.sealed)
+        else:
             what = "vault, idempotency keys, order numbers, proposals"
             notes.not_checked.append(f"{what} (no vault key)")
 
-    def _own_keys(self) -> list[VerifierKey]:
-        """The keys that the log's first entry names, if it can be read."""
-        try:
-            fields = parse_entry(self.reader.entry(0)).fields
-            return [parse_verifier_key(key) for key in fields["keys"]]
-        except RetryableError:
-            raise
-        except (LedgerError, KeyError, TypeError):
-            return []
-
-    def run(self, progress: Progress | None) -> None:
-        """Walk over the log from its first entry to its last."""
-        heads = list(Rows(self.reader, "head", self.notes))
-        size = heads[0][1] if heads else 0
-        previous, expected = FIRST_PREVIOUS, 0
-        for index, data, leaf in Rows(self.reader, "entry", self.notes):
+    def chunks(self, walk: Walk) -> Iterator[Chunk]:
+        """See `walk.Log`."""
+        size = walk.tree.size
+        start, previous, number = size, walk.previous, 0
+        rows = Rows(self.reader, "entry", self.notes, (size - 1,) if size else ())
+        data: list[bytes] = []
+        indices: list[int] = []
+        column: list[bytes] = []
+        held = 0
+        for index, entry, leaf in rows:
             if index < 0:
                 self.notes.find("entry_index", f"entry {index}", None, "no entry has that index")
                 continue
-            if index > expected:
-                self._miss(expected, index)
-            leaf_now = leaf_hash(data)
-            if leaf_now != leaf:
-                self._find("leaf_hash", index, "the leaf hash is not that of the bytes")
-            entry = self._parse(index, data, previous)
-            if self._sealed is not None:
-                self._sealed.take(index, entry)
-            if entry is not None and entry.index == index:
-                self._rules.take(entry)
-                self._references.take(entry)
-            else:
-                self._rules.stop(index)
-                self._references.stop(index)
-            self.leaves.append(leaf_now)
-            self._unhashed.append(leaf_now)
-            previous, expected = leaf_now.hex(), index + 1
-            self._check_checkpoints(len(self.leaves))
-            if len(self.leaves) % PROGRESS_ENTRIES == 0:
-                self._rules.drain(expected)
-                if progress is not None:
-                    progress(len(self.leaves), max(size, len(self.leaves)))
-        self.notes.count("entries", len(self.leaves))
-        self._finish(heads)
-        if progress is not None:
-            progress(len(self.leaves), max(size, len(self.leaves)))
+            data.append(entry)
+            indices.append(index)
+            column.append(leaf)
+            held += len(entry)
+            end = start + len(data)
+            if end % PROGRESS_ENTRIES == 0 or held >= CHUNK_BYTES_MAX:
+                self._columns.append(column)
+                yield Chunk(number, start, data, previous, indices, apart=self._apart)
+                previous = leaf_hash(entry).hex()
+                start, number, held = end, number + 1, 0
+                data, indices, column = [], [], []
+        if data:
+            self._columns.append(column)
+            yield Chunk(number, start, data, previous, indices, apart=self._apart)
 
-    def _find(self, code: str, index: int, message: str) -> None:
-        self.notes.find(code, f"entry {index}", index, message)
+    def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
+        """Compare the column of leaf hashes."""
+        column = self._columns.popleft()
+        if b"".join(column) == checked.leaves and set(map(len, column)) == {len(column[0])}:
+            return
+        for place, leaf in enumerate(column):
+            if leaf != leaf_at(checked.leaves, place):
+                index = chunk.index(place)
+                message = "the leaf hash is not that of the bytes"
+                self.notes.find("leaf_hash", f"entry {index}", index, message)
 
-    def _miss(self, first: int, end: int) -> None:
-        count = end - first
-        self._find("entry_missing", first, f"{count} entries from here on are not stored")
-        self._rules.stop(first)
-        self._references.stop(first)
+    def take(self, index: int, entry: Entry | None) -> None:
+        """See `walk.Log`."""
+        if entry is not None:
+            self.signatures.take(entry)
+        if self.sealed is not None:
+            self.sealed.take(index, entry)
 
-    # Chain, tree, checkpoints
-
-    def _parse(self, index: int, data: bytes, previous: str) -> Entry | None:
-        before, self._recorded_at = self._recorded_at, ""
+    def full_tile(self, level: int, number: int, hashes: bytes) -> None:
+        """See `walk.Log`."""
         try:
-            entry = parse_entry(data)
-        except LedgerError as error:
-            self._find("entry_format", index, error.message)
-            return None
-        self._recorded_at = entry.recorded_at
-        if entry.index != index:
-            self._find("entry_index", index, f"it says index {entry.index}")
-        if entry.previous != previous:
-            self._find(
-                "chain",
-                index,
-                "previous is not the leaf hash of the entry before; one of the two was changed",
-            )
-        if entry.recorded_at < before:
-            self._find("recorded_at", index, "recorded earlier than the entry before")
-        # The entries of one batch have one time, so another time begins another batch.
-        if before and entry.recorded_at != before and not self._checkpoints.broken:
-            self._expect_checkpoint(len(self.leaves))
-        return entry
+            stored = self.reader.tile(level, number, TILE_WIDTH)
+        except NotFoundError:
+            stored = None
+        if stored != hashes:
+            what = "is not stored" if stored is None else "differs from the entries' hashes"
+            index = number << TILE_HEIGHT * (level + 1)
+            self.notes.find("tile", f"tile {level} {number}", index, f"the tile {what}")
 
-    def _expect_checkpoint(self, size: int) -> None:
-        if self._signed != size:
+    # Checkpoints
+
+    def reach(self, walk: Walk, size: int) -> None:
+        """See `walk.Log`."""
+        while self._checkpoints.row is not None and self._checkpoints.row[0] <= size:
+            signed, row_root, note = self._checkpoints.row
+            self._checkpoints.next()
+            self.notes.count("checkpoints")
+            now = walk.grow_to(signed) if signed >= max(1, walk.tree.size) else None
+            self._check_checkpoint(signed, row_root, note, now)
+            self._signed = signed
+
+    def batch_ended(self, size: int) -> None:
+        """See `walk.Log`."""
+        if self._signed != size and not self._checkpoints.broken:
             self.notes.find(
                 "checkpoint_missing",
                 f"checkpoint {size}",
@@ -176,39 +178,20 @@ class _Audit:
                 "a batch ended at this size, and its checkpoint is not stored",
             )
 
-    def _grow(self) -> bytes:
-        """Put the hashes so far into the tree, and compare the tiles that became full."""
-        for level, number, hashes in self.tree.extend(self._unhashed):
-            self.notes.count("tiles")
-            try:
-                stored = self.reader.tile(level, number, TILE_WIDTH)
-            except NotFoundError:
-                stored = None
-            if stored != hashes:
-                what = "is not stored" if stored is None else "differs from the entries' hashes"
-                index = number << TILE_HEIGHT * (level + 1)
-                self.notes.find("tile", f"tile {level} {number}", index, f"the tile {what}")
-        self._unhashed = []
-        return self.tree.root() if self.leaves else EMPTY_ROOT
-
-    def _check_checkpoints(self, size: int) -> None:
-        """Compare the checkpoints that were signed at this size, or kept from it."""
-        while self._checkpoints.row is not None and self._checkpoints.row[0] <= size:
-            signed, row_root, note = self._checkpoints.row
-            self._checkpoints.next()
-            self.notes.count("checkpoints")
-            now = self._grow() if signed == size else None
-            self._check_checkpoint(signed, row_root, note, now)
-            self._signed = signed
-        if self._history.awaits(size):
-            self._history.reach(size, self._grow())
+    def keep(self, standing: Standing) -> None:
+        """See `walk.Log`."""
+        standing.signed = self._signed
+        standing.keys = self.signatures.kept()
+        if self.sealed is not None:
+            standing.sealed = self.sealed.kept()
 
     def _check_checkpoint(self, size: int, root: bytes, note: bytes, now: bytes | None) -> None:
         place = f"checkpoint {size}"
         try:
-            checkpoint = self._open_checkpoint(note)
+            checkpoint = self.signatures.open(note)
         except LedgerError as error:
-            self.notes.find("checkpoint_signature", place, None, error.message)
+            code = NOT_VALID if error.code == NOT_VALID else "checkpoint_signature"
+            self.notes.find(code, place, None, error.message)
             return
         if checkpoint.size != size or checkpoint.root != root:
             self.notes.find(
@@ -227,49 +210,50 @@ class _Audit:
                 [note.decode("utf-8", "replace")],
             )
 
-    def _open_checkpoint(self, data: bytes) -> Checkpoint:
-        """A stored checkpoint, with signatures of the log's keys and of nobody else."""
-        if not self.keys:
-            raise UndecidedError("no verifier key is known: entry 0 names none, none was given")
-        checkpoint, note = open_checkpoint(data, self.keys[0].name, self._verifiers)
-        trusted = {(key.name, key.key_id) for key in self.keys}
-        if not any((one.name, one.key_id) in trusted for one in note.verified):
-            raise UnknownSignerError("it is signed by none of the keys given")
-        if len(note.verified) != len(note.signatures):
-            raise VerificationError("it has a signature line that is of none of the log's keys")
-        return checkpoint
-
     # The end of the log
 
-    def _finish(self, heads: Sequence[tuple[object, ...]]) -> None:
-        size, root = len(self.leaves), self._grow()
+    def finish(self, walk: Walk, history: History) -> str:
+        """Compare the rows that are of the whole log; the newest checkpoint, as text."""
+        size, root = walk.tree.size, walk.tree.root()
         for signed, row_root, note in self._checkpoints:
             self._check_checkpoint(signed, row_root, note, None)
-        if not self._checkpoints.broken:
-            self._expect_checkpoint(size)
-        self._check_head(heads, size, root)
-        self._check_edges()
-        for level, number, hashes in Rows(self.reader, "tile", self.notes):
+        self.batch_ended(size)
+        newest = self._check_head(walk, root)
+        history.finish(size, newest)
+        self._check_edges(walk.tree.edges)
+        begun = walk.relied_on >> TILE_HEIGHT
+        for level, number, hashes in Rows(
+            self.reader, "tile", self.notes, (0, begun - 1) if begun else ()
+        ):
             place = f"tile {level} {number}"
             if level < 0 or not 0 <= number < size >> TILE_HEIGHT * (level + 1):
                 self.notes.find("tile", place, None, "the tree has no such full tile")
             elif len(hashes) != TILE_BYTES:
                 self.notes.find("tile", place, None, f"expected {TILE_BYTES} bytes")
-        if self._sealed is not None:
-            self._sealed.finish(self._rules.erased(), self._erased_again)
-        if self._proposals is not None:
-            self._proposals.check()
-        self.witnesses = tuple(self._cosignatures.check())
-        check_anchors(self.reader, self._vault, self.notes)
-        self._rules.finish()
-        self._references.finish()
+        return "" if newest is None else newest.decode("utf-8", "replace")
 
-    def _check_head(self, heads: Sequence[tuple[object, ...]], size: int, root: bytes) -> None:
+    def finish_state(self, walk: Walk, rules: Rules, erased_again: Set[int]) -> None:
+        """Compare what the vault explains, the proposals, time stamps, and the state."""
+        part = walk.relied_on > 0
+        if self.sealed is not None and self._vault is not None:
+            self.sealed.finish(rules.erased(), erased_again, part=part)
+            ProposalRows(self.reader, self._vault, self.notes).check()
+        check_anchors(self.reader, self._vault, self.notes)
+        # What a killed run changed is not remembered.
+        rules.compare(self.reader, touched=part and walk.begun_at == walk.relied_on)
+        if part:
+            self.notes.not_checked.append(
+                f"the rows of the first {walk.relied_on} entries, which the earlier audit "
+                "compared, and the file's structure"
+            )
+
+    def _check_head(self, walk: Walk, root: bytes) -> bytes | None:
         """The head row repeats what the last entry and the last checkpoint say."""
-        if [row[0] for row in heads] != [0]:
-            self._find_in_head("head_rows", f"expected one row with id 0, found {len(heads)}")
+        size = walk.tree.size
+        if [row[0] for row in self.heads] != [0]:
+            self._find_in_head("head_rows", f"expected one row with id 0, found {len(self.heads)}")
         newest: bytes | None = None
-        for _, head_size, head_root, last_leaf, last_time, checkpoint in heads:
+        for _, head_size, head_root, last_leaf, last_time, checkpoint in self.heads:
             newest = checkpoint if isinstance(checkpoint, bytes) else None
             if head_size != size:
                 self.notes.find(
@@ -281,9 +265,9 @@ class _Audit:
                 )
             if head_root != root:
                 self._find_in_head("root_mismatch", "the root is not that of the entries")
-            if self.leaves and last_leaf != self.leaves[-1]:
+            if size and isinstance(last_leaf, bytes) and last_leaf.hex() != walk.previous:
                 self._find_in_head("head", "the last leaf hash is not that of the last entry")
-            if last_time != self._recorded_at:
+            if last_time != walk.recorded_at:
                 self._find_in_head("head", "the last time is not that of the last entry")
             try:
                 stored = self.reader.checkpoint(size)
@@ -291,13 +275,13 @@ class _Audit:
                 stored = None
             if stored != checkpoint:
                 self._find_in_head("head", "the checkpoint is not the last one signed")
-        self._history.finish(size, newest)
+        return newest
 
     def _find_in_head(self, code: str, message: str) -> None:
         self.notes.find(code, "head", None, message)
 
-    def _check_edges(self) -> None:
-        expected = dict(enumerate(self.tree.edges))
+    def _check_edges(self, edges: Sequence[bytes]) -> None:
+        expected = dict(enumerate(edges))
         stored = Rows(self.reader, "edge", self.notes)
         for level, hashes in stored:
             if expected.pop(level, None) != hashes:
@@ -318,8 +302,13 @@ def audit(
     erased_again: Set[int] = frozenset(),
     policy: Policy | None = None,
     progress: Progress | None = None,
+    state: Path | None = None,
+    full: bool = False,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    clock: Clock = utc_now,
 ) -> Report:
-    """Audit a whole log.
+    """Audit a database.
 
     Args:
         store: The log.
@@ -333,54 +322,97 @@ def audit(
             missing here.
         policy: The auditor's policy: the report says which witnesses it trusts.
         progress: Called with entries done and the log's size.
+        state: A folder that keeps the audit's state: an audit that was killed goes on
+            there, and the next one reads only what is new.
+        full: Read everything again, whatever the state says.
+        jobs: Processes for the hashing part; 1: all in this one.
+        executor: Runs the hashing part instead; `jobs` chunks at once.
+        clock: Gives the times in the report.
 
     Returns:
         The report; a log in any condition gives one.
 
     Raises:
         RetryableError: the database is busy; nothing can be said.
+        CorruptionError, ConflictError: the state was altered, or is another log's or
+            program's (``shadow``, ``standing``).
     """
-    started = time.perf_counter()
     notes = Notes()
-    leaves: list[bytes] = []
-    root, origin = EMPTY_ROOT, ""
-    witnesses: tuple[Mapping[str, object], ...] = ()
+    run = Run(OVER, jobs, clock)
+    shadow = Shadow.temporary() if state is None else Shadow.open(state)
     try:
-        for text in store.check():
-            notes.find("schema", text.partition(":")[0], None, text)
-        with store.read() as reader:
-            walk = _Audit(reader, keys, vault, known, erased_again, policy, notes)
-            leaves, origin = walk.leaves, walk.keys[0].name if walk.keys else ""
-            walk.run(progress)
-            root = walk.tree.root() if leaves else EMPTY_ROOT
-            witnesses = walk.witnesses
+        if full:
+            shadow.clear()
+        try:
+            _audit(store, vault, keys, known, progress, shadow, executor, notes, run, erased_again)
+            run.witnesses = _witnesses(store, notes, policy)
+        except RetryableError:
+            raise
+        except LedgerError as error:
+            if run.walk is None and error.code.startswith("state_"):
+                raise
+            notes.find(error.code, "database", None, error.message)
+            notes.not_checked.append("what comes after the failure")
+        return conclude(run, notes, shadow)
+    finally:
+        shadow.close()
+
+
+def _audit(
+    store: Store,
+    vault: Vault | None,
+    keys: Sequence[VerifierKey],
+    known: Sequence[bytes],
+    progress: Progress | None,
+    shadow: Shadow,
+    executor: Executor | None,
+    notes: Notes,
+    run: Run,
+    erased_again: Set[int],
+) -> None:
+    """The steps of an audit, one after the other; what it comes to lies in `run`."""
+    with store.read() as reader:
+        apart = run.jobs > 1 or executor is not None
+        log = _Database(reader, keys, vault, notes, apart=apart)
+        standing = run.begin(load(shadow, log.origin, OVER), notes)
+        if standing.base is None:
+            for text in store.check():
+                notes.find("schema", text.partition(":")[0], None, text)
+        log.begin(standing)
+        tally = Tally(standing.tally)
+        rules = Rules(shadow, notes, tally, log.flows)
+        history = History(known, trust_in(log.stated, keys), notes)
+        walk = run.walk = Walk(log, shadow, standing, notes, tally, rules, history)
+        shadow.attach(
+            lambda index: walk.vouch(index, reader.entry(index)),
+            reader if shadow.folder is None else None,
+        )
+        size = log.heads[0][1] if log.heads else 0
+        assert isinstance(size, int)
+        if check_past(walk, size, reader.tile, history, notes):
+            with worker_pool(run.jobs if executor is None else 1) as pool:
+                walk.run(executor or pool, run.jobs, size, progress)
+            notes.count("entries", walk.tree.size - walk.relied_on)
+            run.checkpoint = log.finish(walk, history)
+            log.finish_state(walk, rules, erased_again)
+        if progress is not None:
+            progress(walk.tree.size, max(size, walk.tree.size))
+
+
+def _witnesses(store: Store, notes: Notes, policy: Policy | None) -> list[dict[str, Any]]:
+    """Check every cosignature; who cosigned what last."""
+    with store.read() as reader:
+        return CosignatureRows(reader, notes, policy).check()
+
+
+def stated_history(reader: Reader) -> KeyHistory:
+    """The keys that a database says its log has had; empty where it cannot be read.
+
+    Only a hint: the walk finds them again in the entries, and compares the row.
+    """
+    try:
+        return read_key_history(reader)
     except RetryableError:
         raise
-    except LedgerError as error:
-        notes.find(error.code, "database", None, error.message)
-        notes.not_checked.append("what comes after the failure")
-    seconds = time.perf_counter() - started
-    second = compute_root(leaves)
-    if second is None:
-        notes.not_checked.append(f"the root by {PACKAGE} (not installed, or no entries)")
-    elif second != root:
-        notes.find("second_opinion", "root", None, f"{PACKAGE} computes {second.hex()}")
-    return Report(
-        origin=origin,
-        size=len(leaves),
-        root=root.hex(),
-        findings=tuple(notes.findings),
-        truncated=notes.truncated,
-        checked=notes.checked,
-        not_checked=tuple(notes.not_checked),
-        second_opinion=None if second is None else second.hex(),
-        seconds=round(seconds, 3),
-        entries_per_second=round(len(leaves) / seconds) if seconds else 0,
-        versions={
-            "shanji": version("shanji"),
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-            PACKAGE: package_version() or "absent",
-        },
-        witnesses=witnesses,
-    )
+    except (LedgerError, ValueError, KeyError, TypeError):
+        return KeyHistory()

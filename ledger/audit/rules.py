@@ -1,105 +1,114 @@
 """The rules and the units: every entry is recorded once more, from the entries alone.
 
 The state is rebuilt by the very functions that recorded (`Kind.plan`, `State.transfer`,
-`Kind.effects`), so every rule is checked again and the units are assigned again;
-postings, flows, accounts, holdings and objects must come out as stored. Stored flows are
-compared with the rebuilt ones before later entries look them up.
+`Kind.effects`), so every rule is checked again and the units are assigned again; what
+comes out lies in the audit's own file (``shadow``). Where a database is audited, its
+flows, accounts, holdings and objects must be the same. Stored flows are compared with
+the rebuilt ones before later entries look them up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ledger.audit.draft import draft_of, unknown_sealed, written_otherwise
 from ledger.audit.report import Notes, Rows, words
+from ledger.audit.shadow import Shadow, flow_row
+from ledger.audit.tally import Tally
 from ledger.entry import Entry
-from ledger.errors import LedgerError, NotFoundError, RetryableError
-from ledger.flows import Flow, flows_of, is_world
+from ledger.errors import LedgerError, RetryableError
+from ledger.flows import Flow, is_world
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import Draft, Kind, check_common
-from ledger.sequencer import CHINA
 from ledger.state import Move, Moved, State
-from ledger.store import AccountRow, Reader
+
+if TYPE_CHECKING:
+    from ledger.store import Reader
+
+TOUCHED_MAX = 200_000
+"""Changed rows of the state that are remembered; over it, the whole state is compared."""
+
+TABLES = {"account": 1, "holding": 2, "pool": 2, "entry_reference": 2, "state_object": 1}
+"""The tables of the derived state, and how many columns their keys have."""
 
 
-class _Past:
-    """A `state.StateReader` for a replay: entries and flows from the store, state anew.
+class _Ids:
+    """The ids of accounts, asked of the state."""
 
-    Only those of entries below `size`: the later ones are still in the state's memory,
-    until it is drained, and must not be met twice.
-    """
+    def __init__(self, state: State) -> None:
+        self._state = state
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.size = 0
-
-    def object(self, key: str) -> bytes | None:
-        return None
-
-    def account(self, asset: str, name: str) -> AccountRow | None:
-        return None
-
-    def account_count(self) -> int:
-        return 0
-
-    def entry(self, index: int) -> bytes:
-        if index >= self.size:
-            raise NotFoundError(f"entry {index} comes later")
-        return self._reader.entry(index)
-
-    def entry_flows(self, index: int) -> list[Flow]:
-        return self._reader.entry_flows(index) if index < self.size else []
-
-    def arrivals(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
-        return self._before(self._reader.arrivals(asset, account, first, end))
-
-    def departures(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
-        return self._before(self._reader.departures(asset, account, first, end))
-
-    def _before(self, flows: Sequence[Flow]) -> list[Flow]:
-        return [flow for flow in flows if flow.entry < self.size]
+    def __getitem__(self, key: tuple[str, str]) -> int:
+        return self._state.account_id(*key)
 
 
 class Rules:
-    """Takes the entries one by one, in order; `finish` compares the state."""
+    """Takes the entries one by one, in order; `compare` compares the state.
 
-    def __init__(self, reader: Reader, notes: Notes) -> None:
-        self._reader = reader
+    Args:
+        shadow: The audit's own state, as of the entries before.
+        notes: Where findings go.
+        tally: What is summed up.
+        flows: The database's flow rows from here on; None where there is no database.
+    """
+
+    def __init__(self, shadow: Shadow, notes: Notes, tally: Tally, flows: Rows | None) -> None:
+        self._shadow = shadow
         self._notes = notes
-        self._past = _Past(reader)
-        self._state = State(self._past)
-        self._rows = Rows(reader, "flow", notes)
-        self._replaying = True
-        self._pools: dict[tuple[int, str], list[int]] = {}
+        self._tally = tally
+        self._state = State(shadow)
+        self._ids = _Ids(self._state)
+        self._rows = flows
+        self.replaying = True
+        self._touched: dict[str, set[tuple[Any, ...]]] = {table: set() for table in TABLES}
+        self.touched_all = False
+        """Whether more rows changed than are remembered."""
 
     def stop(self, index: int) -> None:
         """Give up from an entry on that is missing or cannot be read."""
-        if self._replaying:
-            self._replaying = False
+        if self.replaying:
+            self.replaying = False
             self._notes.not_checked.append(f"rules, units and state from entry {index} on")
 
     def erased(self) -> set[int] | None:
         """The entries whose openings the log says were erased; None if it stopped before."""
-        return self._state.numbers("erased/") if self._replaying else None
+        return self._shadow.numbers("erased/") if self.replaying else None
 
     def drain(self, size: int) -> None:
-        """Empty the state's memory of recent entries and flows; the store has them."""
-        for account, label, *amounts in self._state.drain().pools:
-            pool = self._pools.setdefault((account, label), [0, 0, 0])
-            for number, amount in enumerate(amounts):
-                pool[number] += amount
-        self._past.size = size
+        """Write what the entries below `size` changed; memory forgets what it can read again."""
+        if not self.replaying:
+            return
+        changes = self._state.drain()
+        self._shadow.write(changes, size)
+        self._state.trim()
+        if not self.touched_all:
+            touched = self._touched
+            touched["account"].update((row[0],) for row in changes.accounts)
+            touched["holding"].update(row[:2] for row in changes.holdings_set)
+            touched["holding"].update(changes.holdings_gone)
+            touched["pool"].update(row[:2] for row in changes.pools)
+            touched["entry_reference"].update(changes.references)
+            touched["state_object"].update((key,) for key, _ in changes.objects)
+            if sum(map(len, touched.values())) > TOUCHED_MAX:
+                self.touched_all = True
+                for keys in touched.values():
+                    keys.clear()
 
-    def take(self, entry: Entry) -> None:
-        """Record the entry once more: the same postings, references and flows must result."""
-        if not self._replaying:
+    def take(self, entry: Entry, careful: bool = True) -> None:
+        """Record the entry once more: the same postings, references and flows must result.
+
+        Args:
+            entry: The next entry.
+            careful: False where `draft.is_plain` said that the entry alone is right.
+        """
+        if not self.replaying:
             return
         index = entry.index
         try:
-            flows = self._replay(entry)
+            flows = self._replay(entry, careful)
         except RetryableError:
             raise
         except Exception as error:
@@ -109,18 +118,20 @@ class Rules:
             )
             self.stop(index)
             return
-        self._pass_unexplained(index)
+        if self._rows is None:
+            return
+        self._pass_unexplained(self._rows, index)
         rows: list[tuple[Any, ...]] = []
         while self._rows.row is not None and self._rows.row[0] == index:
             rows.append(self._rows.row)
             self._rows.next()
         if flows is not None:
-            self._check_flows(index, flows, rows)
+            self._check_flows(index, flows, rows, self._rows.broken)
 
     def _find(self, code: str, index: int, message: str) -> None:
         self._notes.find(code, f"entry {index}", index, message)
 
-    def _replay(self, entry: Entry) -> list[Flow] | None:
+    def _replay(self, entry: Entry, careful: bool) -> list[Flow] | None:
         """The flows that the entry must have; None where its rule is broken or unknown."""
         index = entry.index
         kind = KIND_BY_NAME.get(entry.kind)
@@ -129,7 +140,7 @@ class Rules:
             self._force(entry)
             return None
         try:
-            plan = kind.plan(self._draft(kind, entry), self._state)
+            plan = kind.plan(self._draft(kind, entry, careful), self._state)
             moved = self._state.transfer(plan.moves)
         except ValidationError as error:
             first = error.errors()[0]
@@ -153,33 +164,26 @@ class Rules:
         self._notes.count("rules")
         return flows
 
-    def _draft(self, kind: Kind[Any], entry: Entry) -> Draft[Any]:
+    def _draft(self, kind: Kind[Any], entry: Entry, careful: bool) -> Draft[Any]:
         """The record as it was when it was recorded, its common rules checked."""
         fields = kind.fields.model_validate(entry.fields)
-        if fields.model_dump(exclude_none=True) != entry.fields:
+        if not careful:
+            return draft_of(entry, fields)
+        if written_otherwise(entry, fields):
             self._find("fields", entry.index, "the fields are not as their model writes them")
-        unknown = set(entry.sealed) - set(kind.sealed.model_fields)
+        unknown = unknown_sealed(kind, entry)
         if unknown:
-            self._find("sealed", entry.index, f"{kind.name} has no sealed {sorted(unknown)}")
-        recorded_at = datetime.fromisoformat(entry.recorded_at)
-        draft: Draft[Any] = Draft(
-            entry.index,
-            fields,
-            frozenset(entry.sealed),
-            entry.occurred_on,
-            recorded_at.astimezone(CHINA).date().isoformat(),
-            entry.recorded_by,
-            entry.approved_by,
-            entry.documents,
-        )
+            self._find("sealed", entry.index, f"{kind.name} has no sealed {unknown}")
+        draft = draft_of(entry, fields)
         check_common(kind, draft)
         return draft
 
     def _record(self, entry: Entry, moved: Moved) -> list[Flow]:
-        self._state.note(entry, moved)
+        flows = self._state.note(entry, moved)
         if entry.kind in KIND_BY_NAME:
             KIND_BY_NAME[entry.kind].effects(entry, self._state, 1)
-        return list(flows_of(entry.index, entry.postings, moved.runs))
+        self._tally.take(entry, self._state)
+        return flows
 
     def _force(self, entry: Entry) -> None:
         """Take an entry's postings as they stand, so that the walk can go on after it."""
@@ -205,24 +209,11 @@ class Rules:
     # Flows
 
     def _check_flows(
-        self, index: int, flows: Sequence[Flow], rows: Sequence[tuple[Any, ...]]
+        self, index: int, flows: Sequence[Flow], rows: Sequence[tuple[Any, ...]], broken: bool
     ) -> None:
-        expected = [
-            (
-                flow.entry,
-                flow.posting,
-                flow.part,
-                self._state.account_id(flow.asset, flow.source),
-                flow.source_first,
-                self._state.account_id(flow.asset, flow.target),
-                flow.target_first,
-                flow.length,
-                flow.label,
-            )
-            for flow in flows
-        ]
+        expected = [flow_row(flow, self._ids) for flow in flows]
         self._notes.count("flows", len(expected))
-        if rows != expected and not (self._rows.broken and rows == expected[: len(rows)]):
+        if rows != expected and not (broken and rows == expected[: len(rows)]):
             self._notes.find(
                 "flow",
                 f"flow {index}",
@@ -230,41 +221,71 @@ class Rules:
                 "the flow rows are not those of the entry's postings",
             )
 
-    def _pass_unexplained(self, index: int) -> None:
+    def _pass_unexplained(self, rows: Rows, index: int) -> None:
         """Flow rows of entries below this one, which the entries there did not make."""
-        while self._rows.row is not None and self._rows.row[0] < index:
-            self._unexplained(self._rows.row)
-            self._rows.next()
+        while rows.row is not None and rows.row[0] < index:
+            self._unexplained(rows.row)
+            rows.next()
 
     def _unexplained(self, row: Sequence[Any]) -> None:
         self._notes.find("flow", f"flow {words(row[:3])}", row[0], "a flow row that no entry made")
 
     # The end of the log
 
-    def finish(self) -> None:
-        """Compare what is left over, and the whole state."""
-        if not self._replaying:
-            return
-        for row in self._rows:
-            self._unexplained(row)
-        rebuilt = self._state.everything()
-        self.drain(self._past.size)
-        pools = [(*key, *amounts) for key, amounts in sorted(self._pools.items())]
-        self._compare("account", rebuilt.accounts, 1)
-        self._compare("holding", rebuilt.holdings_set, 2)
-        self._compare("pool", pools, 2)
-        self._compare("state_object", rebuilt.objects, 1)
+    def compare(self, reader: Reader, *, touched: bool) -> None:
+        """Compare what is left over, and the state, with a database's.
 
-    def _compare(self, table: str, rebuilt: Sequence[tuple[Any, ...]], keys: int) -> None:
-        """One table's rows, as the entries give them and as stored."""
-        expected = {row[:keys]: row for row in rebuilt}
-        self._notes.count(table, len(rebuilt))
-        stored = Rows(self._reader, table, self._notes)
+        Args:
+            touched: Only the rows that this run changed; False: every row.
+        """
+        if not self.replaying:
+            return
+        for row in self._rows or ():
+            self._unexplained(row)
+        for table, keys in TABLES.items():
+            if touched and not self.touched_all:
+                self._compare_touched(reader, table)
+            else:
+                self._compare(reader, table, keys)
+
+    def _compare(self, reader: Reader, table: str, keys: int) -> None:
+        """One table's rows, as the entries give them and as stored: two ordered scans."""
+        self._notes.count(table, self._shadow.count(table))
+        rebuilt = self._shadow.scan(table)
+        expected = next(rebuilt, None)
+        stored = Rows(reader, table, self._notes)
         for row in stored:
             key = row[:keys]
-            if expected.pop(key, None) != row:
-                place = f"{table} {words(key)}"
-                self._notes.find("state", place, None, "the row is not what the entries give")
-        if not stored.broken:
-            for key in expected:
-                self._notes.find("state", f"{table} {words(key)}", None, "the row is missing")
+            while expected is not None and expected[:keys] < key:
+                self._missing(table, expected[:keys])
+                expected = next(rebuilt, None)
+            if expected is None or expected != row:
+                self._differs(table, key)
+            if expected is not None and expected[:keys] == key:
+                expected = next(rebuilt, None)
+        while expected is not None and not stored.broken:
+            self._missing(table, expected[:keys])
+            expected = next(rebuilt, None)
+
+    def _compare_touched(self, reader: Reader, table: str) -> None:
+        """The rows that this run changed."""
+        self._notes.count(table, len(self._touched[table]))
+        for key in sorted(self._touched[table]):
+            expected, stored = self._shadow.row(table, key), reader.row(table, key)
+            if expected is not None and stored is None:
+                self._missing(table, key)
+            elif expected != stored:
+                self._differs(table, key)
+
+    def _differs(self, table: str, key: Sequence[Any]) -> None:
+        self._find_row(table, key, "the row is not what the entries give")
+
+    def _missing(self, table: str, key: Sequence[Any]) -> None:
+        self._find_row(table, key, "the row is missing")
+
+    def _find_row(self, table: str, key: Sequence[Any], message: str) -> None:
+        place = f"{table} {words(key)}"
+        if table == "entry_reference":
+            self._notes.find("reference_row", place, key[1], message)
+        else:
+            self._notes.find("state", place, None, message)

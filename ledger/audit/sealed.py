@@ -6,7 +6,8 @@ are rebuilt from the vault's rows and compared.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from typing import Any
 
 from ledger.audit.report import Notes, Rows, words
 from ledger.entry import Entry, open_sealed
@@ -19,16 +20,35 @@ SLICE = 500
 
 
 class SealedRows:
-    """Takes the entries one by one, and checks what the vault has for them."""
+    """Takes the entries one by one, and checks what the vault has for them.
 
-    def __init__(self, reader: Reader, vault: Vault, notes: Notes) -> None:
+    Args:
+        size: Entries that an earlier part of the audit has checked.
+        before: What that part kept (`kept`).
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        vault: Vault,
+        notes: Notes,
+        size: int = 0,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
         self._reader = reader
         self._vault = vault
         self._notes = notes
-        self._rows = Rows(reader, "vault", notes)
+        self._rows = Rows(reader, "vault", notes, (size - 1,) if size else ())
+        self._begun_at = size
         self._taken: list[tuple[int, VaultRow]] = []
-        self._expected = {"idempotency": 0, "order_number": 0}
-        self._without_opening: set[int] = set()
+        before = before or {"expected": {"idempotency": 0, "order_number": 0}, "erased": []}
+        self._expected: dict[str, int] = dict(before["expected"])
+        self._without_opening: set[int] = set(before["erased"])
+
+    def kept(self) -> dict[str, Any]:
+        """What the next part of the audit goes on from."""
+        self._compare()
+        return {"expected": dict(self._expected), "erased": sorted(self._without_opening)}
 
     def take(self, index: int, entry: Entry | None) -> None:
         """Check one entry's vault row; entries come in rising order.
@@ -91,16 +111,21 @@ class SealedRows:
     def _missing(self, table: str, key: str, index: int) -> None:
         self._notes.find(table, f"{table} {key}", index, "the row is missing or differs")
 
-    def finish(self, erased: Set[int] | None, erased_again: Set[int]) -> None:
+    def finish(
+        self, erased: Set[int] | None, erased_again: Set[int] = frozenset(), *, part: bool
+    ) -> None:
         """After the last entry: what is left over belongs to no entry.
 
         Args:
-            erased: The entries whose openings the log says were erased; None where the
-                rules could not be replayed to the end.
             erased_again: Those that a restore erased again, for erasures that the log had
                 recorded after the backup was made.
+            part: Whether the rows of earlier entries were compared by an earlier audit; then
+                they are counted, and not read again.
+            erased: The entries whose openings the log says were erased; None where the
+                rules could not be replayed to the end.
         """
         if erased is not None:
+            self._look_again(erased)
             for index in sorted(self._without_opening - erased - erased_again):
                 self._find("opening_missing", index, "seed and values are not stored")
             for index in sorted(erased - self._without_opening):
@@ -110,10 +135,27 @@ class SealedRows:
         self._compare()
         for table, expected in self._expected.items():
             self._notes.count(table, expected)
-            rows = Rows(self._reader, table, self._notes)
-            stored = sum(1 for _ in rows)
-            if stored != expected and not rows.broken:
+            if part:
+                stored, broken = self._reader.count(table), False
+            else:
+                rows = Rows(self._reader, table, self._notes)
+                stored, broken = sum(1 for _ in rows), rows.broken
+            if stored != expected and not broken:
                 self._find_extra(table)
+
+    def _look_again(self, erased: Set[int]) -> None:
+        """Openings of earlier entries that were erased since they were compared."""
+        for index in sorted(erased - self._without_opening):
+            ciphertext = self._reader.vault(index) if index < self._begun_at else None
+            if ciphertext is None:
+                continue
+            try:
+                row = self._vault.decrypt(index, ciphertext)
+            except LedgerError as error:
+                self._find("vault_row", index, error.message)
+                continue
+            if row.seed is None:
+                self._without_opening.add(index)
 
     def _find_extra(self, table: str) -> None:
         """Name the rows that no vault row explains."""

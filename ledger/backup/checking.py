@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ledger.backup.making import PART_PREFIX, erasures_of, own_keys
+from ledger.backup.making import PART_PREFIX, erasures_of
 from ledger.backup.manifest import Erasures, Manifest, hash_file, read_manifest
-from ledger.book import DATABASE
+from ledger.book import DATABASE, read_key_history
 from ledger.errors import CorruptionError, LedgerError, MalformedError, VerificationError
 from ledger.store import Reader, read_copy
 from ledger.tlog.merkle import leaf_hash
@@ -151,7 +151,7 @@ def check_backup(backup: Path, manifest: Manifest, keys: Sequence[VerifierKey] =
             code="backup_damaged",
         )
     with read_copy(backup / DATABASE) as reader:
-        check_head(reader, keys or own_keys(reader))
+        check_head(reader, keys or read_key_history(reader).keys)
         head = reader.head()
         said = (manifest.size, manifest.root, manifest.checkpoint)
         if head is None or (head.size, head.root.hex(), head.checkpoint.decode()) != said:

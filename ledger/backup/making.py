@@ -19,12 +19,11 @@ from ledger.backup.manifest import (
     format_manifest,
     hash_file,
 )
-from ledger.book import DATABASE, Book
-from ledger.entry import parse_entry
+from ledger.book import DATABASE, Book, read_key_history
 from ledger.errors import FatalError, MalformedError, NotFoundError
+from ledger.keys.access import default_access
 from ledger.sequencer import utc_now
 from ledger.store import Reader, read_copy
-from ledger.tlog.note import VerifierKey, parse_verifier_key
 from ledger.verify import verify_checkpoint
 
 PART_PREFIX = ".part-"
@@ -58,8 +57,9 @@ def make_backup(
         raise MalformedError(
             f"expected a retention of 1 to {RETENTION_DAYS_MAX} days, got {retention_days}"
         )
-    if with_keys and not (data / KEYS).is_dir():
-        raise NotFoundError(f"{data / KEYS} is missing; a backup with keys needs them")
+    keys = default_access().folder_of(data)
+    if with_keys and not keys.is_dir():
+        raise NotFoundError(f"{keys} is missing; a backup with keys needs them")
     made = (now or utc_now()).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     store, _ = Book.parts(data)
     try:
@@ -68,7 +68,7 @@ def make_backup(
         try:
             store.copy_to(part / DATABASE)
             if with_keys:
-                shutil.copytree(data / KEYS, part / KEYS)
+                shutil.copytree(keys, part / KEYS)
             manifest = _describe(part, made, retention_days, with_keys)
             (part / MANIFEST).write_bytes(format_manifest(manifest))
             stamp = made.translate(str.maketrans("", "", "-:"))
@@ -97,7 +97,7 @@ def _describe(part: Path, made_at: str, retention_days: int | None, keys: bool) 
         head = reader.head()
         if head is None:
             raise NotFoundError("the log is empty; there is nothing to back up")
-        own = own_keys(reader)
+        own = read_key_history(reader).keys
         checkpoint, _ = verify_checkpoint(head.checkpoint, own)
         erased = erasures_of(reader)
     length, digest = hash_file(part / DATABASE)
@@ -113,11 +113,6 @@ def _describe(part: Path, made_at: str, retention_days: int | None, keys: bool) 
         keys=keys,
         erased=erased,
     )
-
-
-def own_keys(reader: Reader) -> tuple[VerifierKey, ...]:
-    """The verifier keys that the log's first entry names."""
-    return tuple(parse_verifier_key(one) for one in parse_entry(reader.entry(0)).fields["keys"])
 
 
 def erasures_of(reader: Reader) -> Erasures:

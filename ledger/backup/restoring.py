@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ledger.backup.checking import backups_in, check_backup, still_held
-from ledger.backup.making import erasures_of, own_keys, sync
+from ledger.backup.making import erasures_of, sync
 from ledger.backup.manifest import KEYS, Manifest, read_manifest
-from ledger.book import DATABASE, Book
+from ledger.book import DATABASE, Book, read_key_history
 from ledger.entry import format_canonical, parse_canonical
 from ledger.errors import (
     ConflictError,
@@ -175,7 +175,7 @@ def _restore(
     store = Store.open(str(data / PART), create=False)
     try:
         with store.read() as reader:
-            own = own_keys(reader)
+            own = read_key_history(reader).keys
             seen = _look_around(reader, own, manifest, backup, newer, known)
         if erasures is not None:
             for entry in _read_erasures(erasures):

@@ -49,6 +49,18 @@ def read_file(name: str, bytes_max: int) -> bytes:
     return data
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        NotFoundError: there is no such folder, or it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be written: {error.strerror}") from None
+
+
 def say(text: str) -> None:
     """Tell a person something, on stderr."""
     sys.stderr.write(text + "\n")

@@ -56,15 +56,15 @@ def format_rows(table: Table, remarks: Remarks) -> bytes:
     width = len(table.columns)
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*map(_guarded, table.columns), *ADDED_COLUMNS])
+    writer.writerow([*map(guarded, table.columns), *ADDED_COLUMNS])
     for number in sorted(remarks):
         cells = list(rows.get(number, ()))[:width]
-        texts = [_guarded(_shown(cell)) for cell in cells] + [""] * (width - len(cells))
+        texts = [guarded(_shown(cell)) for cell in cells] + [""] * (width - len(cells))
         columns, reasons, remedies = (
             "; ".join(filter(None, dict.fromkeys(parts)))
             for parts in zip(*remarks[number], strict=True)
         )
-        writer.writerow([*texts, str(number), *map(_guarded, (columns, reasons, remedies))])
+        writer.writerow([*texts, str(number), *map(guarded, (columns, reasons, remedies))])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
 
 
@@ -101,7 +101,8 @@ def _shown(cell: Cell) -> str:
     return str(cell)
 
 
-def _guarded(text: str) -> str:
+def guarded(text: str) -> str:
+    """A text that a spreadsheet neither runs as a formula nor rounds as a number."""
     number = text.strip()
     long_number = len(number) > EXACT_DIGITS_MAX and number.isdigit()
     return f"'{text}" if long_number or text.startswith(_RUN_AS_FORMULA) else text

@@ -16,6 +16,7 @@ from ledger.records.evidence import (
 )
 from ledger.records.gifts import DONATION_MONEY, DONATION_REFUNDED
 from ledger.records.goods import DONATION_GOODS, GOODS_DISTRIBUTED, GOODS_MOVED, GOODS_RECEIVED
+from ledger.records.keys import KEY_ADDED_KIND, KEY_REVOKED_KIND
 from ledger.records.kind import Kind
 from ledger.records.log import LOG_OPENED
 from ledger.records.matching import DONATION_MATCHED
@@ -96,6 +97,8 @@ _FORWARD: tuple[Kind[Any], ...] = (
     ENTRY_HIDDEN,
     ATTENTION_DISPOSED,
     ENTRY_REPLACED,
+    KEY_ADDED_KIND,
+    KEY_REVOKED_KIND,
 )
 
 KINDS: tuple[Kind[Any], ...] = (

@@ -235,7 +235,7 @@ ENTRY_REPLACED = Kind(
     effects=_effects_replaced,
     example={
         "occurred_on": "2021-10-09",
-        "fields": {"entry": 3425, "by": 3427, "reason": "按实际渠道重新登记"},
+        "fields": {"entry": 3428, "by": 3430, "reason": "按实际渠道重新登记"},
     },
 )
 

@@ -275,6 +275,21 @@ class Reader(LogReader):
         rows = self._all(query.order_by(_REFERENCE.c.source).limit(checked_limit(limit)))
         return [source for (source,) in rows]
 
+    def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
+        """One row of a table, whole and as stored; None where there is none.
+
+        Args:
+            table: The name of one of `tables.TABLES`.
+            key: Its whole primary key.
+
+        Raises:
+            NotFoundError: no such table.
+        """
+        found = _table(table)
+        columns = zip(found.primary_key.columns, key, strict=True)
+        row = self._one(sa.select(found).where(*(column == value for column, value in columns)))
+        return None if row is None else tuple(row)
+
     def scan(self, table: str, *, after: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """All rows of a table, whole and as stored, in the order of its primary key.
 

@@ -9,7 +9,7 @@ so that neither can pass for the other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ledger.errors import MalformedError
 
@@ -34,6 +34,13 @@ _sha256 = hashlib.sha256
 def leaf_hash(entry: bytes) -> bytes:
     """Hash one entry's bytes into its leaf: SHA-256(0x00 || entry), 32 bytes."""
     return _sha256(LEAF_PREFIX + entry).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """Hash many entries into their leaves, in order; see `leaf_hash`."""
+    sha256 = _sha256
+    prefix = LEAF_PREFIX
+    return [sha256(prefix + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

@@ -197,8 +197,10 @@ def parse_bundle(data: bytes, width: int) -> list[bytes]:
     total = len(data)
     for _ in range(width):
         body = start + _LENGTH_BYTES
-        start = body + int.from_bytes(data[start:body], "big")
-        if start > total:
+        if body <= total:
+            # Both bytes by hand: audits cut millions of entries.
+            start = body + (data[start] << 8 | data[start + 1])
+        if start > total or body > total:
             raise MalformedError(
                 f"expected a bundle of {width} entries, got one that ends inside entry "
                 f"{len(entries)}; fetch it again, whole and decompressed"

@@ -20,10 +20,10 @@ from ledger.book import Book
 from ledger.entry import Entry, parse_entry
 from ledger.errors import LedgerError
 from ledger.proposals import DAYS_MAX
+from ledger.recorded import Recorded
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Role
 from ledger.records.request import Prepared, prepare
-from ledger.sequencer import Recorded
 
 from .asking.beginning import requests
 from .asking.chooser import Request

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scribe import FIRST_GIFT, NOON, Scribe, StepClock, audited, make_book, open_copy
+from scribe import FIRST_GIFT, NOON, Scribe, StepClock, audited, open_copy
 from typer.testing import CliRunner, Result
 
 from ledger import cli
@@ -350,7 +350,7 @@ def test_what_is_no_checkpoint_of_this_log_is_refused(world: Scribe, tmp_path: P
     (data_of(world) / FOLDER / "strange.checkpoint").write_bytes(b"no checkpoint")
     with pytest.raises(MalformedError, match="expected a checkpoint that this log's keys signed"):
         world.submit([world.gift(5)])
-    stranger = make_book(tmp_path / "stranger")
+    stranger = Book.create(tmp_path / "stranger", origin="o.example/other", organisation="示例")
     (data_of(world) / FOLDER / "strange.checkpoint").write_bytes(stranger.checkpoint())
     stranger.close()
     with pytest.raises(MalformedError):

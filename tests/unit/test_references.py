@@ -14,7 +14,7 @@ from told import tell_before
 from ledger.audit.replay import audit
 from ledger.book import Book
 
-MIGRATION = importlib.import_module("ledger.store.migrations.versions.0005_entry_reference")
+MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
 
 
 def expected(book: Book) -> list[tuple[int, int]]:

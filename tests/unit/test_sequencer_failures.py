@@ -223,7 +223,7 @@ def test_a_crash_at_the_commit(brim: Scribe, monkeypatch: pytest.MonkeyPatch, do
 @pytest.mark.parametrize(
     "name",
     [
-        "sign_checkpoint",
+        "Keyring.sign",
         "verify_inclusion",
         "leaf_hash",
         "Vault.encrypt",

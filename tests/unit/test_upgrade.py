@@ -13,6 +13,10 @@ from ledger.book import DATABASE, Book
 BEFORE_POOLS = """
 DROP TABLE pool;
 DROP INDEX holding_by_label;
+DROP TABLE cosignature;
+DROP TABLE witness;
+DROP TABLE anchor;
+DROP TABLE entry_reference;
 UPDATE alembic_version SET version_num = '0002';
 """
 

@@ -48,7 +48,12 @@ WORDS = (
     Word("公允价值", "fair value", ("公平价值", "市场价值"), ("market value",)),
     Word("评估", "appraisal", ("估价",)),
     Word("捐赠票据", "donation receipt", ("收据", "捐赠证书"), ("tax receipt",)),
-    Word("存证凭证", "proof file", ("存证证书", "存证收据"), ("certificate", "proof of donation")),
+    Word(
+        "存证凭证",
+        "proof file",
+        ("存证证书", "存证收据"),
+        ("donation certificate",),
+    ),
     Word("配捐", "matching gift", ("匹配捐赠", "配比捐赠"), ("matching donation", "match funding")),
     Word("拨付", "disbursement", ("下拨",)),
     Word("资助", "grant", ("补助",), ("subsidy",)),

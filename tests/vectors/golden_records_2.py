@@ -13,6 +13,8 @@ from golden_records import DAY, Told, document
 APPROVER = "approver-1"
 GIFT, GOODS, ISSUE, SERVICE, REPORT, PAPER, STATEMENT = 21, 22, 23, 38, 50, 54, 55
 """The places of the entries that others are about."""
+LATER_KEY = "shanji.example/golden-kinds-2+321869d6+AexyfZgzyWlqGGUDWQMCQM2Du/yo3eiA+wPHdcdwco26"
+"""A verifier key that this log takes and gives up; no private part of it is needed."""
 
 
 def rule(code: str, topic: str, **terms: Any) -> Told:
@@ -519,4 +521,27 @@ UNDOING: Sequence[Told] = (
     rule("long", "disclosure", subject="project_progress", longer_than_days=183, every_days=92),
 )
 
-KINDS_2: Sequence[Sequence[Told]] = [[one] for one in (*REGISTERS, *LATER, *REPLACED, *UNDOING)]
+KEYS: Sequence[Told] = (
+    approved(
+        "key.added",
+        {
+            "verifier_key": LATER_KEY,
+            "algorithm": "ed25519",
+            "reason": "年度轮换",
+        },
+        recorded_by="registrar-1",
+    ),
+    approved(
+        "key.revoked",
+        {
+            "key_id": LATER_KEY.split("+")[1],
+            "reason": "superseded",
+            "note": "未启用，予以停用",
+        },
+        recorded_by="registrar-1",
+    ),
+)
+
+KINDS_2: Sequence[Sequence[Told]] = [
+    [one] for one in (*REGISTERS, *LATER, *REPLACED, *UNDOING, *KEYS)
+]

@@ -126,6 +126,9 @@ def tell_later(scribe: Scribe, gift: int, issue: int) -> None:
     right = scribe.tell("donation.money", cash)
     told("entry.replaced", entry=wrong, by=right)
     told("attention.disposed")
+    told("key.added")
+    before("key.revoked")
+    told("key.revoked")
     statement = told("statement.imported")
     lines = [{"line": 1, "amount_fen": 2_150}]
     told("statement.matched", statement=statement, lines=lines, gifts=[gift])

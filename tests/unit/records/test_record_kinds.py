@@ -76,6 +76,8 @@ def test_money_leaves_only_by_two_people() -> None:
         "entry.replaced",
         "privacy.erased",
         "entry.hidden",
+        "key.added",
+        "key.revoked",
     }
     assert {role for kind in KINDS for role in kind.approvers} == {Role.APPROVER}
     assert {kind.name for kind in KINDS if Role.AUDITOR in kind.recorders} <= {

@@ -13,7 +13,7 @@ from ledger.book import Book
 from ledger.errors import RejectedError
 
 STILL = {
-    "registry": ("party", "fund", "project", "campaign", "item", "site", "rule"),
+    "registry": ("party", "fund", "project", "campaign", "item", "site", "rule", "key"),
     "kinds": (
         "entry.reversed",
         "entry.annotated",
@@ -100,7 +100,14 @@ def test_a_mistaken_service_is_undone_and_its_time_is_free_again(world: Scribe) 
     again = world.tell("service.recorded", service.fields, day=day)
     done = world.tell("service.confirmed", {**confirm, "service": again}, by="recorder-2")
     refusal = refused(world, again)
-    assert (refusal.code, refusal.details) == ("entry_relied_on", {"entries": [done]})
+    assert (refusal.code, refusal.details["entries"]) == ("entry_relied_on", [done])
+    undo_first: Any = refusal.details["undo_first"]
+    (use,) = undo_first
+    assert (use["entry"], use["why"], use["undone_by"]) == (
+        done,
+        ["confirmation"],
+        "entry.reversed",
+    )
     world.tell("entry.reversed", {"entry": done, "reason": "未到场"})
     world.tell("entry.reversed", {"entry": again, "reason": "未到场"})
     assert refused(world, again).code == "already_reversed"

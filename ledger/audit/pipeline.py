@@ -1,0 +1,93 @@
+"""Chunks through any executor, results in order, few of them under way.
+
+The hashing part of an audit is a function of bytes (``hashing``), so anything that keeps
+`concurrent.futures.Executor`'s word can run it: processes here, machines elsewhere
+(docs/audit-at-size.md). Memory is bounded by the chunks that are under way.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+IN_FLIGHT_EACH = 3
+"""Chunks under way for each worker: one at work, one on the way, one waiting to be taken."""
+
+JOBS_MAX = 256
+
+_GARBAGE_EVERY = 100_000
+"""Chunks make many short-lived objects; looking for cycles among them finds none."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_order(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    executor: Executor | None,
+    jobs: int,
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with its result, in the items' order.
+
+    Args:
+        work: A function of a module, so that it can be named in another process.
+        items: Taken as there is room, never all at once.
+        executor: Where the work is done; None: here, one after the other.
+        jobs: How many of them it does at once.
+    """
+    if executor is None:
+        yield from ((item, work(item)) for item in items)
+        return
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    try:
+        for item in items:
+            waiting.append((item, executor.submit(work, item)))
+            if len(waiting) >= IN_FLIGHT_EACH * jobs:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+@contextmanager
+def worker_pool(jobs: int) -> Iterator[Executor | None]:
+    """So many processes on this machine; none for one job, which is done in this one."""
+    if jobs <= 1:
+        yield None
+        return
+    # Spawned, not forked: this process has threads and an open database.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """In a worker: an interrupt at the terminal is its parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_EVERY)
+
+
+@contextmanager
+def rare_garbage() -> Iterator[None]:
+    """The collector looks for cycles less often inside the block."""
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE_EVERY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
