@@ -15,7 +15,7 @@ from ledger.store import Reader
 from ledger.trace import StoreFlows
 
 from .units import Tag, Unit, is_outside
-from .world import REVERSAL, Told, World
+from .world import Told, World
 
 Segment = tuple[int, int, str]
 
@@ -150,5 +150,5 @@ def compare_openings(book: Book, world: World) -> None:
 def to_take_back(world: World) -> Iterator[Told]:
     """The entries that can be reversed, the newest first."""
     for told in reversed(world.entries):
-        if told.postings and told.kind != REVERSAL and told.reversed_by is None:
+        if told.reversible:
             yield told

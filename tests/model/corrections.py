@@ -5,10 +5,10 @@ from __future__ import annotations
 from .goods import NEVER, asset_of, lot_tag, pieces, stock_account
 from .money import earmark, fund_account, open_project
 from .papers import receipt_of
-from .points import fulfilment, holder_account
+from .points import confirmation, fulfilment, holder_account
 from .registry import the
 from .units import Move, Posted, RefusedError, is_outside
-from .world import REVERSAL, Rule, Told, World, refuse_if
+from .world import CLAIMING, CORRECTIONS, REVERSAL, Rule, Told, World, refuse_if
 
 OPENING = "world:opening"
 
@@ -80,7 +80,7 @@ def reversed_(world: World, told: Told) -> list[Move]:
     """Every posting of the entry, the other way round, with its very units."""
     undone = world.entry(told.fields["entry"])
     refuse_if(undone.kind == REVERSAL, "reversal_of_reversal")
-    refuse_if(not undone.postings, "nothing_to_reverse")
+    refuse_if(not undone.postings and undone.kind not in CLAIMING, "nothing_to_reverse")
     refuse_if(undone.reversed_by is not None, "already_reversed")
     refuse_if(relied_on(world, undone.index), "entry_relied_on")
     depending = [one for one in world.alive("points.issued") if one.get("source") == undone.index]
@@ -96,9 +96,21 @@ def reversed_(world: World, told: Told) -> list[Move]:
 
 
 def relied_on(world: World, index: int) -> bool:
-    """Whether a valid receipt, a fulfilment or a matching gift names the entry."""
+    """Whether a valid receipt, a fulfilment, a matching gift or a confirmation names the entry."""
+    naming = (receipt_of(world, index), fulfilment(world, index), confirmation(world, index))
     matched = any(index in one.fields["gifts"] for one in world.alive("donation.matched"))
-    return matched or bool(receipt_of(world, index)) or bool(fulfilment(world, index))
+    return matched or any(one is not None for one in naming)
+
+
+def replaced(world: World, told: Told) -> list[Move]:
+    """What stands in the place of a reversed entry; it stands in no other's."""
+    undone, by = world.entry(told.fields["entry"]), world.entry(told.fields["by"])
+    refuse_if(undone.reversed_by is None, "not_reversed")
+    anew = by.index > undone.index and by.kind not in (*CORRECTIONS, told.kind)
+    refuse_if(not anew or by.reversed_by is not None, "not_a_replacement")
+    named = [one for one in world.entries if one.kind == told.kind]
+    refuse_if(any(one.get("by") == by.index for one in named), "already_replaces")
+    return []
 
 
 EARMARKS = ("project", "from_project", "to_project", "lot", "made_on", "best_before")
@@ -138,5 +150,6 @@ def codes_of(entry: Told) -> set[str]:
 RULES: dict[str, Rule] = {
     "balance.opened": opened,
     "entry.reversed": reversed_,
+    "entry.replaced": replaced,
     "entry.annotated": annotated,
 }

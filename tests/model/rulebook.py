@@ -36,6 +36,7 @@ APPROVED = frozenset(
         "entry.hidden",
         "entry.annotated",
         "entry.reversed",
+        "entry.replaced",
     )
 )
 """Kinds that a second person approves: paying out, purposes, write-offs, corrections, erasure."""

@@ -300,11 +300,11 @@ class Twins:
         audited(self.book)
 
     def take_everything_back(self) -> None:
-        """Reverse all that moved, the newest first; then nothing is left anywhere.
+        """Reverse all that moved or claims something, the newest first; then nothing is left.
 
-        What moved nothing is not reversed, by the rules: an official receipt is voided and a
+        The rest is not reversed, by the rules: an official receipt is voided and a
         fulfilment withdrawn where they stand in the way; registrations, reports, documents,
-        statements, services, closings, erasures and dispositions stay.
+        statements, closings, erasures and dispositions stay.
         """
         by, approver, day = "recorder-1", "approver-1", self.world.today
         for told in to_take_back(self.world):

@@ -13,6 +13,9 @@ Body = Mapping[str, Any]
 ONE_ORDER = ("donation.money", "donation.matched")
 """Kinds whose order number enters once, whichever of them brings it."""
 REVERSAL = "entry.reversed"
+CORRECTIONS = (REVERSAL, "entry.annotated")
+CLAIMING = ("service.recorded", "statement.matched")
+"""Kinds that move nothing and yet are reversed: they hold an hour, or lines and gifts."""
 
 
 @dataclass
@@ -34,6 +37,12 @@ class Told:
     def get(self, name: str) -> Any:
         """A public field, None where it was left out."""
         return self.fields.get(name)
+
+    @property
+    def reversible(self) -> bool:
+        """Whether there is anything to take back, and it was not taken back yet."""
+        does = bool(self.postings) or self.kind in CLAIMING
+        return does and self.kind != REVERSAL and self.reversed_by is None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ READY: Mapping[str, Callable[[Chooser], object]] = {
     "receipt.voided": lambda c: papers.numbers(c, "valid"),
     "receipt.reissued": lambda c: papers.numbers(c, "void"),
     "statement.matched": papers.statements,
+    "entry.replaced": corrections.undone,
 }
 """What must be there for a kind to be accepted; without it, it is asked for less often."""
 TRIES = 4

@@ -96,7 +96,7 @@ def confirmed(c: Chooser) -> Fields:
     organiser = None if known is None else known.get("organiser")
     return {
         "service": service,
-        "confirmed_by": c.code("party") if c.rarely(5) else organiser or "x",
+        "confirmed_by": c.code("party") if c.rarely(3) else organiser or "x",
     }
 
 
@@ -132,7 +132,9 @@ def fulfilled(c: Chooser) -> Fields:
     def fresh(one: Told) -> bool:
         return one.reversed_by is None and fulfilment(c.world, one.index) is None
 
-    return {"wish": wish(c, "claimed"), "gift": c.entry(*GIFTS, wanted=fresh)}
+    used = [one.fields["gift"] for one in c.world.entries if one.kind == "wish.fulfilled"]
+    gift = c.pick(used) if used and c.rarely(8) else c.entry(*GIFTS, wanted=fresh)
+    return {"wish": wish(c, "claimed"), "gift": gift}
 
 
 def withdrawn(c: Chooser) -> Fields:
