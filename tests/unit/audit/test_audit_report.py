@@ -56,12 +56,16 @@ FORM: dict[str, Any] = {
     "checked": dict.fromkeys(
         (
             "account",
+            "anchors",
             "checkpoints",
+            "cosignature",
             "entries",
+            "entry_reference",
             "flows",
             "holding",
             "idempotency",
             "order_number",
+            "pool",
             "proposal",
             "rules",
             "state_object",
@@ -71,6 +75,7 @@ FORM: dict[str, Any] = {
         "int",
     ),
     "not_checked": [],
+    "witnesses": [{"last_size": "int", "time": "int", "verifier_key": "str"}],
     "kinds": [{"kind": "str", "entries": "int"}],
     "sums": {
         **{
