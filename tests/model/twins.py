@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from log_keys import put_key
 from scribe import NOON, TODAY, StepClock, audited, make_book
 
 from ledger.book import Book
@@ -27,10 +28,12 @@ from ledger.records.request import Prepared, prepare
 
 from .asking.beginning import requests
 from .asking.chooser import Request
+from .asking.keys import NUMBERS
 from .comparison import (
     check_conservation,
     check_places,
     compare_openings,
+    compare_signers,
     compare_totals,
     compare_traces,
     compare_units,
@@ -132,6 +135,8 @@ def template() -> Path:
     folder = new_folder()
     atexit.register(shutil.rmtree, folder)
     make_book(folder / "book").close()
+    for number in NUMBERS:
+        put_key(number, folder / "book" / "keys" / f"log-key-{number}.pem")
     return folder / "book"
 
 
@@ -295,6 +300,7 @@ class Twins:
             compare_units(reader, self.world, used)
             check_conservation(reader, self.world)
             compare_totals(reader, self.world)
+            compare_signers(reader, self.world)
             compare_traces(reader, self.world)
         compare_openings(self.book, self.world)
         audited(self.book)

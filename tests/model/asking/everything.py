@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..rulebook import APPROVED
-from . import corrections, goods, money, papers, points, registry
+from . import corrections, goods, keys, money, papers, points, registry
 from .chooser import APPROVERS, RECORDERS, Ask, Chooser, Fields, Request
 from .papers import FILE
 
@@ -15,6 +15,7 @@ ASKS: Mapping[str, Ask] = {
     **points.ASKS,
     **papers.ASKS,
     **corrections.ASKS,
+    **keys.ASKS,
     **registry.ASKS,
 }
 OFTEN: Mapping[str, int] = {
