@@ -43,6 +43,7 @@ from .comparison import (
 from .papers import receipt_of
 from .points import fulfilment
 from .rulebook import APPROVED, RULES
+from .units import Undone
 from .world import Answer, Body, Told, World
 
 T = TypeVar("T")
@@ -211,8 +212,9 @@ class Twins:
 
     def check_answer(self, kind: str, answer: Answer, ask: Callable[[], Recorded]) -> None:
         """The book answers as the model did: an entry with these postings, or this code."""
-        got, recorded = _asked(ask)
+        got, undo_first, recorded = _told(ask)
         assert got == answer.code, (kind, answer, got)
+        assert undo_first == answer.undo_first, (kind, answer, undo_first)
         if recorded is None:
             return
         assert answer.index == recorded.index, (kind, answer)
@@ -326,6 +328,18 @@ class Twins:
     def close(self) -> None:
         self.book.close()
         shutil.rmtree(self._folder)
+
+
+def _told(
+    ask: Callable[[], Recorded],
+) -> tuple[str | None, tuple[Undone, ...], Recorded | None]:
+    """The code of a refusal and what it says must be undone before, or what was recorded."""
+    try:
+        return None, (), ask()
+    except LedgerError as error:
+        uses: Any = error.details.get("undo_first", ())
+        found = tuple((one["entry"], tuple(one["of"]), one["undone_by"]) for one in uses)
+        return error.code, found, None
 
 
 def _asked(ask: Callable[[], T]) -> tuple[str | None, T | None]:

@@ -40,6 +40,9 @@ OFTEN: Mapping[str, int] = {
     "wish.claimed": 2,
     "wish.fulfilled": 3,
     "service.recorded": 2,
+    "entry.replaced": 2,
+    "key.added": 2,
+    "key.revoked": 2,
 }
 """How often a kind is asked for, where that is more than once."""
 WEIGHTED = tuple(kind for kind in ASKS for _ in range(OFTEN.get(kind, 1)))
