@@ -1,4 +1,4 @@
-"""Makes the vectors of sealed fields and of key sizes: ``python tests/vectors/generate_entries.py``.
+"""Makes the vectors of sealed fields and key sizes: ``python tests/vectors/generate_entries.py``.
 
 Two files under ``docs/vectors/entries/``, each a list of ``{desc, input, want}``:
 
