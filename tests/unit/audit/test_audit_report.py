@@ -71,6 +71,7 @@ FORM: dict[str, Any] = {
             "state_object",
             "tiles",
             "vault",
+            "witness",
         ),
         "int",
     ),
