@@ -56,7 +56,9 @@ FORM: dict[str, Any] = {
     "checked": dict.fromkeys(
         (
             "account",
+            "anchors",
             "checkpoints",
+            "cosignature",
             "entries",
             "flows",
             "holding",
@@ -71,6 +73,7 @@ FORM: dict[str, Any] = {
         "int",
     ),
     "not_checked": [],
+    "witnesses": [{"verifier_key": "str", "last_size": "int", "time": "int"}],
     "kinds": [{"kind": "str", "entries": "int"}],
     "sums": {
         **{
