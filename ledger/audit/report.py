@@ -137,6 +137,7 @@ class Report:
             ],
             "witnesses": [dict(one) for one in self.witnesses],
             "not_checked": [_text(one) for one in self.not_checked],
+            "witnesses": [dict(one) for one in self.witnesses],
             "entries_per_second": self.speed.entries_per_second,
         }
         return value
