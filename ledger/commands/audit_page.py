@@ -39,7 +39,7 @@ _CHECKED = {
     "checkpoints": "检查点与签名 / Checkpoints and signatures",
     "tiles": "默克尔树数据块 / Tiles of the tree",
     "rules": "按规则重放的条目 / Entries recorded again by the rules",
-    "flows": "单位流向 / Flows of units",
+    "flows": "单位去向 / Flows of units",
     "account": "账户 / Accounts",
     "holding": "现存单位区间 / Ranges still held",
     "state_object": "状态对象 / Objects of the state",
