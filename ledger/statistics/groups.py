@@ -92,8 +92,10 @@ def publish(groups: Sequence[Group], least: int | None, counted: str) -> Publish
     if least is None:
         marks: dict[int, Mark] = dict.fromkeys(range(len(there)), "withheld")
         total = _marked(whole, "withheld")
-    elif 0 < count < least:
-        marks = dict.fromkeys(range(len(there)), "fewer_than")
+    elif len(there) == 1 and count < least:
+        # Of several groups such a sum is withheld: each has at least one person, so "four
+        # groups, fewer than five persons" would say that there is one in each.
+        marks = {0: "fewer_than"}
         total = _marked(whole, "fewer_than")
     else:
         marks, sure = _marks([one.count for one in there], least)
