@@ -19,7 +19,7 @@ from ledger.audit.past import check_past
 from ledger.audit.pipeline import worker_pool
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
-from ledger.audit.result import Run, conclude
+from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
@@ -30,7 +30,6 @@ from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
     NotFoundError,
-    RetryableError,
     UndecidedError,
     UnknownSignerError,
     VerificationError,
@@ -249,8 +248,8 @@ class _Database:
         rules.compare(self.reader, touched=part and walk.begun_at == walk.relied_on)
         if part:
             self.notes.not_checked.append(
-                f"the rows of the first {walk.relied_on} entries, which the earlier audit compared, "
-                "and the file's structure"
+                f"the rows of the first {walk.relied_on} entries, which the earlier audit "
+                "compared, and the file's structure"
             )
 
     def _check_head(self, walk: Walk, root: bytes) -> bytes | None:
@@ -340,21 +339,11 @@ def audit(
     notes = Notes()
     run = Run(OVER, jobs, clock)
     shadow = Shadow.temporary() if state is None else Shadow.open(state)
-    try:
-        if full:
-            shadow.clear()
-        try:
-            _audit(store, vault, keys, known, progress, shadow, executor, notes, run)
-        except RetryableError:
-            raise
-        except LedgerError as error:
-            if run.walk is None and error.code.startswith("state_"):
-                raise
-            notes.find(error.code, "database", None, error.message)
-            notes.not_checked.append("what comes after the failure")
-        return conclude(run, notes, shadow)
-    finally:
-        shadow.close()
+
+    def steps() -> None:
+        _audit(store, vault, keys, known, progress, shadow, executor, notes, run)
+
+    return carry_out(run, notes, shadow, steps, place=OVER, full=full, must_begin=False)
 
 
 def _audit(

@@ -9,6 +9,7 @@ the rebuilt ones before later entries look them up.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,9 @@ class Rules:
             touched: Only the rows that this run changed; False: every row.
         """
         if not self.replaying:
+            # A row that cannot be read may be why.
+            for table in TABLES:
+                deque(Rows(reader, table, self._notes), maxlen=0)
             return
         for row in self._rows or ():
             self._unexplained(row)
