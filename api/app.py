@@ -7,6 +7,7 @@ the book (whose sequencer finishes what is queued), the tokens, the counters.
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -22,38 +23,54 @@ from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.routes import (
     accounts,
+    anchors,
     attention,
     bulk,
+    corrections,
     entries,
     health,
+    keys,
     log,
     proofs,
     proposals,
     receipts,
     registers,
     reports,
+    statistics,
     tiles,
     trace,
+    witnesses,
 )
 from api.settings import Settings
+from api.witnessed import open_feed
 from ledger.book import Book
+from ledger.errors import NotReadyError
+from ledger.feed import Feed
+from ledger.statistics import Latest
 
 ROUTERS = (
     bulk.router,
     entries.router,
     proposals.router,
     receipts.router,
+    corrections.router,
     trace.router,
     proofs.router,
     log.router,
+    keys.router,
     registers.router,
     reports.router,
+    statistics.router,
     accounts.router,
     attention.router,
+    anchors.router,
     tiles.router,
+    witnesses.router,
     health.router,
     pages.router,
 )
+
+logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
     "A donation traceability ledger. Every answer to a record carries its finished receipt, "
@@ -82,11 +99,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        book = await run_in_threadpool(Book.open, settings.data, queue_max=settings.queue_max)
+        feed: Feed | None = None
+        book = await run_in_threadpool(
+            Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
+        )
         try:
-            book.sequencer.ready()
+            _look_at_writer(book)
+            # A log that a witness contradicts is served from here on, and takes nothing.
+            feed = await run_in_threadpool(open_feed, book, settings)
+            app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
+            app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()
@@ -94,6 +118,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             gc.unfreeze()
+            if feed is not None:
+                await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
 
     app = Service(
@@ -117,6 +143,15 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app
+
+
+def _look_at_writer(book: Book) -> None:
+    """Start the write path. Where the log must not be written (it is behind a checkpoint that
+    was seen), it is served to read; /readyz and every record are answered with the reason."""
+    try:
+        book.sequencer.ready()
+    except NotReadyError as error:
+        logger.error("the log is served to read only: %s", error)
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""``shanji serve`` and ``shanji token``: the service's commands.
+"""``shanji serve``, ``shanji token`` and ``shanji correction``: the service's commands.
 
 They come into the ``shanji`` command through the entry-point group ``shanji.commands``;
 errors of the ledger end a command there, with the exit codes of ``ledger.cli``. The
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ledger.commands.console import DATA_DEFAULT, Data
+from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="A TOML file with settings (or SHANJI_CONFIG).")
@@ -23,6 +23,7 @@ Config = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("serve")(serve)
+    app.command("correction")(correction)
     token = typer.Typer(help="Tokens: who may record, approve and look.", no_args_is_help=True)
     token.command("create")(create)
     token.command("list")(list_all)
@@ -46,6 +47,12 @@ def serve(
     full: Annotated[
         bool, typer.Option("--full", help="All 100,000 gifts of the demonstration's giving days.")
     ] = False,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy file: the witnesses to ask for cosignatures.")
+    ] = None,
+    require_witnesses: Annotated[
+        int | None, typer.Option(help="Witnesses that must have cosigned before an answer [0].")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Serve the log over HTTP; on the first start, make it."""
@@ -53,9 +60,60 @@ def serve(
     from api.settings import load_settings
 
     settings = load_settings(
-        config, host=host, port=port, data=data, origin=origin, organisation=organisation
+        config,
+        host=host,
+        port=port,
+        data=data,
+        origin=origin,
+        organisation=organisation,
+        policy=policy,
+        require_witnesses=require_witnesses,
     )
     run(settings, demonstration=demonstration, full=full)
+
+
+def correction(
+    index: Annotated[
+        int, typer.Argument(min=0, help="A correction, or an entry that was corrected.")
+    ],
+    later_uses: Annotated[
+        bool, typer.Option("--later-uses", help="What is undone before it can be reversed.")
+    ] = False,
+    data: Data = DATA_DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the correction as JSON.")] = False,
+    lang: Lang = None,
+) -> None:
+    """Print the drafted notice (更正说明) of a correction, from the log alone."""
+    import json
+
+    from api.pages.corrections import (
+        correction_json,
+        correction_view,
+        format_uses,
+        later_uses_json,
+    )
+    from api.pages.texts import Translator
+    from ledger.book import Book
+    from ledger.correction import read_correction, read_later_uses
+
+    translator = Translator(lang or default_language())
+    book = Book.open(data)
+    try:
+        organisation = str(book.opened.fields["organisation"])
+        with book.store.read() as reader:
+            if later_uses:
+                head = reader.head()
+                found = read_later_uses(reader, index)
+                value = later_uses_json(found, head.size if head else 0)
+                text = format_uses(reader, index, translator)
+            else:
+                correcting = read_correction(reader, index).entry.index
+                value = correction_json(reader, correcting, book.origin, organisation)
+                view = correction_view(reader, correcting, book.origin, organisation, translator)
+                text = "" if view is None else view.notice.as_text()
+    finally:
+        book.close()
+    typer.echo(json.dumps(value, ensure_ascii=False) if as_json else text, nl=as_json)
 
 
 def create(

@@ -15,6 +15,7 @@ from api.metrics import Counters
 from ledger.book import Book
 from ledger.entry import SEED_BYTES, parse_base64url
 from ledger.errors import LedgerError, MalformedError, NotAllowedError
+from ledger.statistics import Latest
 
 INDEX_MAX = 2**53 - 1
 PAGE_DEFAULT = 50
@@ -36,6 +37,11 @@ def get_book(request: Request) -> Book:
 def get_counters(request: Request) -> Counters:
     """The counters of this process."""
     return cast(Counters, request.app.state.counters)
+
+
+def get_statistics(request: Request) -> Latest:
+    """The statistics of the newest size, gathered once by this process."""
+    return cast(Latest, request.app.state.statistics)
 
 
 def _person_of(request: Request, header: str) -> Person | None:

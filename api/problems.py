@@ -93,6 +93,12 @@ _FORMS_BY_CODE: Mapping[str, Form] = {
     "idempotency_conflict": Form(
         409, "幂等键已用于其他内容", "The Idempotency-Key was used for other content"
     ),
+    "witnesses_missing": Form(
+        503,
+        "已记账，尚待见证，请用同一幂等键重试",
+        "Recorded, but witnesses are missing; repeat with the same Idempotency-Key",
+    ),
+    "halted": Form(503, "见证人与本账本不一致，已停止记账", "A witness contradicts this log"),
     "proposal_closed": Form(409, "申请已办结", "The proposal is decided already"),
     "proposal_busy": Form(503, "申请正在办理", "The proposal is being decided"),
     "invalid_parameter": Form(400, "参数不正确", "A parameter is wrong"),
@@ -162,6 +168,8 @@ def problem_of(error: LedgerError, instance: str) -> Problem:
         _FORMS[cls] for cls in type(error).__mro__ if cls in _FORMS
     )
     details = dict(error.details)
+    if "undo_first" in details and "entry" in details:
+        details["later_uses"] = f"/v1/entries/{details['entry']}/later-uses"
     errors = details.pop("errors", None)
     if not isinstance(errors, list):
         one = {"field": error.field, "code": error.code, "message": error.message}

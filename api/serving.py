@@ -127,7 +127,7 @@ def _open_or_create(settings: Settings, with_demonstration: bool) -> Book:
     try:
         if not Book.exists(settings.data):
             return _create(settings, with_demonstration)
-        book = Book.open(settings.data, queue_max=settings.queue_max)
+        book = Book.open(settings.data, access=settings.key_access, queue_max=settings.queue_max)
     except OSError as error:
         raise MalformedError(
             f"the data folder {settings.data} cannot be used ({error.strerror}); choose another "
@@ -158,7 +158,11 @@ def _create(settings: Settings, with_demonstration: bool) -> Book:
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         return Book.create(
-            settings.data, origin=origin, organisation=organisation, queue_max=settings.queue_max
+            settings.data,
+            origin=origin,
+            organisation=organisation,
+            access=settings.key_access,
+            queue_max=settings.queue_max,
         )
     except MalformedError as error:
         raise MalformedError(
@@ -241,7 +245,7 @@ def _announce(book: Book, listener: socket.socket, tokens: Mapping[Role, str]) -
         f"  地址 address       http://{shown}:{port}/",
         f"  账本 log           {book.origin}（{book.head().size} 条 entries）",
     ]
-    lines += [f"  公钥 verifier key  {format_verifier_key(key)}" for key in book.verifier_keys]
+    lines += [f"  公钥 verifier key  {format_verifier_key(key)}" for key in book.key_history.active]
     if tokens:
         lines.append("  演示令牌 tokens of the demonstration")
         lines += [f"    {role.value:<10} {token}" for role, token in tokens.items()]

@@ -3,13 +3,14 @@
 An environment variable is ``SHANJI_`` and the setting's name in capitals
 (``SHANJI_PORT``); the file is the one that ``--config`` or ``SHANJI_CONFIG`` names, or
 ``shanji.toml`` in the working folder where there is one. Secrets are no settings: keys
-and tokens are files of the data folder (``ledger.book``, ``auth``).
+and tokens are files (``ledger.keys``, ``auth``), a passphrase is in a file or typed.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from pydantic_settings import (
 )
 
 from ledger.errors import MalformedError, NotFoundError
+from ledger.keys.access import KeyAccess, default_access
 from ledger.sequencer import QUEUE_MAX
 
 ENVIRONMENT_PREFIX = "SHANJI_"
@@ -47,6 +49,12 @@ class Settings(BaseSettings):
     )
     data: Path = Field(
         Path("var"), description="The data folder: the log's database, its keys, the tokens."
+    )
+    keys: Path | None = Field(
+        None, description="The folder of the keys, where it is not `keys` in the data folder."
+    )
+    passphrase_file: Path | None = Field(
+        None, description="The file with the passphrase of encrypted keys."
     )
     origin: str | None = Field(
         None,
@@ -77,9 +85,34 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         False, description="Whether each request is logged: method, path without query, status."
     )
+    policy: Path | None = Field(
+        None,
+        description="A trust policy (c2sp.org/tlog-policy): the witnesses that are asked to "
+        "cosign each checkpoint, and the quorum that settles a receipt.",
+    )
+    require_witnesses: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="How many of the policy's witnesses must have cosigned before a record is "
+        "answered; 0 never waits.",
+    )
+    witness_seconds_max: int = Field(
+        10,
+        ge=1,
+        le=300,
+        description="How long an answer waits for the required witnesses; then 503, and the "
+        "same Idempotency-Key gives the receipt later.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages that the server logs, on stderr."
     )
+
+    @cached_property
+    def key_access(self) -> KeyAccess:
+        """Where the keys are and what opens them; a person is asked once."""
+        asked = default_access()
+        return KeyAccess(self.keys, self.passphrase_file, asked.prompt)
 
     @classmethod
     def settings_customise_sources(

@@ -3,12 +3,14 @@
 ::
 
     <folder>/ledger.sqlite3      entries, tiles, state: everything but the keys
-    <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8)
+    <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8), and further ones
     <folder>/keys/vault.key      the vault's key, in hex
+    <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
 
 Keys are files of their own, readable by their owner only, so that a copy of the
-database alone neither signs nor opens anything. The first entry, ``log.opened``, says
-what the log is; the folder is made once and then only opened.
+database alone neither signs nor opens anything; they may be encrypted, or lie elsewhere
+(``keys.access``). The first entry, ``log.opened``, says what the log is; the folder is
+made once and then only opened.
 """
 
 from __future__ import annotations
@@ -16,20 +18,15 @@ from __future__ import annotations
 import hmac
 import os
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from orjson import loads
 
-from ledger.entry import Entry, build_disclosure, parse_entry
+from ledger.entry import Entry, parse_entry
 from ledger.errors import (
     ConflictError,
     CorruptionError,
@@ -37,22 +34,39 @@ from ledger.errors import (
     NotFoundError,
     NotReadyError,
 )
+from ledger.keys.access import KeyAccess, default_access
+from ledger.keys.files import (
+    FIRST_KEY,
+    VAULT_KEY,
+    generate_key,
+    key_files,
+    read_vault_key,
+    write_new,
+    write_private_key,
+)
+from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
+from ledger.keys.ring import Keyring
+from ledger.keys.sealed import format_vault_key
+from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
-from ledger.receipt import Opening, Receipt, build_receipt
+from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
+from ledger.recorded import Recorded, recall
+from ledger.records.keys import HISTORY
 from ledger.records.log import LOG_OPENED, LogOpened
-from ledger.records.request import seal_record
-from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, recall, utc_now
+from ledger.records.request import Prepared, seal_record
+from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
     Ed25519Signer,
     VerifierKey,
     format_verifier_key,
-    parse_verifier_key,
     split_note,
 )
+from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TileReader
 from ledger.vault import KEY_BYTES, Vault
+from ledger.witnessing import Covering, Witnessing
 
 DATABASE = "ledger.sqlite3"
 LATEST_MAX = 1000
@@ -81,7 +95,8 @@ class Book:
         self,
         folder: Path,
         store: Store,
-        signer: Ed25519Signer,
+        origin: str,
+        keyring: Keyring,
         vault: Vault,
         *,
         clock: Clock = utc_now,
@@ -90,16 +105,18 @@ class Book:
         self.folder = folder
         self.store = store
         self.vault = vault
-        self.origin = signer.name
-        self._signer = signer
+        self.origin = origin
+        self.keyring = keyring
         self._clock = clock
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
+        self._halted: str | None = None
+        self.witnessing = Witnessing()
+        """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
         self.opened: Entry
         """The log's first entry."""
-        self.verifier_keys: tuple[VerifierKey, ...]
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
@@ -113,6 +130,24 @@ class Book:
         finally:
             store.close()
 
+    @staticmethod
+    def origin_of(folder: Path) -> str:
+        """The name of the log in a folder; its keys are not looked at.
+
+        Raises:
+            NotFoundError: no log there.
+        """
+        if not Book.exists(folder):
+            raise NotFoundError(
+                f"{folder} holds no log; start the service there once, or name the right folder"
+            )
+        store = Store.open(str(folder / DATABASE), create=False)
+        try:
+            with store.read() as reader:
+                return str(parse_entry(reader.entry(0)).fields["origin"])
+        finally:
+            store.close()
+
     @classmethod
     def create(
         cls,
@@ -120,12 +155,15 @@ class Book:
         *,
         origin: str,
         organisation: str,
+        access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
     ) -> Book:
         """Make a log: its keys, its database and its first entry.
 
-        A creation that was interrupted is completed: keys that are there are kept.
+        A creation that was interrupted is completed: keys that are there are kept, and a
+        signer outside this process (``keys.external``) may be there before the log is.
+        Where a passphrase is set, new key files are encrypted.
 
         Raises:
             ConflictError: the folder holds a log already.
@@ -134,24 +172,14 @@ class Book:
         if cls.exists(folder):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
         # Refused before anything is written.
-        _opening(Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key, organisation)
-        keys = folder / "keys"
-        keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_key(keys / "vault.key", os.urandom(KEY_BYTES).hex().encode() + b"\n")
-        private = Ed25519PrivateKey.generate().private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-        _write_key(keys / "log-key.pem", private)
-        signer = Ed25519Signer(origin, _read_log_key(keys / "log-key.pem"))
+        _opening([Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation)
+        access = access or default_access()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = _make_keys(access.folder_of(folder), access)
+        ring = Keyring.open(keys, origin, access)
+        vault = Vault(read_vault_key(keys / VAULT_KEY, access))
         store = Store.open(str(folder / DATABASE))
-        book = cls(
-            folder,
-            store,
-            signer,
-            _read_vault(keys / "vault.key"),
-            clock=clock,
-            queue_max=queue_max,
-        )
+        book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
         try:
             book._record_opening(organisation)
             book._read_opening()
@@ -161,24 +189,36 @@ class Book:
         return book
 
     @classmethod
-    def open(cls, folder: Path, *, clock: Clock = utc_now, queue_max: int = QUEUE_MAX) -> Book:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        access: KeyAccess | None = None,
+        clock: Clock = utc_now,
+        queue_max: int = QUEUE_MAX,
+    ) -> Book:
         """Open a log that `create` made.
 
+        Args:
+            folder: The data folder.
+            access: Where the keys are and what opens them; None for what the environment
+                says (``keys.access``).
+            clock: Gives the time of recording.
+            queue_max: Records that may wait to be written.
+
         Raises:
-            NotFoundError: no log there.
+            NotFoundError: no log there, or no keys.
             CorruptionError: the keys are not the log's.
+            NotAllowedError: the keys are encrypted, and the passphrase is missing or wrong.
         """
-        if not cls.exists(folder):
-            raise NotFoundError(
-                f"{folder} holds no log; start the service there once, or name the right folder"
-            )
+        origin = cls.origin_of(folder)
+        access = access or default_access()
+        keys = access.folder_of(folder)
         store = Store.open(str(folder / DATABASE), create=False)
         try:
-            with store.read() as reader:
-                origin = str(parse_entry(reader.entry(0)).fields["origin"])
-            signer = Ed25519Signer(origin, _read_log_key(folder / "keys" / "log-key.pem"))
-            vault = _read_vault(folder / "keys" / "vault.key")
-            book = cls(folder, store, signer, vault, clock=clock, queue_max=queue_max)
+            ring = Keyring.open(keys, origin, access)
+            vault = Vault(read_vault_key(keys / VAULT_KEY, access))
+            book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
             book._read_opening()
         except BaseException:
             store.close()
@@ -186,20 +226,36 @@ class Book:
         return book
 
     @staticmethod
-    def parts(folder: Path) -> tuple[Store, Vault | None]:
+    def parts(folder: Path, access: KeyAccess | None = None) -> tuple[Store, Vault | None]:
         """The store, and the vault where its key is there: for an audit, whatever else is wrong.
 
         Raises:
             NotFoundError: no database there.
+            NotAllowedError: the vault's key is encrypted, and no right passphrase was given.
         """
         store = Store.open(str(folder / DATABASE), create=False)
+        access = access or default_access()
         try:
-            return store, _read_vault(folder / "keys" / "vault.key")
+            return store, Vault(read_vault_key(access.folder_of(folder) / VAULT_KEY, access))
         except NotFoundError:
             return store, None
+        except BaseException:
+            store.close()
+            raise
+
+    @staticmethod
+    def vault_of(keys: Path) -> Vault:
+        """The vault whose key is in a folder of keys.
+
+        Raises:
+            NotFoundError: there is none.
+            MalformedError: it is not one.
+            NotAllowedError: it is encrypted, and no right passphrase was given.
+        """
+        return Vault(read_vault_key(keys / VAULT_KEY, default_access()))
 
     def _record_opening(self, organisation: str) -> None:
-        fields = _opening(self._signer.verifier_key, organisation)
+        fields = _opening(_opening_keys(self.keyring, self.origin), organisation)
         prepared = seal_record(
             kind=LOG_OPENED,
             fields=fields,
@@ -217,21 +273,34 @@ class Book:
     def _read_opening(self) -> None:
         with self.store.read() as reader:
             self.opened = parse_entry(reader.entry(0))
-        self.verifier_keys = tuple(parse_verifier_key(key) for key in self.opened.fields["keys"])
-        if self._signer.verifier_key not in self.verifier_keys:
+        if not any(is_ed25519(key) and self.keyring.has(key) for key in self.key_history.active):
             raise CorruptionError(
-                f"the key in {self.folder / 'keys'} is not a key of the log {self.origin}; "
-                "put the right key file there",
+                f"what is there ({self.keyring}) is not a key of the log {self.origin} with which "
+                "it signs now; put the right key file there",
                 code="wrong_log_key",
             )
+
+    @property
+    def key_history(self) -> KeyHistory:
+        """Which keys the log has had, and for which sizes each counts; as of now."""
+        with self.store.read() as reader:
+            return read_key_history(reader)
+
+    @property
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
+        """Every key that the log has ever had: with them, all that it signed verifies."""
+        return self.key_history.keys
 
     @property
     def sequencer(self) -> Sequencer:
         """The write path, started when first asked for.
 
         Raises:
-            NotReadyError: the book was closed before anybody asked for it.
+            NotReadyError: the book was closed before anybody asked for it, or `halt` was
+                called (``halted``).
         """
+        if self._halted is not None:
+            raise NotReadyError(self._halted, code="halted")
         with self._lock:
             if self._sequencer is None:
                 if self._closed:
@@ -240,16 +309,25 @@ class Book:
                     self.store,
                     self.vault,
                     self.origin,
-                    [self._signer],
+                    self.keyring,
                     clock=self._clock,
                     queue_max=self._queue_max,
+                    guard=KnownCheckpoints(self.folder, lambda: self.verifier_keys).check,
                 )
             return self._sequencer
+
+    def halt(self, reason: str) -> None:
+        """Sign nothing more for as long as this process runs: a witness contradicts the log."""
+        self._halted = reason
 
     @property
     def proposals(self) -> Proposals:
         """What waits for a second person."""
-        return Proposals(self.store, self.vault, self.sequencer.record, clock=self._clock)
+        return Proposals(self.store, self.vault, self._record, clock=self._clock)
+
+    def _record(self, prepared: Prepared) -> Recorded:
+        """Append one record, if the write path takes any."""
+        return self.sequencer.record(prepared)
 
     def head(self) -> Head:
         """The log's newest size, root and checkpoint."""
@@ -261,8 +339,34 @@ class Book:
         return self._clock().astimezone(CHINA).date().isoformat()
 
     def checkpoint(self) -> bytes:
-        """The newest signed checkpoint."""
-        return self.head().checkpoint
+        """The newest signed checkpoint that has the required witnesses, with all cosignatures.
+
+        Raises:
+            NotFoundError: none has them yet (``no_witnessed_checkpoint``).
+        """
+        with self.store.read() as reader:
+            size = self.witnessing.newest(reader)
+            if size is None:
+                raise NotFoundError(
+                    "no checkpoint has the required witnesses yet; ask again later",
+                    code="no_witnessed_checkpoint",
+                )
+            return reader.cosigned_checkpoint(size)
+
+    def checkpoint_of_size(self, size: int) -> bytes:
+        """The checkpoint of a size with all its cosignatures.
+
+        Raises:
+            NotFoundError: none was signed at that size.
+        """
+        with self.store.read() as reader:
+            return reader.cosigned_checkpoint(size)
+
+    def writer_stats(self) -> Mapping[str, float]:
+        """The write path's counters, whether or not it takes records."""
+        with self._lock:
+            sequencer = self._sequencer
+        return {} if sequencer is None else sequencer.stats()
 
     def entry(self, index: int) -> tuple[bytes, Entry]:
         """An entry's stored bytes, and parsed.
@@ -290,7 +394,7 @@ class Book:
         """
         with self.store.read() as reader:
             size = _head(reader).size if size is None else size
-            checkpoint = reader.checkpoint(size)
+            checkpoint = reader.cosigned_checkpoint(size)
             if not 0 <= index < size:
                 raise NotFoundError(f"the log of size {size} has no entry {index}")
             leaf = reader.leaf_hash(index)
@@ -327,6 +431,9 @@ class Book:
     def receipt(self, index: int, *, reveal: Reveal = "none") -> bytes:
         """The receipt of an entry, under the first checkpoint after it: always the same bytes.
 
+        With witnesses it is under the first that enough of them cosigned, once there is one
+        (see ``witnessing``).
+
         Args:
             index: The entry.
             reveal: Which personal fields it opens: all, none, or those named.
@@ -335,13 +442,34 @@ class Book:
             NotFoundError: no such entry, or it has no such field to reveal (any more).
         """
         with self.store.read() as reader:
-            found = recall(reader, self.vault, index)
-        opening = found.opening
-        if reveal == "none" or (reveal == "all" and opening.seed is None):
-            opening = Opening(opening.entry)
-        elif reveal != "all":
-            opening = _partial(opening, index, reveal)
-        return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
+            found, _ = self._covered(reader, recall(reader, self.vault, index))
+        return _reveal(found, index, reveal)
+
+    def receipt_and_standing(self, index: int, *, reveal: Reveal = "none") -> tuple[bytes, bool]:
+        """A receipt as `receipt` gives it, and whether it is settled: the same bytes for ever.
+
+        Raises:
+            NotFoundError: as in `receipt`.
+        """
+        with self.store.read() as reader:
+            found, covering = self._covered(reader, recall(reader, self.vault, index))
+        return _reveal(found, index, reveal), covering.settled
+
+    def witnessed(self, recorded: Recorded) -> Recorded:
+        """The answer to a record under the checkpoint that its receipt stands under now."""
+        with self.store.read() as reader:
+            return self._covered(reader, recorded)[0]
+
+    def _covered(self, reader: Reader, recorded: Recorded) -> tuple[Recorded, Covering]:
+        """Move a record's proof under the checkpoint that enough witnesses saw, if one is."""
+        covering = self.witnessing.covering(reader, recorded.index)
+        if covering.size == recorded.size:
+            return replace(recorded, checkpoint=covering.note), covering
+        root = parse_checkpoint(split_note(covering.note)[0]).root
+        proof = tuple(TileReader(covering.size, reader.tile).inclusion(recorded.index))
+        verify_inclusion(recorded.index, covering.size, recorded.leaf_hash, proof, root)
+        moved = replace(recorded, size=covering.size, proof=proof, checkpoint=covering.note)
+        return moved, covering
 
     def seed_matches(self, index: int, seed: bytes) -> bool:
         """Whether this is the seed of the entry's sealed fields; takes constant time."""
@@ -354,21 +482,22 @@ class Book:
             self._closed = True
             if self._sequencer is not None:
                 self._sequencer.close()
+        self.keyring.close()
         self.store.close()
 
 
-def _opening(key: VerifierKey, organisation: str) -> LogOpened:
+def _opening(keys: Sequence[VerifierKey], organisation: str) -> LogOpened:
     """What the first entry says.
 
     Raises:
         MalformedError: an origin or organisation that a log cannot have.
     """
     values = {
-        "origin": key.name,
+        "origin": keys[0].name,
         "organisation": organisation,
         "currency": "CNY",
         "time_zone": "Asia/Shanghai",
-        "keys": [format_verifier_key(key)],
+        "keys": [format_verifier_key(key) for key in keys],
     }
     try:
         return LogOpened.model_validate(values)
@@ -376,17 +505,25 @@ def _opening(key: VerifierKey, organisation: str) -> LogOpened:
         raise MalformedError(f"expected an origin and an organisation: {error}") from None
 
 
-def _partial(opening: Opening, index: int, names: Sequence[str]) -> Opening:
-    values, seed = opening.values or {}, opening.seed
-    missing = sorted(set(names) - set(values))
-    if missing or seed is None or not names:
-        raise NotFoundError(
-            f"entry {index} has no personal field {', '.join(missing) or '(none was named)'} "
-            f"that can be revealed; it has {', '.join(sorted(values)) or 'none'}",
-            code="unknown_field",
-        )
-    disclosures = [build_disclosure(seed, name, values[name]) for name in sorted(set(names))]
-    return Opening(opening.entry, disclosures=disclosures)
+def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
+    opening = found.opening
+    if reveal == "none" or (reveal == "all" and opening.seed is None):
+        opening = Opening(opening.entry)
+    elif reveal != "all":
+        opening = reveal_fields(opening, reveal)
+    return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
+
+
+def read_key_history(reader: Reader) -> KeyHistory:
+    """Which keys a log has had, by its state; by its first entry, where it never changed any.
+
+    Raises:
+        NotFoundError: the log is empty.
+    """
+    kept = reader.object(HISTORY)
+    if kept is not None:
+        return history_from_json(loads(kept))
+    return KeyHistory().take(parse_entry(reader.entry(0)))
 
 
 def _head(reader: Reader) -> Head:
@@ -396,42 +533,27 @@ def _head(reader: Reader) -> Head:
     return head
 
 
-def _write_key(path: Path, data: bytes) -> None:
-    """Write a key file that only its owner can read, durably; one that is there is kept."""
-    if path.exists():
-        return
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(handle, data)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _make_keys(folder: Path, access: KeyAccess) -> Path:
+    """The folder of the keys, with what a new log lacks of them."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (folder / VAULT_KEY).exists():
+        passphrase = access.passphrase() if access.has_passphrase else None
+        key = format_vault_key(os.urandom(KEY_BYTES), passphrase, os.urandom)
+        write_new(folder / VAULT_KEY, key)
+    if not key_files(folder):
+        write_private_key(folder / FIRST_KEY, generate_key("ed25519"), access)
+    return folder
 
 
-def _read_log_key(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except FileNotFoundError:
-        raise NotFoundError(f"{path} is missing; put the log's key file back") from None
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise MalformedError(f"{path}: expected an Ed25519 private key in PEM (PKCS #8)")
-    return key
+def _opening_keys(ring: Keyring, origin: str) -> list[VerifierKey]:
+    """The keys with which a new log begins: all that are there, Ed25519 first.
 
-
-def _read_vault(path: Path) -> Vault:
-    try:
-        return Vault(bytes.fromhex(path.read_text("ascii").strip()))
-    except FileNotFoundError:
-        raise NotFoundError(f"{path} is missing; put the vault's key file back") from None
-    except ValueError:
-        raise MalformedError(f"{path}: expected {KEY_BYTES} bytes in hex") from None
+    Raises:
+        MalformedError: none of them is Ed25519, or one has another log's name.
+    """
+    keys = sorted(ring.verifier_keys, key=lambda key: not is_ed25519(key))
+    if not is_ed25519(keys[0]) or any(key.name != origin for key in keys):
+        raise MalformedError(
+            f"expected keys of the log {origin} in its folder, one of them Ed25519; found {ring}"
+        )
+    return keys

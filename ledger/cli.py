@@ -7,19 +7,31 @@ without the server's packages they are absent.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from ledger.commands import (
+    anchoring,
     attending,
     auditing,
+    comparing,
+    exporting,
     importing,
+    importing_goods,
+    keeping,
+    keying,
+    mirroring,
+    monitoring,
     sampling,
     stating,
     tracing,
     verifying,
+    witnessing,
 )
 from ledger.commands.console import say
 from ledger.errors import (
@@ -35,6 +47,7 @@ from ledger.errors import (
     UndecidedError,
     VerificationError,
 )
+from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE
 
 EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (VerificationError, 1),
@@ -49,6 +62,26 @@ EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (NotAllowedError, 4),
 )
 """0 verified or done, 1 mismatch found, 2 usage, 3 could not decide, 4 not allowed."""
+
+MODULES = (
+    verifying,
+    comparing,
+    tracing,
+    auditing,
+    attending,
+    stating,
+    importing,
+    importing_goods,
+    keeping,
+    witnessing,
+    mirroring,
+    monitoring,
+    anchoring,
+    exporting,
+    keying,
+    sampling,
+)
+"""The modules of the library's own commands, in the order in which help lists them."""
 
 ENTRY_POINTS = "shanji.commands"
 SERVER_PACKAGES = frozenset(
@@ -76,7 +109,8 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (verifying, tracing, auditing, sampling, attending, stating, importing):
+    app.callback()(set_keys)
+    for module in MODULES:
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         try:
@@ -87,6 +121,23 @@ def build() -> typer.Typer:
             raise
         register(app)
     return app
+
+
+def set_keys(
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the keys, where it is not in the data folder."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="The file with the passphrase of encrypted keys.")
+    ] = None,
+) -> None:
+    """Shanji 善迹: a donation traceability ledger that anyone can verify."""
+    # Every command, the service included, finds them where the environment would name them.
+    if keys is not None:
+        os.environ[KEYS_VARIABLE] = str(keys)
+    if passphrase_file is not None:
+        os.environ[PASSPHRASE_VARIABLE] = str(passphrase_file)
 
 
 def _is_server_package(error: ModuleNotFoundError) -> bool:

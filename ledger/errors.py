@@ -5,8 +5,10 @@
     LedgerError
     ├── MalformedError            the input is not in the format it must be in
     ├── VerificationError         well-formed, but it does not verify: a mismatch
+    │   └── EvidenceError             with the files from which anybody can check it
     ├── UndecidedError            what was given does not suffice to decide
-    │   └── UnknownSignerError        no signature by a key that was given
+    │   ├── UnknownSignerError        no signature by a key that was given
+    │   └── PendingError              genuine so far, but too few witnesses saw it
     ├── RejectedError             a record breaks a rule of the ledger
     │   ├── ConflictError             what it names is already recorded otherwise
     │   └── InsufficientError         units that are not there
@@ -72,6 +74,19 @@ class VerificationError(LedgerError):
     default_code = "mismatch"
 
 
+class EvidenceError(VerificationError):
+    """A mismatch together with the files from which a third party can check it.
+
+    Args:
+        files: File names and their bytes; ``ledger.audit.evidence`` reads them again.
+        message, code: As for `LedgerError`.
+    """
+
+    def __init__(self, message: str, *, code: str, files: Mapping[str, bytes]) -> None:
+        super().__init__(message, code=code)
+        self.files: dict[str, bytes] = dict(files)
+
+
 class UndecidedError(LedgerError):
     """What was given does not suffice to decide."""
 
@@ -82,6 +97,31 @@ class UnknownSignerError(UndecidedError):
     """A signed note without a signature by any of the given keys."""
 
     default_code = "unknown_signer"
+
+
+class PendingError(UndecidedError):
+    """Signed by the log, and cosigned by fewer witnesses than the policy asks for.
+
+    Not a mismatch: the same file, fetched again later, may carry the others.
+
+    Args:
+        message, code, field, details: As for every error.
+        result: What was verified so far, as the verifier would have returned it.
+    """
+
+    default_code = "pending"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        result: object = None,
+        code: str | None = None,
+        field: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, field=field, details=details)
+        self.result = result
 
 
 class RejectedError(LedgerError):

@@ -28,12 +28,26 @@ from ledger.units import Range, made_from, made_into
 HOPS_MAX = 200_000
 """A walk that meets more flows than this stops with an error instead of an answer."""
 
+REVERSAL = "entry.reversed"
+"""The kind whose `fields.entry` names the entry that it reverses."""
+GIVERS = frozenset(("world:donor", "world:issuer"))
+"""Where units go only to be given back: a refund, points that are taken back."""
+
 Posting = Mapping[str, Any]
 
 
 def is_world(account: str) -> bool:
     """Whether the account is the outside: no numbers, no limit."""
     return account.startswith("world:")
+
+
+def takes_back(source: str, target: str, *, reversal: bool) -> bool:
+    """Whether a posting undoes an earlier one that counts: what moved so was not used.
+
+    A refund gives back what came in, and so does the reversal of anything; the reversal
+    of a refund brings in again what should not have gone back, and undoes no use.
+    """
+    return target in GIVERS or (reversal and source not in GIVERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,10 @@ from ledger.errors import (
     RejectedError,
     RetryableError,
 )
+from ledger.recorded import Recorded, recall
 from ledger.records.kind import Role
 from ledger.records.request import Prepared, prepare
-from ledger.sequencer import Clock, Recorded, recall
+from ledger.sequencer import Clock
 from ledger.store import Appender, Reader, Store
 from ledger.vault import Vault
 

@@ -27,8 +27,16 @@ from typing import Any
 
 import orjson
 
-from ledger.entry import SEALED_MAX, SEED_BYTES, base64url, parse_base64url, parse_canonical
-from ledger.errors import MalformedError
+from ledger.entry import (
+    SEALED_MAX,
+    SEED_BYTES,
+    base64url,
+    build_disclosure,
+    parse_base64url,
+    parse_canonical,
+    parse_disclosure,
+)
+from ledger.errors import MalformedError, NotFoundError
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.note import decode_base64
 from ledger.tlog.proofs import PROOF_HASHES_MAX
@@ -63,6 +71,31 @@ class Receipt:
     proof: tuple[bytes, ...]
     checkpoint: bytes
     opening: Opening
+
+
+def reveal_fields(opening: Opening, names: Sequence[str]) -> Opening:
+    """The same entry's opening, with these personal fields open and no other.
+
+    Args:
+        opening: One with seed and values, or with disclosures of at least these fields.
+        names: The fields to open.
+
+    Raises:
+        NotFoundError: a field that the opening does not open, or none was named.
+    """
+    if opening.seed is not None:
+        values, seed = opening.values or {}, opening.seed
+        known = {name: build_disclosure(seed, name, value) for name, value in values.items()}
+    else:
+        known = {parse_disclosure(one)[1]: one for one in opening.disclosures}
+    missing = sorted(set(names) - set(known))
+    if missing or not names:
+        raise NotFoundError(
+            f"there is no personal field {', '.join(missing) or '(none was named)'} "
+            f"that can be revealed; it has {', '.join(sorted(known)) or 'none'}",
+            code="unknown_field",
+        )
+    return Opening(opening.entry, disclosures=[known[name] for name in sorted(set(names))])
 
 
 def build_receipt(receipt: Receipt) -> bytes:

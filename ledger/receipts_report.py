@@ -136,7 +136,7 @@ def _donor_accounts(reader: Reader) -> set[int]:
     """The ids of the donors' accounts, one an asset."""
     found: set[int] = set()
     after = -1
-    while rows := reader.accounts(after, ACCOUNTS_PAGE):
+    while rows := reader.accounts(after, ACCOUNTS_PAGE, ranges=False):
         found |= {row.id for row in rows if row.name == DONORS}
         after = rows[-1].id
     return found

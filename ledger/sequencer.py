@@ -19,7 +19,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,14 +39,15 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
-from ledger.receipt import Opening, Receipt, build_receipt
+from ledger.keys.ring import Keyring
+from ledger.receipt import Opening
+from ledger.recorded import Recorded, Trees, recall
+from ledger.records.keys import history_of
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
 from ledger.state import State
 from ledger.store import Appender, Batch, Head, Reader, Store
-from ledger.tlog.checkpoint import parse_checkpoint, sign_checkpoint
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.note import Signer, split_note
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
 from ledger.vault import Vault, VaultRow
@@ -57,35 +58,10 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
+Guard = Callable[[Reader, Head | None], None]
+"""Raises where the log, as it stands, must not be written."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The answer to a record: where it stands, and the proof of it.
-
-    Attributes:
-        index, leaf_hash: The entry's place and leaf hash.
-        size: The size of the checkpoint that the receipt is under.
-        proof: The inclusion proof, which was checked before the commit.
-        checkpoint: The signed checkpoint.
-        opening: The entry and its sealed fields' opening.
-        replayed: True where the idempotency key had been used with the same content.
-    """
-
-    index: int
-    leaf_hash: bytes
-    size: int
-    proof: tuple[bytes, ...]
-    checkpoint: bytes
-    opening: Opening = field(repr=False)
-    replayed: bool = False
-
-    @property
-    def receipt(self) -> bytes:
-        """The receipt as a tlog-proof file, with the full opening."""
-        return build_receipt(Receipt(self.index, self.proof, self.checkpoint, self.opening))
 
 
 @dataclass(slots=True)
@@ -121,8 +97,11 @@ class Sequencer:
         store: Where the log is kept.
         vault: Encrypts what must not be in clear.
         origin: The log's origin line.
-        signers: The log's keys; every checkpoint carries a signature of each.
+        keyring: The log's signers; every checkpoint carries a signature of each active key
+            that has one here.
         clock: Gives the time of recording.
+        guard: Asked at the start, and before each batch under the lock, whether the log may
+            be written.
     """
 
     def __init__(
@@ -130,16 +109,17 @@ class Sequencer:
         store: Store,
         vault: Vault,
         origin: str,
-        signers: Sequence[Signer],
+        keyring: Keyring,
         *,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
         batch_max: int = BATCH_MAX,
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
         self._vault = vault
         self._origin = origin
-        self._signers = list(signers)
+        self._keyring = keyring
         self._clock = clock
         self._queue_max = queue_max
         self._batch_max = batch_max
@@ -154,6 +134,13 @@ class Sequencer:
         self._commit_seconds_last = 0.0
         # A process that died after it erased something has left this undone.
         self._old_pages = True
+        self._guard = guard
+        if guard is not None:
+            try:
+                with store.read() as reader:
+                    guard(reader, reader.head())
+            except LedgerError as error:
+                self._trouble = error
         self._recalls = ThreadPoolExecutor(1, thread_name_prefix="recall")
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
@@ -192,7 +179,9 @@ class Sequencer:
         if self._closing or not self._thread.is_alive():
             raise NotReadyError("the write path is stopped; start the service again")
         if self._trouble is not None:
-            raise NotReadyError(f"the last batch could not be written: {self._trouble}")
+            raise NotReadyError(
+                f"no record can be written now: {self._trouble}", code=self._trouble.code
+            )
 
     def stats(self) -> dict[str, float]:
         """Counters since the start, and the state of the queue."""
@@ -234,7 +223,7 @@ class Sequencer:
         """
         try:
             with self._store.append() as store:
-                store.head()
+                self._head_of(store)
         except LedgerError as error:
             self._trouble = error
         else:
@@ -300,8 +289,15 @@ class Sequencer:
             self._recalls.submit(self._recall, replays)
         return [answers.get(id(one)) for one in batch]
 
-    def _memory_for(self, store: Appender) -> _Memory:
+    def _head_of(self, store: Appender) -> Head | None:
+        """The head, if the log may be written."""
         head = store.head()
+        if self._guard is not None:
+            self._guard(store, head)
+        return head
+
+    def _memory_for(self, store: Appender) -> _Memory:
+        head = self._head_of(store)
         memory = self._memory
         if memory is None or memory.head != head:
             memory = _Memory(
@@ -335,7 +331,7 @@ class Sequencer:
                     replays.append((waiting, _replayed(row.key, row.request, keys)))
                     continue
                 _check_order(row.order, orders)
-                data, leaf = _append_one(waiting.prepared, memory.state, index, previous, at, today)
+                data, leaf = append_one(waiting.prepared, memory.state, index, previous, at, today)
             except LedgerError as error:
                 if isinstance(error, FatalError):
                     raise
@@ -356,7 +352,7 @@ class Sequencer:
         """Extend the tree, sign, build and check the proofs; the rows and the answers."""
         tiles = memory.tree.extend([one.leaf for one in appended])
         size, root = memory.tree.size, memory.tree.root()
-        checkpoint = sign_checkpoint(self._origin, size, root, self._signers)
+        checkpoint = self._keyring.sign(self._origin, size, root, history_of(memory.state).active)
         new_tiles = {(level, number): data for level, number, data in tiles}
         edges = memory.tree.edges
 
@@ -390,9 +386,11 @@ class Sequencer:
             accounts=changes.accounts,
             holdings_set=changes.holdings_set,
             holdings_gone=changes.holdings_gone,
+            pools=changes.pools,
             flows=changes.flows,
             objects=changes.objects,
             account_ids=changes.account_ids,
+            references=changes.references,
         )
         return batch, answers
 
@@ -459,7 +457,7 @@ def _resolve(future: Future[Recorded], answer: _Answer) -> None:
         future.set_exception(answer)
 
 
-def _append_one(
+def append_one(
     prepared: Prepared, state: State, index: int, previous: str, at: str, today: str
 ) -> tuple[bytes, bytes]:
     """Apply one record to the state; its entry's bytes and leaf hash.
@@ -513,7 +511,7 @@ def _append_one(
     except MalformedError:
         state.take_back(moved)
         raise
-    state.note(entry, moved.runs)
+    state.note(entry, moved)
     kind.effects(entry, state, 1)
     return data, leaf_hash(data)
 
@@ -539,54 +537,3 @@ def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
             field="sealed.order_number",
             details={"entry": orders[order]},
         )
-
-
-Trees = dict[int, tuple[TileReader, bytes]]
-"""By size: the tree that was read, and its signed root."""
-
-
-def recall(reader: Reader, vault: Vault, index: int, trees: Trees | None = None) -> Recorded:
-    """The answer that an entry's record got, as it was: under the first checkpoint after it.
-
-    Where its sealed fields have been erased since, the opening lacks them.
-
-    Args:
-        reader: A snapshot of the log.
-        vault: Opens the sealed fields.
-        index: The entry.
-        trees: Kept from one call to the next on the same snapshot, to read tiles once.
-
-    Raises:
-        NotFoundError: the log has no such entry.
-        CorruptionError: what is stored contradicts itself.
-    """
-    data = reader.entry(index)
-    size, checkpoint = _first_checkpoint(reader, index)
-    trees = {} if trees is None else trees
-    if size not in trees:
-        signed = parse_checkpoint(split_note(checkpoint)[0])
-        trees[size] = TileReader(size, reader.tile), signed.root
-    tree, root = trees[size]
-    leaf = leaf_hash(data)
-    proof = tuple(tree.inclusion(index))
-    try:
-        verify_inclusion(index, size, leaf, proof, root)
-    except LedgerError:
-        raise CorruptionError(
-            f"the stored tiles do not prove entry {index} in checkpoint {size}; "
-            "stop and run shanji audit",
-            details={"index": index, "size": size},
-        ) from None
-    stored = reader.vault(index)
-    opening = Opening(data)
-    if stored is not None:
-        row = vault.decrypt(index, stored)
-        opening = Opening(data, row.seed, row.values)
-    return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
-
-
-def _first_checkpoint(reader: Reader, index: int) -> tuple[int, bytes]:
-    found = reader.checkpoints(index, 1)
-    if not found:
-        raise CorruptionError(f"no checkpoint covers entry {index}", details={"index": index})
-    return found[0]

@@ -20,7 +20,7 @@ import orjson
 
 from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
-from ledger.flows import Flow, Runs, flows_of, is_world
+from ledger.flows import REVERSAL, Flow, Runs, flows_of, is_world, takes_back
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
@@ -111,9 +111,11 @@ class Changes:
     accounts: list[tuple[int, str, str, int]]
     holdings_set: list[tuple[int, int, int, str]]
     holdings_gone: list[tuple[int, int]]
+    pools: list[tuple[int, str, int, int, int]]
     objects: list[tuple[str, bytes | None]]
     flows: list[Flow]
     account_ids: dict[tuple[str, str], int]
+    references: list[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -122,6 +124,8 @@ class Moved:
 
     postings: list[dict[str, Any]]
     runs: list[Runs]
+    taken: list[Runs]
+    """What each posting's units carried in the source account; empty for the outside."""
     undo: list[Callable[[], None]]
 
 
@@ -136,6 +140,7 @@ class State:
         self._changed_objects: dict[str, None] = {}
         self._flows: list[Flow] = []
         self._entries: dict[int, Entry] = {}
+        self._pools: dict[tuple[str, str, str], list[int]] = {}
 
     # Objects
 
@@ -265,7 +270,7 @@ class State:
             InsufficientError: an account has not the units that a move asks for.
             RejectedError: they lie in more ranges than a posting can name.
         """
-        moved = Moved([], [], [])
+        moved = Moved([], [], [], [])
         try:
             for move in moves:
                 self._transfer_one(move, moved)
@@ -282,6 +287,7 @@ class State:
             "to": move.target,
         }
         runs: Runs = ((move.amount, ""),)
+        taken: Runs = ()
         if not is_world(move.source):
             holdings = self.holdings(move.asset, move.source)
             takes = self._chosen(move, holdings)
@@ -307,6 +313,7 @@ class State:
             runs = ((move.amount, ""),)
         moved.postings.append(posting)
         moved.runs.append(runs)
+        moved.taken.append(taken)
 
     def _touch(self, asset: str, name: str, moved: Moved) -> Account:
         """The account, made with the next id when it is new."""
@@ -388,15 +395,30 @@ class State:
 
     # The batch
 
-    def note(self, entry: Entry, runs: Sequence[Runs]) -> list[Flow]:
+    def note(self, entry: Entry, moved: Moved) -> list[Flow]:
         """Take up an entry that was made from `transfer`'s postings; gives its flows."""
         self._entries[entry.index] = entry
-        flows = flows_of(entry.index, entry.postings, runs)
+        flows = flows_of(entry.index, entry.postings, moved.runs)
         self._flows += flows
-        for posting in entry.postings:
-            for side in ("from", "to"):
-                self._accounts[posting["asset"], posting[side]].changed = True
+        reversal = entry.kind == REVERSAL
+        for posting, runs, taken in zip(entry.postings, moved.runs, moved.taken, strict=True):
+            asset, source, target = posting["asset"], posting["from"], posting["to"]
+            for account in (source, target):
+                self._accounts[asset, account].changed = True
+            back = takes_back(source, target, reversal=reversal)
+            for length, label in taken:
+                self._pool(asset, source, label, 0, -length, length * back)
+            for length, label in () if is_world(target) else runs:
+                self._pool(asset, target, label, length, length, length * back)
         return flows
+
+    def _pool(
+        self, asset: str, account: str, label: str, received: int, held: int, returned: int
+    ) -> None:
+        pool = self._pools.setdefault((asset, account, label), [0, 0, 0])
+        pool[0] += received
+        pool[1] += held
+        pool[2] += returned
 
     def drain(self) -> Changes:
         """What changed since the last call; the batch's entries are forgotten.
@@ -404,7 +426,12 @@ class State:
         The caller writes it in the same transaction as the entries, or drops this
         state when that fails.
         """
-        changes = Changes([], [], [], [], self._flows, {})
+        references = [
+            (target, source)
+            for source, entry in self._entries.items()
+            for target in entry.references
+        ]
+        changes = Changes([], [], [], [], [], self._flows, {}, references)
         for key, account in self._accounts.items():
             if account.changed:
                 holdings = account.holdings
@@ -419,11 +446,15 @@ class State:
                         changes.holdings_set.append((account.id, first, length, segment[2]))
                 account.changed = False
                 changes.account_ids[key] = account.id
-        for name in self._changed_objects:
-            value = self._objects[name]
+        for (asset, name, label), (received, held, returned) in self._pools.items():
+            id_ = self._accounts[asset, name].id
+            changes.pools.append((id_, label, received, held, returned))
+        for changed in self._changed_objects:
+            value = self._objects[changed]
             data = None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-            changes.objects.append((name, data))
+            changes.objects.append((changed, data))
         self._changed_objects = {}
+        self._pools = {}
         self._flows = []
         self._entries = {}
         return changes
@@ -437,12 +468,14 @@ class State:
         }
 
     def everything(self) -> Changes:
-        """The whole state in memory as rows, each table in the order of its key.
+        """The whole state in memory as rows, each table in the order of its key, but for
+        the pools, of which only changes are known.
 
         Whole only where nothing was read from a store and nothing was trimmed, as in
-        an audit that starts from the first entry.
+        an audit that starts from the first entry. Flows and references are not in it: an
+        audit compares those entry by entry.
         """
-        found = Changes([], [], [], [], [], {})
+        found = Changes([], [], [], [], [], [], {}, [])
         for account in sorted(self._accounts.values(), key=lambda one: one.id):
             holdings = account.holdings
             found.accounts.append((account.id, account.asset, account.name, holdings.received))

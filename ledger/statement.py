@@ -5,7 +5,8 @@ those on which entries were *recorded* (in the order of the log) or those on whi
 *occurred* (by day, then in the order of the log); the two are never mixed. By days of
 occurrence a balance in between may be below nothing: then something was recorded late.
 
-It reads the account's flows by their index, and the entries that they belong to.
+It reads the account's flows by their index; the sums and the page are the database's, but
+for days of occurrence, which are read from the account's entries.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import asdict, dataclass
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
+
+import orjson
 
 from ledger.entry import Entry, parse_entry
 from ledger.errors import CorruptionError, LedgerError, MalformedError, NotFoundError
 from ledger.flows import is_world
 from ledger.sequencer import CHINA
-from ledger.store import Reader
+from ledger.store import PoolRow, Reader
+from ledger.store.log_reader import NUMBER_MAX
 
 OCCURRED_ENTRIES_MAX = 200_000
 """Entries of one account that can be put in the order of their days in one answer."""
@@ -113,20 +117,18 @@ def account_statement(
     end = size if as_of is None else as_of
     if not 0 <= end <= size:
         raise NotFoundError(f"the log has {size} entries, not {end}", code="no_size")
-    moves = _moves(reader, asset, account, end, whole=end == size)
-    if by == "recorded":
-        opening, inside = _recorded(reader, moves, end, day_from, day_to)
-    else:
-        opening, inside = _occurred(reader, moves, day_from, day_to)
-    incoming = sum(one[1] for one in inside)
-    outgoing = sum(one[2] for one in inside)
-    start = 0 if after is None else _place(inside, after)
-    stop = min(len(inside), start + min(limit, PAGE_MAX))
-    balances = list(accumulate((one[1] - one[2] for one in inside), initial=opening))
-    data = reader.chosen_entries([one[0] for one in inside[start:stop]])
+    row = find_account(reader, asset, account)
+    if end == size:
+        _check_whole(reader, row)
+    limit = min(limit, PAGE_MAX)
+    pick = _recorded if by == "recorded" else _occurred
+    part = pick(reader, row.account, end, (day_from, day_to), after, limit)
+    shown = part.moves[:limit]
+    data = reader.chosen_entries([one[0] for one in shown])
+    balances = accumulate((one[1] - one[2] for one in shown), initial=part.before)
     movements = tuple(
-        _movement(parse_entry(data[one[0]]), one, balances[number + 1])
-        for number, one in enumerate(inside[start:stop], start)
+        _movement(parse_entry(data[one[0]]), one, balance)
+        for one, balance in zip(shown, list(balances)[1:], strict=True)
     )
     return Statement(
         asset=asset,
@@ -135,48 +137,90 @@ def account_statement(
         by=by,
         day_from=day_from,
         day_to=day_to,
-        opening=opening,
-        incoming=incoming,
-        outgoing=outgoing,
-        closing=opening + incoming - outgoing,
-        movements_total=len(inside),
+        opening=part.opening,
+        incoming=part.incoming,
+        outgoing=part.outgoing,
+        closing=part.opening + part.incoming - part.outgoing,
+        movements_total=part.total,
         movements=movements,
-        next=inside[stop - 1][0] if stop < len(inside) else None,
+        next=shown[-1][0] if len(part.moves) > limit else None,
     )
 
 
-def _moves(reader: Reader, asset: str, account: str, end: int, *, whole: bool) -> Moves:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The whole's sums, and the movements of one page and one more.
+
+    `before` is the balance before the first of them.
+    """
+
+    opening: int
+    incoming: int
+    outgoing: int
+    total: int
+    before: int
+    moves: Moves
+
+
+Days = tuple[str | None, str | None]
+"""The first and the last day, both included."""
+
+
+def find_account(reader: Reader, asset: str, account: str) -> PoolRow:
+    """An account's totals.
+
+    Raises:
+        NotFoundError: the outside (``outside_account``), or never used (``no_account``).
+    """
     if is_world(account):
         raise NotFoundError(
-            f"{account} is the outside (donors, suppliers, beneficiaries): it has no balance",
+            f"{account} is the outside (donors, suppliers, beneficiaries): it numbers no units "
+            "and has no balance",
             code="outside_account",
         )
-    row = reader.account(asset, account)
+    row = reader.account_total(asset, account)
     if row is None:
         raise NotFoundError(
             f"the account {account} has never held any {asset}; funds are fund:<code>, stocks "
             "stock:<site>",
             code="no_account",
         )
-    moves = reader.account_moves(row.id, end)
-    held = sum(last - first for first, last, _ in row.segments)
-    if whole and sum(one[1] - one[2] for one in moves) != held:
+    return row
+
+
+def _check_whole(reader: Reader, row: PoolRow) -> None:
+    """The flows must give what is held.
+
+    Raises:
+        CorruptionError: they do not.
+    """
+    _, incoming, outgoing = reader.account_sums(row.account, 0, NUMBER_MAX)
+    if incoming - outgoing != row.held:
         raise CorruptionError(
-            f"the flows of {account} do not add up to the {held} {asset} that it holds; "
+            f"the flows of {row.name} do not add up to the {row.held} {row.asset} that it holds; "
             "run shanji audit",
-            details={"asset": asset, "account": account},
+            details={"asset": row.asset, "account": row.name},
         )
-    return moves
 
 
 def _recorded(
-    reader: Reader, moves: Moves, end: int, day_from: str | None, day_to: str | None
-) -> tuple[int, Moves]:
-    """The opening and the movements inside, in the order of the log."""
-    first = 0 if day_from is None else _first_after(reader, end, day_from, included=True)
-    last = end if day_to is None else _first_after(reader, end, day_to, included=False)
-    opening = sum(one[1] - one[2] for one in moves if one[0] < first)
-    return opening, [one for one in moves if first <= one[0] < last]
+    reader: Reader, account: int, end: int, days: Days, after: int | None, limit: int
+) -> _Part:
+    """In the order of the log: every sum and the page are the database's."""
+    first = 0 if days[0] is None else _first_after(reader, end, days[0], included=True)
+    last = end if days[1] is None else _first_after(reader, end, days[1], included=False)
+    _, came, went = reader.account_sums(account, 0, first)
+    total, incoming, outgoing = reader.account_sums(account, first, last)
+    opening = before = came - went
+    start = first
+    if after is not None:
+        if not first <= after < last or not reader.account_moves(account, after + 1, first=after):
+            _refuse_cursor(after)
+        start = after + 1
+        _, came, went = reader.account_sums(account, first, start)
+        before += came - went
+    moves = reader.account_moves(account, last, first=start, limit=limit + 1)
+    return _Part(opening, incoming, outgoing, total, before, moves)
 
 
 def _first_after(reader: Reader, end: int, day: str, *, included: bool) -> int:
@@ -193,30 +237,39 @@ def _first_after(reader: Reader, end: int, day: str, *, included: bool) -> int:
 
 
 def _occurred(
-    reader: Reader, moves: Moves, day_from: str | None, day_to: str | None
-) -> tuple[int, Moves]:
-    """The opening and the movements inside, by day."""
+    reader: Reader, account: int, end: int, days: Days, after: int | None, limit: int
+) -> _Part:
+    """By day of occurrence, which the entries alone know: all of the account's are read."""
+    moves = reader.account_moves(account, end, limit=OCCURRED_ENTRIES_MAX + 1)
     if len(moves) > OCCURRED_ENTRIES_MAX:
         raise LedgerError(
-            f"the account has {len(moves)} movements, at most {OCCURRED_ENTRIES_MAX} can be put "
+            f"the account has more than {OCCURRED_ENTRIES_MAX} movements, no more can be put "
             "in the order of their days; ask by=recorded, or as of a smaller size",
             code="statement_too_large",
         )
     data = reader.chosen_entries([one[0] for one in moves])
-    days = {index: parse_entry(one).occurred_on for index, one in data.items()}
-    opening = sum(one[1] - one[2] for one in moves if day_from and days[one[0]] < day_from)
-    inside = [
-        one
-        for one in moves
-        if (not day_from or days[one[0]] >= day_from) and (not day_to or days[one[0]] <= day_to)
-    ]
-    return opening, sorted(inside, key=lambda one: (days[one[0]], one[0]))
+    when = {index: str(orjson.loads(one)["occurred_on"]) for index, one in data.items()}
+    day_from, day_to = days
+    opening = sum(one[1] - one[2] for one in moves if day_from and when[one[0]] < day_from)
+    inside = sorted(
+        (
+            one
+            for one in moves
+            if (not day_from or when[one[0]] >= day_from) and (not day_to or when[one[0]] <= day_to)
+        ),
+        key=lambda one: (when[one[0]], one[0]),
+    )
+    incoming, outgoing = (sum(one[side] for one in inside) for side in (1, 2))
+    start = 0
+    if after is not None:
+        places = {one[0]: number for number, one in enumerate(inside, 1)}
+        start = places.get(after) or _refuse_cursor(after)
+    before = opening + sum(one[1] - one[2] for one in inside[:start])
+    page = inside[start : start + limit + 1]
+    return _Part(opening, incoming, outgoing, len(inside), before, page)
 
 
-def _place(inside: Moves, after: int) -> int:
-    for number, one in enumerate(inside, 1):
-        if one[0] == after:
-            return number
+def _refuse_cursor(after: int) -> NoReturn:
     raise MalformedError(
         f"after: entry {after} is no movement of this statement; follow `next` with the same days",
         code="unknown_cursor",

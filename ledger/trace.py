@@ -18,6 +18,8 @@ from ledger.store import Reader
 from ledger.tlog.tiles import TileReader
 from ledger.verify import TRACE_ENTRIES_MAX, Direction, build_trace, moves_of, walk
 
+TOO_LARGE = "trace_too_large"
+
 
 class StoreFlows:
     """A `flows.FlowSource` over one snapshot of the store.
@@ -25,10 +27,16 @@ class StoreFlows:
     Flows are given as the entries' postings cut them, without the label borders that
     the stored rows have, so that a walk over the store and one over a proof's entries
     meet the very same flows.
+
+    Args:
+        reader: The snapshot.
+        entries_max: How many entries may be met; a walk that meets more stops with a
+            `LedgerError` (``trace_too_large``). None: as many as there are.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, *, entries_max: int | None = None) -> None:
         self._reader = reader
+        self._entries_max = entries_max
         self._moves: dict[int, Moves] = {}
         self.data: dict[int, bytes] = {}
 
@@ -53,6 +61,10 @@ class StoreFlows:
 
     def moves(self, entry: int) -> Moves:
         if entry not in self._moves:
+            if self._entries_max is not None and len(self.data) >= self._entries_max:
+                raise LedgerError(
+                    f"the walk meets more than {self._entries_max} entries", code=TOO_LARGE
+                )
             data = self._reader.entry(entry)
             self.data[entry] = data
             self._moves[entry] = moves_of(parse_entry(data))
@@ -88,14 +100,14 @@ def trace_proof(reader: Reader, entry: int, direction: Direction) -> bytes:
         raise LedgerError(
             f"the trace rests on {len(source.data)} entries, a proof holds at most "
             f"{TRACE_ENTRIES_MAX}; trace an entry that moved less",
-            code="trace_too_large",
+            code=TOO_LARGE,
         )
     tree = TileReader(head.size, reader.tile)
     entries = [(index, data, tree.inclusion(index)) for index, data in source.data.items()]
     return build_trace(
         entry=entry,
         direction=direction,
-        checkpoint=head.checkpoint,
+        checkpoint=reader.cosigned_checkpoint(head.size),
         entries=entries,
         walks=walks,
     )

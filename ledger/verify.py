@@ -1,9 +1,10 @@
 """The stand-alone verifier: receipts, traces, growth. No database, no web, no pydantic.
 
-Every `verify_*` takes bytes from anywhere and the verifier keys that the caller
-trusts, and returns what it verified or raises: `VerificationError` where something
-contradicts (a mismatch), `UndecidedError` or `MalformedError` where nothing can be
-said. Size, root and origin are taken only from the signed checkpoint; nothing is
+Every `verify_*` takes bytes from anywhere and whom the caller trusts (the log's
+verifier keys, or a policy that names witnesses too), and returns what it verified or
+raises: `VerificationError` where something contradicts (a mismatch), `PendingError`
+where only witnesses are missing, `UndecidedError` or `MalformedError` where nothing
+can be said. Size, root and origin are taken only from the signed checkpoint; nothing is
 believed because a proof says so (design, section 2).
 
 `tell` puts a result into one sentence, Chinese or English, with what it does not
@@ -27,23 +28,25 @@ from ledger.entry import (
     parse_canonical,
     parse_entry,
 )
-from ledger.errors import MalformedError, UndecidedError, VerificationError
-from ledger.flows import Flow, Moves, Walk, flows_of, walk_backward, walk_forward
+from ledger.errors import MalformedError, PendingError, UndecidedError, VerificationError
+from ledger.flows import REVERSAL, Flow, Moves, Walk, flows_of, walk_backward, walk_forward
 from ledger.receipt import HEADER, parse_receipt
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import VerifierKey, decode_base64
+from ledger.tlog.policy import Policy
 from ledger.tlog.proofs import PROOF_HASHES_MAX, verify_consistency, verify_inclusion
+from ledger.tlog.witnessed import WitnessedCheckpoint, open_witnessed
 
 Language = Literal["zh", "en"]
 Direction = Literal["forward", "backward"]
+Trust = Sequence[VerifierKey] | Policy
+"""Whom to believe: the log's verifier keys, or a policy that names witnesses too."""
 
 TRACE_FORMAT = "shanji-trace/v1"
 TRACE_BYTES_MAX = 64_000_000
 TRACE_ENTRIES_MAX = 100_000
-REVERSAL = "entry.reversed"
-"""The kind whose `fields.entry` names the entry that it reverses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class VerifiedReceipt:
     """A receipt that holds: this entry stands at this place of the signed log.
 
     `values` are the personal fields that the receipt reveals, each checked against
-    its commitment; `hidden` names the others.
+    its commitment; `hidden` names the others. `witnessed` is there where it was
+    verified by a policy.
     """
 
     entry: Entry
@@ -60,14 +64,16 @@ class VerifiedReceipt:
     signers: tuple[str, ...]
     values: Mapping[str, Any]
     hidden: tuple[str, ...]
+    witnessed: WitnessedCheckpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedGrowth:
-    """The log of `new` contains the log of `old` unchanged."""
+    """The log of `new` contains the log of `old` unchanged; `witnessed` is of `new`."""
 
     old: Checkpoint
     new: Checkpoint
+    witnessed: WitnessedCheckpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,41 +85,86 @@ class VerifiedTrace:
     checkpoint: Checkpoint
     entries: tuple[Entry, ...]
     walks: tuple[Walk, ...]
+    witnessed: WitnessedCheckpoint | None = None
 
 
 def verify_checkpoint(
-    data: bytes, keys: Sequence[VerifierKey]
+    data: bytes, keys: Trust, *, now: int | None = None
 ) -> tuple[Checkpoint, tuple[str, ...]]:
-    """Open a signed checkpoint of the log that the keys belong to.
+    """Open a signed checkpoint of the log that the keys, or the policy, name.
+
+    Args:
+        data: The signed note.
+        keys: The log's keys, which the caller has from elsewhere, or a policy.
+        now: The caller's clock, in seconds since 1970; with a policy, cosignatures
+            from the future do not count (``witnessed.FUTURE_SECONDS_MAX``).
 
     Returns:
-        The checkpoint and the names of the keys whose signatures verified.
+        The checkpoint and the names of the log keys whose signatures verified.
 
     Raises:
+        PendingError: too few of the policy's witnesses cosigned it.
         UndecidedError: no key was given, or none of them signed it.
-        VerificationError: a signature by a given key fails, or another log's origin.
+        VerificationError: a signature by a given key fails, another log's origin, or a
+            key outside its sizes (``key_not_valid_at_size``).
         MalformedError: not a checkpoint.
     """
+    checkpoint, signers, witnessed = open_trusted(data, keys, now)
+    _require_quorum(witnessed, witnessed)
+    return checkpoint, signers
+
+
+def open_trusted(
+    data: bytes, keys: Trust, now: int | None = None
+) -> tuple[Checkpoint, tuple[str, ...], WitnessedCheckpoint | None]:
+    """Open a signed checkpoint, whether or not enough witnesses saw it.
+
+    Returns:
+        The checkpoint, the names of the log keys that signed it, and with a policy what
+        it says of the witnesses.
+
+    Raises:
+        As `verify_checkpoint`, without PendingError.
+    """
+    if isinstance(keys, Policy):
+        opened = open_witnessed(data, keys, now=now)
+        names = tuple(dict.fromkeys(one.key.name for one in opened.log_keys))
+        return opened.checkpoint, names, opened
     if not keys:
         raise UndecidedError("expected at least one verifier key of the log, got none")
-    checkpoint, note = open_checkpoint(data, keys[0].name, [verifier_for(key) for key in keys])
-    return checkpoint, tuple(dict.fromkeys(one.name for one in note.verified))
+    verifiers = [verifier_for(key) for key in keys]
+    checkpoint, note = open_checkpoint(data, keys[0].name, verifiers)
+    return checkpoint, tuple(dict.fromkeys(one.name for one in note.verified)), None
 
 
-def verify_receipt(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedReceipt:
+def _require_quorum(witnessed: WitnessedCheckpoint | None, result: object) -> None:
+    """Raise PendingError, with what holds so far, where witnesses are missing."""
+    if witnessed is not None and not witnessed.quorum_met:
+        raise PendingError(
+            f"the checkpoint of size {witnessed.checkpoint.size} is cosigned by "
+            f"{len(witnessed.cosigned)} of the policy's {witnessed.witnesses} witnesses, fewer "
+            "than its quorum; fetch the file again later",
+            result=result,
+        )
+
+
+def verify_receipt(data: bytes, keys: Trust, *, now: int | None = None) -> VerifiedReceipt:
     """Verify a receipt offline.
 
     Args:
         data: The bytes of a ``.tlog-proof`` file.
-        keys: The log's verifier keys, which the caller has from elsewhere.
+        keys: The log's verifier keys, which the caller has from elsewhere, or a policy.
+        now: The caller's clock (see `verify_checkpoint`).
 
     Raises:
+        PendingError: all of it holds, but too few witnesses cosigned its checkpoint;
+            its `result` is the `VerifiedReceipt`.
         VerificationError: altered: entry, place, proof, opening or checkpoint differ.
         UndecidedError: signed by none of the keys.
         MalformedError: not a receipt.
     """
     receipt = parse_receipt(data)
-    checkpoint, signers = verify_checkpoint(receipt.checkpoint, keys)
+    checkpoint, signers, witnessed = open_trusted(receipt.checkpoint, keys, now)
     leaf = leaf_hash(receipt.opening.entry)
     verify_inclusion(receipt.index, checkpoint.size, leaf, receipt.proof, checkpoint.root)
     entry = parse_entry(receipt.opening.entry)
@@ -130,7 +181,9 @@ def verify_receipt(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedReceipt:
     elif opening.disclosures:
         values = open_disclosures(entry.sealed, opening.disclosures)
     hidden = tuple(sorted(set(entry.sealed) - set(values)))
-    return VerifiedReceipt(entry, leaf, checkpoint, signers, values, hidden)
+    result = VerifiedReceipt(entry, leaf, checkpoint, signers, values, hidden, witnessed)
+    _require_quorum(witnessed, result)
+    return result
 
 
 def checkpoint_of(data: bytes) -> bytes:
@@ -143,23 +196,32 @@ def checkpoint_of(data: bytes) -> bytes:
 
 
 def verify_growth(
-    old: bytes, new: bytes, proof: Sequence[bytes], keys: Sequence[VerifierKey]
+    old: bytes, new: bytes, proof: Sequence[bytes], keys: Trust, *, now: int | None = None
 ) -> VerifiedGrowth:
     """Verify that a log only grew between two of its checkpoints.
 
     Args:
         old: The earlier checkpoint, or a receipt that holds it.
-        new: The later one.
+        new: The later one. By a policy, its witnesses count: those who saw the later
+            log saw that it contains the earlier one.
         proof: The consistency proof, 32-byte hashes (RFC 6962, section 2.1.2).
-        keys: The log's verifier keys.
+        keys: The log's verifier keys, or a policy.
+        now: The caller's clock (see `verify_checkpoint`).
 
     Raises:
+        PendingError: too few witnesses cosigned `new`; its `result` is the growth.
         VerificationError: the log was rewritten between them: keep both files, together
             they are the evidence.
         UndecidedError: `old` is the larger, or is empty, or a signature is unknown.
     """
-    before, _ = verify_checkpoint(checkpoint_of(old), keys)
-    after, _ = verify_checkpoint(checkpoint_of(new), keys)
+    before, _, _ = open_trusted(checkpoint_of(old), keys, now)
+    after, _, witnessed = open_trusted(checkpoint_of(new), keys, now)
+    if before.origin != after.origin:
+        raise UndecidedError(
+            f"the first checkpoint is of the log {before.origin!r}, the second of "
+            f"{after.origin!r}; give two of one log",
+            code="other_log",
+        )
     if before.size > after.size:
         raise UndecidedError(
             f"the first checkpoint has size {before.size}, the second only {after.size}; "
@@ -169,7 +231,9 @@ def verify_growth(
     if before.size == 0:
         raise UndecidedError("the first checkpoint is of an empty log, which every log contains")
     verify_consistency(before.size, after.size, proof, before.root, after.root)
-    return VerifiedGrowth(before, after)
+    result = VerifiedGrowth(before, after, witnessed)
+    _require_quorum(witnessed, result)
+    return result
 
 
 # Trace proofs
@@ -292,7 +356,7 @@ def build_trace(
     )
 
 
-def verify_trace(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedTrace:
+def verify_trace(data: bytes, keys: Trust, *, now: int | None = None) -> VerifiedTrace:
     """Verify a trace proof offline: each entry's place, and that the ranges fit.
 
     The walk is computed again from the entries alone and must equal the one stated.
@@ -301,7 +365,8 @@ def verify_trace(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedTrace:
     compared with the log.
 
     Raises:
-        VerificationError, UndecidedError, MalformedError: as in `verify_receipt`.
+        PendingError, VerificationError, UndecidedError, MalformedError: as in
+            `verify_receipt`.
         LedgerError: the walk meets too many flows (``trace_too_large``).
     """
     if len(data) > TRACE_BYTES_MAX:
@@ -321,7 +386,7 @@ def verify_trace(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedTrace:
         raise MalformedError(f"expected a trace proof of format {TRACE_FORMAT}")
     if len(value["entries"]) > TRACE_ENTRIES_MAX:
         raise MalformedError(f"expected at most {TRACE_ENTRIES_MAX} entries")
-    checkpoint, _ = verify_checkpoint(value["checkpoint"].encode(), keys)
+    checkpoint, _, witnessed = open_trusted(value["checkpoint"].encode(), keys, now)
     entries = tuple(_verify_member(one, checkpoint) for one in value["entries"])
     if len({one.index for one in entries}) != len(entries):
         raise MalformedError("expected each entry once in a trace proof")
@@ -344,7 +409,9 @@ def verify_trace(data: bytes, keys: Sequence[VerifierKey]) -> VerifiedTrace:
             "the walk that the entries give is not the walk that the file states",
             code="trace_mismatch",
         )
-    return VerifiedTrace(value["entry"], direction, checkpoint, entries, walks)
+    result = VerifiedTrace(value["entry"], direction, checkpoint, entries, walks, witnessed)
+    _require_quorum(witnessed, result)
+    return result
 
 
 def _verify_member(value: object, checkpoint: Checkpoint) -> Entry:
@@ -399,6 +466,14 @@ _LIMITS = {
     "en": "A proof shows what was recorded and that it is unaltered; "
     "it does not show that money or goods arrived.",
 }
+_VERDICTS = {
+    True: {"zh": "通过", "en": "Verified"},
+    False: {"zh": "待封账", "en": "Pending"},
+}
+_AGAIN = {
+    "zh": "见过它的见证人还不够：请稍后重新取得凭证，再验证一次。",
+    "en": "Too few witnesses have seen it yet: fetch the file again later, and verify it again.",
+}
 _HELD = {
     "zh": "“仍在账上”以所列条目为准，须与完整账本核对。",
     "en": "That units are still held is as stated by these entries; compare it with the whole log.",
@@ -413,28 +488,34 @@ def format_amount(asset: str, amount: int) -> str:
 
 
 def tell(result: VerifiedReceipt | VerifiedGrowth | VerifiedTrace, language: Language) -> str:
-    """What was verified and what it cannot show, in one sentence each."""
+    """What was verified and what it cannot show, in one sentence each.
+
+    A result that a `PendingError` carries is told as pending, with the next step.
+    """
     zh = language == "zh"
+    settled = result.witnessed is None or result.witnessed.quorum_met
+    verdict = _VERDICTS[settled][language]
     match result:
         case VerifiedReceipt(entry=entry, checkpoint=log):
             moved = "、".join(format_amount(one["asset"], one["amount"]) for one in entry.postings)
             if zh:
                 text = (
-                    f"通过：第 {entry.index} 号条目（{entry.kind}，{entry.occurred_on}"
+                    f"{verdict}：第 {entry.index} 号条目（{entry.kind}，{entry.occurred_on}"
                     f"{'，' + moved if moved else ''}）已记入账本 {log.origin}"
                     f"（共 {log.size} 条），内容未被改动。"
                 )
             else:
                 text = (
-                    f"Verified: entry {entry.index} ({entry.kind}, {entry.occurred_on}"
+                    f"{verdict}: entry {entry.index} ({entry.kind}, {entry.occurred_on}"
                     f"{', ' + moved.replace('、', ', ') if moved else ''}) is recorded in the log "
                     f"{log.origin} of {log.size} entries, and is unaltered."
                 )
         case VerifiedGrowth(old=old, new=new):
             text = (
-                f"通过：账本 {new.origin} 从 {old.size} 条增至 {new.size} 条，此前的内容未被改动。"
+                f"{verdict}：账本 {new.origin} 从 {old.size} 条增至 {new.size} 条，"
+                "此前的内容未被改动。"
                 if zh
-                else f"Verified: the log {new.origin} grew from {old.size} to {new.size} entries, "
+                else f"{verdict}: the log {new.origin} grew from {old.size} to {new.size} entries, "
                 "and nothing before was altered."
             )
         case _:
@@ -442,13 +523,15 @@ def tell(result: VerifiedReceipt | VerifiedGrowth | VerifiedTrace, language: Lan
             way = ("去向" if zh else "onward") if result.direction == "forward" else ""
             way = way or ("来源" if zh else "back")
             text = (
-                f"通过：第 {index} 号条目的{way}由 {count} 个条目首尾相接地证明，"
+                f"{verdict}：第 {index} 号条目的{way}由 {count} 个条目首尾相接地证明，"
                 f"均在账本 {result.checkpoint.origin} 中（共 {result.checkpoint.size} 条）。"
                 if zh
-                else f"Verified: the way {way} from entry {index} is proved by {count} entries "
+                else f"{verdict}: the way {way} from entry {index} is proved by {count} entries "
                 f"that fit end to end, all in the log {result.checkpoint.origin} "
                 f"of {result.checkpoint.size} entries."
             )
             if result.direction == "forward":
                 text += ("" if zh else " ") + _HELD[language]
+    if not settled:
+        text += ("" if zh else " ") + _AGAIN[language]
     return text + ("" if zh else " ") + _LIMITS[language]

@@ -59,7 +59,9 @@ class Batches:
             "order_numbers": [(digest(index), index) for index in indices],
             "holdings_set": [],
             "holdings_gone": [],
+            "pools": [],
             "objects": [],
+            "references": [],
             **rows,
         }
         return Batch(

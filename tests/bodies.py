@@ -8,7 +8,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from scribe import FIRST_GIFT
+from log_keys import key_id, key_text
+from scribe import FIRST_GIFT, ORIGIN
 
 GIFT = FIRST_GIFT
 DOCUMENT = "ab" * 32
@@ -212,6 +213,7 @@ FULL: dict[str, dict[str, Any]] = {
             "recipient": "centre-1",
             "project": "flood",
             "lot": "L1",
+            "requested_on": "2022-01-11",
         },
         "sealed": {"recipient_name": "示例领取人", "contact": "示例联系方式"},
     },
@@ -444,6 +446,9 @@ FULL: dict[str, dict[str, Any]] = {
             "reason": "渠道登记有误",
         },
     },
+    "entry.replaced": {
+        "fields": {"entry": GIFT + 1, "by": GIFT + 4, "reason": "按实际数量重新登记"},
+    },
     "document.attached": {
         "fields": {
             "sha256": DOCUMENT,
@@ -451,6 +456,7 @@ FULL: dict[str, dict[str, Any]] = {
             "size_bytes": 48_213,
             "shows": "捐赠协议",
             "about": [GIFT, GIFT + 1],
+            "notice_of": GIFT + 3,
         },
         "sealed": {"file_name": "示例协议.pdf"},
     },
@@ -497,6 +503,16 @@ FULL: dict[str, dict[str, Any]] = {
             "decision": "in_order",
             "reason": "按协议分期拨付，已核对",
         },
+    },
+    "key.added": {
+        "fields": {
+            "verifier_key": key_text(2, ORIGIN),
+            "algorithm": "ed25519",
+            "reason": "年度轮换",
+        },
+    },
+    "key.revoked": {
+        "fields": {"key_id": key_id(3, ORIGIN), "reason": "superseded", "note": "轮换完成"},
     },
 }
 

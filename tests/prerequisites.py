@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bodies import FULL, GIFT
+from log_keys import key_text
+from scribe import ORIGIN
 
 RULE = {"version": 1, "name": "示例规则", "text": "示例", "in_force_from": "2021-01-01"}
 MATCH_RULE = {
@@ -63,7 +65,15 @@ OLD_POINTS: dict[str, Any] = {
     "points": {"holder": "holder-2", "points": 300, "expires_on": "2021-12-31"},
 }
 
+UNDONE = ("entry.reversed", {"entry": GIFT + 1, "reason": "数量有误"})
+SPARE_KEY = {"verifier_key": key_text(3, ORIGIN), "algorithm": "ed25519", "reason": "备用"}
+
 BEFORE: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "document.attached": [UNDONE],
+    "entry.replaced": [
+        UNDONE,
+        ("donation.goods", {"item": "rice", "quantity": 21, "site": "depot"}),
+    ],
     "donation.matched": [("rule.published", MATCH_RULE)],
     "fee.charged": CLUB,
     "purpose.changed": [("project.opened", BOOKS), ("donation.money", FLOOD_GIFT)],
@@ -120,5 +130,6 @@ BEFORE: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         ("goods.received", {"shipment": "trip-0", "quantity": 4, "site": "shop"}),
     ],
+    "key.revoked": [("key.added", SPARE_KEY)],
 }
 """What must be recorded first, for the bodies that do not work at once."""

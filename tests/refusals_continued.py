@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bodies import FULL, GIFT, full
-from prerequisites import BEFORE, CLAIM, FLOOD_GIFT, MATCH_RULE, WISH
+from log_keys import key_id, key_text
+from prerequisites import BEFORE, CLAIM, FLOOD_GIFT, MATCH_RULE, SPARE_KEY, WISH
 from refusals import (
     ACROSS,
     ASIDE,
@@ -27,6 +28,7 @@ from refusals import (
     refunded,
     undone,
 )
+from scribe import LOG_KEY, ORIGIN
 
 POINTS = [
     Case("unknown_party", "points.expired", {"holder": "none"}, "fields.holder"),
@@ -117,6 +119,14 @@ SERVICES = [
         "occurred_on",
         (SERVICE,),
         day="2022-01-09",
+        more=ASIDE,
+    ),
+    Case(
+        "service_reversed",
+        "service.confirmed",
+        CONFIRM,
+        "fields.service",
+        (SERVICE, undone(NEXT)),
         more=ASIDE,
     ),
     Case("confirmed_by_recorder", "service.confirmed", CONFIRM, None, (SERVICE,)),
@@ -283,6 +293,20 @@ PAPERS = [
 ]
 
 CORRECTIONS = [
+    case("unknown_entry", "entry.replaced", "fields.entry", entry=99),
+    case("unknown_entry", "entry.replaced", "fields.by", by=99),
+    case("not_reversed", "entry.replaced", "fields.entry", entry=GIFT),
+    case("not_a_replacement", "entry.replaced", "fields.by", by=GIFT),
+    case("not_a_replacement", "entry.replaced", "fields.by", by=NEXT),
+    after("not_a_replacement", "entry.replaced", "fields.by", (undone(NEXT + 1),)),
+    after(
+        "already_replaces",
+        "entry.replaced",
+        "fields.by",
+        (("entry.replaced", full("entry.replaced")),),
+    ),
+    case("unknown_entry", "document.attached", "fields.notice_of", notice_of=99),
+    case("not_a_correction", "document.attached", "fields.notice_of", notice_of=GIFT),
     case("unknown_entry", "attention.disposed", "fields.entries.1", entries=[GIFT, 99]),
     case("entries_not_rising", "attention.disposed", "fields.entries", entries=[GIFT, 1]),
     case("entries_not_rising", "attention.disposed", "fields.entries", entries=[GIFT, GIFT]),
@@ -344,6 +368,46 @@ CORRECTIONS = [
     ),
 ]
 
+REVOKED = ("key.revoked", full("key.revoked"))
+
+KEYS = [
+    case("key_name", "key.added", "fields.verifier_key", verifier_key=key_text(2, "a.example/b")),
+    case("key_algorithm", "key.added", "fields.algorithm", algorithm="ml-dsa-44"),
+    case("key_known", "key.added", "fields.verifier_key", verifier_key=key_text(LOG_KEY, ORIGIN)),
+    # A revoked key never comes back.
+    after(
+        "key_known",
+        "key.added",
+        "fields.verifier_key",
+        (("key.added", SPARE_KEY), REVOKED),
+        verifier_key=SPARE_KEY["verifier_key"],
+    ),
+    after(
+        "too_many_keys",
+        "key.added",
+        "fields.verifier_key",
+        tuple(
+            ("key.added", {**SPARE_KEY, "verifier_key": key_text(number, ORIGIN)})
+            for number in range(11, 18)
+        ),
+    ),
+    case("unknown_key", "key.revoked", "fields.key_id", key_id="00000000"),
+    after("already_revoked", "key.revoked", "fields.key_id", (REVOKED,)),
+    Case(
+        "last_key",
+        "key.revoked",
+        {"key_id": key_id(LOG_KEY, ORIGIN), "reason": "compromised"},
+        "fields.key_id",
+    ),
+    after(
+        "last_key",
+        "key.revoked",
+        "fields.key_id",
+        (REVOKED,),
+        key_id=key_id(LOG_KEY, ORIGIN),
+    ),
+]
+
 MORE = [
     *OPENINGS,
     *MATCHINGS,
@@ -356,4 +420,5 @@ MORE = [
     *LIFE,
     *PAPERS,
     *CORRECTIONS,
+    *KEYS,
 ]

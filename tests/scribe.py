@@ -15,16 +15,20 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from log_keys import put_key
+
 from ledger.audit.replay import audit
 from ledger.audit.report import Report
 from ledger.book import Book
 from ledger.entry import Entry, parse_entry
+from ledger.recorded import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import Prepared, prepare
-from ledger.sequencer import Recorded
 
 ORIGIN = "shanji.example/test"
 ORGANISATION = "示例慈善会（测试）"
+LOG_KEY = 1
+"""The number of the key with which the logs of `make_book` begin (``log_keys``)."""
 TODAY = "2022-01-10"
 """The day in Asia/Shanghai on which the clocks of the tests begin."""
 MORNING = datetime(2022, 1, 10, 2, 0, tzinfo=UTC)
@@ -107,7 +111,8 @@ def results(futures: Iterable[Future[Recorded]]) -> list[Recorded]:
 
 
 def make_book(folder: Path, **more: Any) -> Book:
-    """A log with its first entry, and a clock that steps."""
+    """A log with its first entry, a key that is always the same, and a clock that steps."""
+    put_key(LOG_KEY, folder / "keys" / "log-key.pem")
     more.setdefault("clock", StepClock())
     return Book.create(folder, origin=ORIGIN, organisation=ORGANISATION, **more)
 
@@ -279,6 +284,21 @@ def tell_small_world(scribe: Scribe) -> None:
         {"holder": "holder-1", "rule": "points-for-money", "rule_version": 1, "source": gift},
         day="2021-08-03",
     )
+
+
+def tell_rules(scribe: Scribe, rules: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Publish rules, ``(topic, terms)``, in force from 2021-02-01: rule-0, rule-1 ..."""
+    for number, (topic, terms) in enumerate(rules):
+        fields = {
+            "code": f"rule-{number}",
+            "version": 1,
+            "name": "示例规则",
+            "text": "示例规则。",
+            "in_force_from": "2021-02-01",
+            "topic": topic,
+            topic: terms,
+        }
+        scribe.tell("rule.published", fields, day="2021-01-02")
 
 
 def gifts(scribe: Scribe, count: int, name: str = "gift") -> list[Prepared]:

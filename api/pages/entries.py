@@ -6,7 +6,7 @@ are shown by their commitments, which is all that the log knows of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +23,13 @@ from api.pages.format import (
 from api.pages.kinds import choices_of, kind_title, order_of
 from api.pages.texts import Translator
 from ledger.entry import Entry
-from ledger.flows import is_world
+from ledger.flows import REVERSAL, is_world
 from ledger.store import Reader
-from ledger.verify import REVERSAL
 
 POSTINGS_IN_LIST = 2
 """Movements of one entry that a list shows; its page shows all."""
-RULES_MAX = 200
-"""Points rules that are asked whether an entry earned points by them."""
+REFERRERS_SHOWN = 50
+"""Later entries about an entry that its page shows; the API lists all."""
 
 _FAMILY_OF_FIELD: Mapping[str, str] = {
     "fund": "fund",
@@ -62,7 +61,7 @@ _FAMILY_OF_KIND: Mapping[str, str] = {
 }
 """Kinds whose field ``code`` names a thing that has its own page."""
 
-_INDEX_FIELDS = frozenset(("entry", "gift", "source"))
+_INDEX_FIELDS = frozenset(("entry", "gift", "source", "by", "notice_of"))
 """Fields that hold the index of an earlier entry."""
 
 
@@ -186,33 +185,80 @@ def entry_view(
     )
 
 
+def shown_text(
+    entry: Entry, path: str, value: Any, directory: Directory, translator: Translator
+) -> tuple[str, str]:
+    """The label of one value of an entry, and the value as a person reads it.
+
+    Args:
+        entry: The entry that the value is of.
+        path: Dotted, as in `ledger.correction.Difference`.
+        value: None where the entry has none, which is shown as "".
+    """
+    part, *rest = path.split(".")
+    if part == "kind":
+        return translator.text("entry.kind"), kind_title(str(value), translator) if value else ""
+    if part == "occurred_on":
+        return translator.text("entry.occurred_on"), value or ""
+    if part == "sealed":
+        label = translator.word("field", rest[0])
+        return label, translator.text("entry.sealed_mark") if value else ""
+    if part == "postings":
+        return _posting_text(entry, int(rest[0]), rest[1], value, directory, translator)
+    names = [one for one in rest if not one.isdigit()]
+    label = " · ".join(
+        f"{int(one) + 1}" if one.isdigit() else translator.word("field", one) for one in rest
+    )
+    kind_path = ".".join(rest)
+    for one in rest:
+        if one.isdigit():
+            kind_path = kind_path.replace(f".{one}", "[]", 1)
+    if value is None:
+        return label, ""
+    found = _Values(entry, directory, translator).leaf(names[-1], value, kind_path)
+    return label, found.text if found.note is None else f"{found.text}（{found.note}）"
+
+
+def _posting_text(
+    entry: Entry,
+    number: int,
+    name: str,
+    value: Any,
+    directory: Directory,
+    translator: Translator,
+) -> tuple[str, str]:
+    """One value of a movement: what, how much, from, to."""
+    words = {"asset": "posting.asset", "amount": "trace.amount"}
+    words |= {"from": "entry.from", "to": "entry.to"}
+    what = translator.text(words[name])
+    label = translator.text("posting.part", number=number + 1, what=what)
+    if value is None:
+        return label, ""
+    if name in ("from", "to"):
+        return label, directory.account(value).name
+    if name == "amount":
+        amount = directory.amount(entry.postings[number]["asset"], value)
+        return label, f"{amount.number} {amount.unit}"
+    item = directory.amount(value, 0)
+    return label, item.unit if item.item is None else item.item.name
+
+
 def reversed_by(index: int, reader: Reader) -> int | None:
     """The entry that reverses this one, if any does."""
     data = reader.object(f"reversed/{index}")
     return None if data is None else int(orjson.loads(data)["entry"])
 
 
-def find_referrers(index: int, met: Iterable[int], reader: Reader) -> list[tuple[int, str]]:
+def find_referrers(index: int, reader: Reader) -> tuple[list[tuple[int, str]], bool]:
     """Later entries that say they are about this one: ``(index, kind)``, rising.
 
-    The log has no index of references; what refers to an entry is its reversal, the
-    points that it earned, and entries that moved its units.
-
-    Args:
-        index: The entry.
-        met: Entries that a walk from it met.
-        reader: The snapshot.
+    Returns:
+        The first `REFERRERS_SHOWN`, and whether there are more.
     """
-    from_state = [reversed_by(index, reader)]
-    for key, _ in reader.objects("rule/", limit=RULES_MAX):
-        data = reader.object(f"issued/{key.removeprefix('rule/')}/{index}")
-        from_state.append(None if data is None else int(orjson.loads(data)["entry"]))
-    found: list[tuple[int, str]] = []
-    for number in sorted({*met, *(one for one in from_state if one is not None)}):
-        value = orjson.loads(reader.entry(number))
-        if index in value["references"]:
-            found.append((number, value["kind"]))
-    return found
+    numbers = reader.referrers(index, limit=REFERRERS_SHOWN + 1)
+    data = reader.chosen_entries(numbers[:REFERRERS_SHOWN])
+    found = [(number, orjson.loads(data[number])["kind"]) for number in sorted(data)]
+    return found, len(numbers) > REFERRERS_SHOWN
 
 
 def _about(entry: Entry, directory: Directory) -> Place | None:
@@ -268,6 +314,10 @@ class _Values:
             )
             for name, value in _ordered(self._entry.kind, fields, prefix)
         )
+
+    def leaf(self, name: str, value: Any, path: str) -> Shown:
+        """One value that is neither a list nor an object."""
+        return self._value(name, value, path, {})
 
     def _value(self, name: str, value: Any, path: str, around: Mapping[str, Any]) -> Shown:
         if isinstance(value, Mapping):

@@ -114,3 +114,11 @@ def format_percents(parts: Sequence[int]) -> list[str]:
         texts.append(f"{points // 100}.{points % 100:02d}%")
         before = border
     return texts
+
+
+def format_share(part: int, whole: int) -> str:
+    """A part of a whole as per cent with two decimals, rounded down; empty for no whole."""
+    if whole <= 0:
+        return ""
+    points = part * BASIS_POINTS // whole
+    return f"{points // 100}.{points % 100:02d}%"

@@ -30,7 +30,10 @@ _HEADERS = {"vary": "accept-language, cookie"}
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The log as a page names it: one size for everything on the page."""
+    """The log as a page names it: one size for everything on the page.
+
+    `verifier_keys` are those with which it signs now.
+    """
 
     origin: str
     organisation: str
@@ -53,7 +56,7 @@ def log_state(book: Book, head: Head) -> LogState:
         head.size,
         head.root.hex(),
         head.last_recorded_at,
-        tuple(format_verifier_key(key) for key in book.verifier_keys),
+        tuple(format_verifier_key(key) for key in book.key_history.active),
     )
 
 

@@ -140,7 +140,7 @@ class Statement:
     held: Amount
     held_units: int
     rows: list[HeldRow]
-    rows_left_out: int
+    rest: Amount | None
     numbered: str
 
 
@@ -223,33 +223,33 @@ class Registers:
 
     def statement(self, asset: str, account: str) -> Statement | None:
         """An account's statement; None where it never held anything."""
-        row = self._reader.account(asset, account)
-        if row is None:
+        total = self._reader.account_total(asset, account)
+        if total is None:
             return None
         directory = self._directory
-        held = sum(end - first for first, end, _ in row.segments)
+        shown = self._reader.held_ranges(total.account, limit=HELD_ROWS_MAX)
+        listed = sum(end - first for first, end, _ in shown)
         return Statement(
             directory.account(account),
-            directory.amount(asset, row.received),
-            directory.amount(asset, held),
-            held,
+            directory.amount(asset, total.received),
+            directory.amount(asset, total.held),
+            total.held,
             [
                 HeldRow(
                     directory.amount(asset, end - first),
                     directory.label(asset, label),
                     format_ranges([(first, end)]),
                 )
-                for first, end, label in row.segments[:HELD_ROWS_MAX]
+                for first, end, label in shown
             ],
-            max(0, len(row.segments) - HELD_ROWS_MAX),
+            directory.amount(asset, total.held - listed) if total.held > listed else None,
             directory.numbered(asset),
         )
 
     def held_for(self, project: str, fund: str) -> int:
         """Fen in a fund's account that are earmarked for a project."""
-        row = self._reader.account("CNY", f"fund:{fund}")
-        segments = () if row is None else row.segments
-        return sum(end - first for first, end, label in segments if label == project)
+        pool = self._reader.pool("CNY", f"fund:{fund}", project)
+        return 0 if pool is None else pool.held
 
     def stock(self, item: ItemRow) -> Stock:
         """Where an item's units are: in the stock of each site, or on the way."""

@@ -13,16 +13,28 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.answers import IMMUTABLE, answer_cached
-from api.dependencies import CODE_PATTERN, INDEX_MAX, BookOf, CodeInPath, IndexInPath
+from api.dependencies import (
+    CODE_PATTERN,
+    INDEX_MAX,
+    BookOf,
+    CodeInPath,
+    IndexInPath,
+    get_statistics,
+)
+from api.pages.annotations import find_annotations
 from api.pages.assets import find_asset
+from api.pages.corrections import BLANK, correction_view, use_rows
 from api.pages.directory import Directory
 from api.pages.endpoints import list_endpoints
-from api.pages.entries import entry_row, entry_view, find_referrers
+from api.pages.entries import entry_row, entry_view, find_referrers, reversed_by
 from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import LogState, log_state, render, render_error, translator_of
 from api.pages.registers import Registers
+from api.pages.statistics import statistics_names
+from api.pages.unspent import find_unspent
 from api.pages.whereabouts import find_whereabouts
 from ledger.book import Book
+from ledger.correction import corrections_of, replaced_by, replaces
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
 from ledger.store import Reader
@@ -103,23 +115,51 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         log = _log(book, reader)
         data = reader.entry(index)
         hidden = reader.object(f"hidden/{index}")
+        corrections = corrections_of(reader, index)
+        replacements, replaced = replaced_by(reader, index), replaces(reader, index)
         directory = Directory(reader, translator)
-        view = entry_view(parse_entry(data), data, reader, directory, translator)
+        parsed = parse_entry(data)
+        view = entry_view(parsed, data, reader, directory, translator)
         forward = find_whereabouts(reader, index, "forward", directory, translator)
         backward = find_whereabouts(reader, index, "backward", directory, translator)
-        referrers = [
-            (number, kind_title(kind, translator))
-            for number, kind in find_referrers(index, forward.entries, reader)
-        ]
+        unspent = find_unspent(parsed, forward, reader, directory, book.today())
+        annotations = find_annotations(parsed, reader, translator)
+        referrers, more = find_referrers(index, reader)
     values = {
         "entry": view,
         "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
         "walks": (forward, backward),
-        "referrers": referrers,
+        "unspent": unspent,
+        "annotations": annotations,
+        "corrections": corrections,
+        "replaced_by": replacements,
+        "replaces": replaced,
+        "referrers": [(number, kind_title(kind, translator)) for number, kind in referrers],
+        "referrers_more": more,
         # Another snapshot, but of this size, so it proves what the page shows.
         "proof": book.inclusion(index, log.size),
     }
     return render(request, "entry.html", log=log, values=values)
+
+
+@router.get("/entries/{index}/correction")
+def correction(request: Request, book: BookOf, index: IndexInPath) -> Response:
+    """A correction: both sides, the drafted notice; and what rests on the entry."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        view = correction_view(reader, index, log.origin, log.organisation, translator)
+        uses, truncated = use_rows(reader, index, translator)
+        can_be_reversed = reversed_by(index, reader) is None
+    values = {
+        "index": index,
+        "view": view,
+        "blank_line": BLANK,
+        "can_be_reversed": can_be_reversed,
+        "uses": uses,
+        "uses_truncated": truncated,
+    }
+    return render(request, "correction.html", log=log, values=values)
 
 
 @router.get("/funds")
@@ -187,6 +227,20 @@ def item(request: Request, book: BookOf, code: CodeInPath) -> Response:
         row = registers.item(code)
         values = {"item": row, "stock": registers.stock(row)}
     return render(request, "item.html", log=log, values=values)
+
+
+@router.get("/statistics")
+def statistics(request: Request, book: BookOf) -> Response:
+    """Sums over the whole ledger, small groups of persons hidden."""
+    translator = translator_of(request)
+    with book.store.read() as reader:
+        log = _log(book, reader)
+        found = get_statistics(request).of(reader, book.today())
+        directory = Directory(reader, translator)
+        names = statistics_names(found, directory, translator)
+    least = None if found.rule is None else found.rule["statistics"]["group_min"]
+    values = {"statistics": found, "rule": found.rule, "least": least, "names": names}
+    return render(request, "statistics.html", log=log, values=values)
 
 
 @router.get("/how")

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from api.pages.directory import Amount, Directory, Place
 from api.pages.format import format_percents, format_ranges
 from api.pages.kinds import kind_title
+from api.pages.pooled import LinksTable, PoolsTable, links_table, pools_table
 from api.pages.texts import Translator
 from ledger.errors import LedgerError
-from ledger.flows import End, Ending, Moves, Walk, is_world
+from ledger.flows import End, Ending, Walk, is_world
+from ledger.pools import find_pools
+from ledger.related import find_related
 from ledger.store import Reader
-from ledger.trace import StoreFlows
+from ledger.trace import TOO_LARGE, StoreFlows
 from ledger.verify import Direction, walk
 
 ENTRIES_MAX = 1000
 """A walk on a page may meet this many entries; it is made anew for each reader."""
 ENDS_SHOWN = 40
 HOPS_SHOWN = 60
-TOO_LARGE = "trace_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +91,15 @@ class WalkTable:
 class Whereabouts:
     """One direction; `walks` is None where it is too large for a page.
 
-    `entries` are the indices of the entries that the walk met.
+    `pools` and `links` are what the walk went through as a whole, and what is linked to it;
+    `held_fen` is how much of it is money that lies in the federation's accounts.
     """
 
     direction: Direction
     walks: list[WalkTable] | None
-    entries: tuple[int, ...]
-
-
-class _Bounded(StoreFlows):
-    """The store's flows, for a walk that stops when it has met too many entries."""
-
-    def moves(self, entry: int) -> Moves:
-        found = super().moves(entry)
-        if len(self.data) > ENTRIES_MAX:
-            raise LedgerError(f"the walk meets more than {ENTRIES_MAX} entries", code=TOO_LARGE)
-        return found
+    pools: PoolsTable
+    links: LinksTable
+    held_fen: int
 
 
 def find_whereabouts(
@@ -115,15 +110,20 @@ def find_whereabouts(
     translator: Translator,
 ) -> Whereabouts:
     """Walk from an entry in one direction, and tell it as tables."""
-    source = _Bounded(reader)
+    source = StoreFlows(reader, entries_max=ENTRIES_MAX)
     try:
         walks = walk(source, entry, direction)
     except LedgerError as error:
         if error.code != TOO_LARGE:
             raise
-        return Whereabouts(direction, None, ())
-    tables = [_table(one, direction, directory, translator) for one in walks]
-    return Whereabouts(direction, tables, tuple(sorted(source.data)))
+        walks, tables = (), None
+    else:
+        tables = [_table(one, direction, directory, translator) for one in walks]
+    ends = [end for one in walks for end in one.ends]
+    held = sum(end.amount for end in ends if end.state == "held" and end.asset == "CNY")
+    pools = pools_table(find_pools(reader, walks), directory)
+    links = links_table(find_related(reader, entry, direction, walks), directory, translator)
+    return Whereabouts(direction, tables, pools, links, held)
 
 
 def _table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -11,9 +10,7 @@ from starlette.responses import Response
 from api.answers import Answer, Json
 from api.dependencies import INDEX_MAX, PAGE_DEFAULT, BookOf, Limit, SizeInQuery
 from ledger.day import parse_day
-from ledger.errors import NotFoundError
-from ledger.flows import is_world
-from ledger.statement import By, account_statement
+from ledger.statement import By, account_statement, find_account
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -85,27 +82,16 @@ def read_account(
     limit: Limit = PAGE_DEFAULT,
 ) -> Response:
     """An account's units: the totals, and the ranges still held by rising number."""
-    if is_world(account):
-        raise NotFoundError(
-            f"{account} is the outside (donors, suppliers, beneficiaries): it numbers no units",
-            code="outside_account",
-        )
     with book.store.read() as reader:
         head = reader.head()
-        row = reader.account(asset, account)
-    if row is None:
-        raise NotFoundError(
-            f"the account {account} has never held any {asset}; funds are fund:<code>, stocks "
-            "stock:<site>",
-            code="no_account",
-        )
-    some = list(islice((one for one in row.segments if one[0] >= after), limit + 1))
+        total = find_account(reader, asset, account)
+        some = reader.held_ranges(total.account, first=after, limit=limit + 1)
     value: dict[str, Any] = {
         "asset": asset,
         "account": account,
         "as_of": head.size if head else 0,
-        "received": row.received,
-        "held": sum(end - first for first, end, _ in row.segments),
+        "received": total.received,
+        "held": total.held,
         "ranges": [
             {"first": first, "end": end, "label": label} for first, end, label in some[:limit]
         ],

@@ -37,11 +37,12 @@ from api.dependencies import (
 from api.metrics import Counters
 from api.problems import problem_of
 from api.routes.entries import check_roles
+from api.witnessed import Deadline
 from ledger.book import Book
 from ledger.errors import LedgerError, MalformedError, QueueFullError, RetryableError
+from ledger.recorded import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import BODY_BYTES_MAX, Prepared, check_key, parse_body, prepare
-from ledger.sequencer import Recorded
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
@@ -165,7 +166,7 @@ async def record_many(request: Request) -> Response:
                 f"expected at most {BULK_LINES_MAX} lines; send the others in a second request",
                 code="too_many_lines",
             )
-        bulk = _Bulk(get_book(request), get_counters(request), senders, body)
+        bulk = _Bulk(get_book(request), get_counters(request), senders, body, Deadline(request.app))
         await bulk.start()
     except BaseException:
         app.state.bulk_running -= 1
@@ -176,13 +177,21 @@ async def record_many(request: Request) -> Response:
 class _Bulk:
     """One bulk request: at most two slices of it are under way at a time."""
 
-    def __init__(self, book: Book, counters: Counters, senders: _Senders, body: bytes) -> None:
+    def __init__(
+        self,
+        book: Book,
+        counters: Counters,
+        senders: _Senders,
+        body: bytes,
+        deadline: Deadline,
+    ) -> None:
+        self._deadline = deadline
         self._book = book
         self._counters = counters
         self._senders = senders
         self._lines = _lines_of(body)
         # A slice must fit into the queue beside those of others.
-        queue_max = int(book.sequencer.stats()["queue_max"])
+        queue_max = int(book.writer_stats()["queue_max"])
         self._slice_max = max(1, min(SLICE_LINES_MAX, queue_max // 4))
         self._under_way: list[_Line] = []
 
@@ -199,7 +208,7 @@ class _Bulk:
         """The answers' lines, slice by slice, while the next slice is on its way."""
         while self._under_way:
             lines = await self._queue_patiently(await self._next_slice())
-            data, outcomes = await run_in_threadpool(_answers_of, self._under_way)
+            data, outcomes = await run_in_threadpool(_answers_of, self._under_way, self._deadline)
             self._counters.bulk_lines.update(outcomes)
             yield data
             self._under_way = lines
@@ -281,22 +290,23 @@ def _queue(book: Book, lines: list[_Line]) -> list[_Line]:
     ]
 
 
-def _answers_of(lines: list[_Line]) -> tuple[bytes, list[Outcome]]:
+def _answers_of(lines: list[_Line], deadline: Deadline) -> tuple[bytes, list[Outcome]]:
     """Wait for a slice's receipts and write its answers; runs in a thread."""
     data: list[bytes] = []
     outcomes: list[Outcome] = []
+    deadline.renew()
     for line in lines:
-        value, outcome = _answer_of(line)
+        value, outcome = _answer_of(line, deadline)
         data.append(orjson.dumps(value, default=str) + b"\n")
         outcomes.append(outcome)
     return b"".join(data), outcomes
 
 
-def _answer_of(line: _Line) -> tuple[dict[str, Any], Outcome]:
+def _answer_of(line: _Line, deadline: Deadline) -> tuple[dict[str, Any], Outcome]:
     error = line.error
     if line.future is not None:
         try:
-            recorded = line.future.result()
+            recorded = deadline.wait(line.future.result())
             return (
                 {
                     "line": line.number,

@@ -8,7 +8,7 @@ nothing of that: what is queued is recorded, and the idempotency key gives its r
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -28,22 +28,47 @@ from api.dependencies import (
     person_required,
     read_body,
 )
+from api.witnessed import await_witnesses
 from ledger.errors import MalformedError, NotAllowedError
+from ledger.recorded import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import BODY_BYTES_MAX, KEY_CHARS_MAX, check_key, parse_body, prepare
-from ledger.sequencer import Recorded
+from ledger.store import Reader
 from ledger.tlog.merkle import leaf_hash
 
 router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
+REFERRERS_FIRST = 100
+"""Later entries that the answer for one entry lists."""
+
+
+class Referrer(Answer):
+    """A later entry that is about another one."""
+
+    index: int
+    kind: str
+
+
+class ReferrersAnswer(Answer):
+    """Later entries about one entry, by rising index; `next` leads on to later ones."""
+
+    as_of: int
+    referred_by: list[Referrer]
+    next: str | None = None
+
 
 class EntryAnswer(Answer):
-    """An entry as it stands in the log: public, for ever."""
+    """An entry as it stands in the log: public, for ever.
+
+    `referred_by` are the first later entries about it (corrections, receipts, dispositions,
+    documents, matches ...), on the answer for one entry; its `referrers` link lists all.
+    """
 
     index: int
     leaf_hash: str
     entry: dict[str, Any]
     reversed_by: int | None = None
+    referred_by: list[Referrer] | None = None
     links: dict[str, str]
 
 
@@ -73,6 +98,7 @@ def links_of(index: int) -> dict[str, str]:
         "self": path,
         "receipt": f"{path}/receipt",
         "trace": f"{path}/trace",
+        "referrers": f"{path}/referrers",
         "inclusion": f"/v1/proofs/inclusion?index={index}",
         "page": f"/entries/{index}",
     }
@@ -166,7 +192,7 @@ async def record(request: Request) -> Response:
         vault=book.vault,
     )
     (future,) = book.sequencer.submit([prepared])
-    recorded = await asyncio.wrap_future(future)
+    recorded = await await_witnesses(request.app, await asyncio.wrap_future(future))
     headers = {"location": f"/v1/entries/{recorded.index}", "cache-control": PRIVATE}
     return Json(recorded_answer(recorded), 200 if recorded.replayed else 201, headers)
 
@@ -200,7 +226,38 @@ def read_entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
     """One entry with its leaf hash; what personal fields it has are shown as commitments."""
     with book.store.read() as reader:
         value = _shape(index, reader.entry(index), reader.object(f"reversed/{index}"))
+        value["referred_by"] = _referrers(reader, index, -1, REFERRERS_FIRST)
     return answer_cached(request, orjson.dumps(value), media_type=JSON, cache=REVALIDATED)
+
+
+@router.get(
+    "/{index}/referrers", response_model=ReferrersAnswer, summary="List the entries about an entry"
+)
+def read_referrers(
+    book: BookOf,
+    index: IndexInPath,
+    after: Annotated[
+        int | None, Query(ge=0, le=INDEX_MAX, description="Only entries after this one.")
+    ] = None,
+    limit: Limit = PAGE_DEFAULT,
+) -> Response:
+    """Later entries that refer to this one: corrections, receipts, points, documents, matches,
+    dispositions, hiding, erasure, and for registered things whatever uses them."""
+    with book.store.read() as reader:
+        head = reader.head()
+        reader.entry(index)
+        found = _referrers(reader, index, -1 if after is None else after, limit + 1)
+    value: dict[str, Any] = {"as_of": head.size if head else 0, "referred_by": found[:limit]}
+    if len(found) > limit:
+        last = found[limit - 1]["index"]
+        value["next"] = f"/v1/entries/{index}/referrers?after={last}&limit={limit}"
+    return Json(value)
+
+
+def _referrers(reader: Reader, index: int, after: int, limit: int) -> list[dict[str, Any]]:
+    numbers = reader.referrers(index, after=after, limit=limit)
+    data = reader.chosen_entries(numbers)
+    return [{"index": one, "kind": orjson.loads(data[one])["kind"]} for one in numbers]
 
 
 def _shape(index: int, data: bytes, reversal: bytes | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,7 @@ from api.dependencies import BookOf, get_counters
 from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
 from ledger.book import DATABASE, Book
 from ledger.errors import NotReadyError
+from ledger.feed import Feed
 from ledger.store import Head
 
 router = APIRouter(tags=["health"])
@@ -86,12 +88,13 @@ def read_metrics(request: Request, book: BookOf) -> Response:
         Metric("shanji_bulk_lines_total", "counter", "Lines of bulk requests.", lines),
         *_sequencer_metrics(book),
         *_log_metrics(book.head()),
+        *_witness_metrics(request.app.state.feed),
     ]
     return Response(format_metrics(metrics), media_type=MEDIA_TYPE)
 
 
 def _sequencer_metrics(book: Book) -> list[Metric]:
-    stats = book.sequencer.stats()
+    stats = book.writer_stats()
     return [
         one("shanji_batches_total", "counter", "Batches committed.", stats["batches"]),
         one("shanji_entries_total", "counter", "Entries recorded.", stats["entries"]),
@@ -102,6 +105,26 @@ def _sequencer_metrics(book: Book) -> list[Metric]:
         one("shanji_commit_seconds", "gauge", "The last commit.", stats["commit_seconds_last"]),
         one("shanji_queue_length", "gauge", "Records that wait.", stats["queue_length"]),
         one("shanji_queue_max", "gauge", "Records that may wait.", stats["queue_max"]),
+    ]
+
+
+def _witness_metrics(feed: Feed) -> list[Metric]:
+    now, standings = time.time(), feed.standings()
+    ages: dict[Labels, float] = {
+        (("witness", one.name),): max(0.0, now - one.last_time)
+        for one in standings
+        if one.last_time is not None
+    }
+    sizes: dict[Labels, int] = {
+        (("witness", one.name),): one.last_size for one in standings if one.last_size is not None
+    }
+    troubles: dict[Labels, int] = {
+        (("witness", one.name),): int(one.trouble is not None) for one in standings
+    }
+    return [
+        Metric("shanji_witness_age_seconds", "gauge", "Since it last cosigned.", ages),
+        Metric("shanji_witness_size", "gauge", "The last size that it cosigned.", sizes),
+        Metric("shanji_witness_trouble", "gauge", "Whether it is in trouble.", troubles),
     ]
 
 

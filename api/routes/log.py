@@ -60,7 +60,8 @@ class KindDetail(KindAnswer):
 
 @router.get("/log", response_model=LogAnswer, summary="Read the log's state")
 def read_log(book: BookOf) -> Response:
-    """The log's origin, keys, size and root; `checkpoint_time` is when it last grew."""
+    """The log's origin, every key it has had, size and root; `checkpoint_time` is when it last
+    grew. `/v1/keys` says for which sizes each key counts."""
     head = book.head()
     return Json(
         {
@@ -73,6 +74,7 @@ def read_log(book: BookOf) -> Response:
             "links": {
                 "checkpoint": "/checkpoint",
                 "entries": "/v1/entries",
+                "keys": "/v1/keys",
                 "kinds": "/v1/kinds",
             },
         }

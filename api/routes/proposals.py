@@ -23,6 +23,7 @@ from api.dependencies import (
     read_body,
 )
 from api.routes.entries import RecordedAnswer, check_roles, recorded_answer
+from api.witnessed import Deadline
 from ledger.errors import MalformedError, NotAllowedError
 from ledger.proposals import NUMBER_MAX, REASON_CHARS_MAX, Proposal, Status
 from ledger.records.kind import OPENERS, Role
@@ -161,7 +162,7 @@ def approve(request: Request, id: Number) -> Response:
     proposals = get_book(request).proposals
     found = proposals.read(id)
     check_roles(found.body, Person(found.proposed_by, Role(found.role)), person)
-    recorded = proposals.approve(id, person=person.id)
+    recorded = Deadline(request.app).wait(proposals.approve(id, person=person.id))
     headers = {"location": f"/v1/entries/{recorded.index}", "cache-control": PRIVATE}
     return Json(recorded_answer(recorded), 200 if recorded.replayed else 201, headers)
 

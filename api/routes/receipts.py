@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.answers import IMMUTABLE, PRIVATE, Answer, Json, answer_cached, attachment
+from api.answers import IMMUTABLE, PRIVATE, REVALIDATED, Answer, Json, answer_cached, attachment
 from api.auth import Person
 from api.dependencies import BEARER, SEED_HEADER, BookOf, IndexInPath, MaybePerson, MaybeSeed
 from ledger.book import Book, Reveal
@@ -91,11 +91,13 @@ def read_receipt(
         wanted = [name.strip() for name in reveal.split(",")]
     if wanted != "none":
         _require_right(allowed, index)
-    data = book.receipt(index, reveal=wanted)
+    data, settled = book.receipt_and_standing(index, reveal=wanted)
     headers = {**attachment(f"{index}{SUFFIX}"), "vary": "authorization, seed"}
     if wanted != "none":
         return Response(data, 200, {**headers, "cache-control": PRIVATE}, MEDIA_TYPE)
-    return answer_cached(request, data, media_type=MEDIA_TYPE, cache=IMMUTABLE, headers=headers)
+    # A pending receipt is another one when enough witnesses have come.
+    cache = IMMUTABLE if settled else REVALIDATED
+    return answer_cached(request, data, media_type=MEDIA_TYPE, cache=cache, headers=headers)
 
 
 @router.get(

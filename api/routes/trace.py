@@ -15,6 +15,8 @@ from starlette.responses import Response
 from api.answers import JSON, Answer, Json, attachment
 from api.dependencies import BookOf, IndexInPath
 from ledger.book import Book
+from ledger.pools import find_pools
+from ledger.related import Relation, find_related
 from ledger.trace import trace, trace_proof
 from ledger.verify import Direction, walks_as_json
 
@@ -24,13 +26,57 @@ TRACES_AT_ONCE_MAX = 4
 SUFFIX = ".tlog-trace.json"
 
 
+class PoolAnswer(Answer):
+    """A pool as a whole: `spent` and `held` sum to `received`, which leaves out what was
+    refunded or reversed. Without `label` it is the whole account. `traced` of its units are
+    of the traced ones, `traced_held` of them still there."""
+
+    asset: str
+    account: str
+    label: str | None = None
+    received: int
+    spent: int
+    held: int
+    traced: int
+    traced_held: int
+
+
+class PartAnswer(Answer):
+    """Of `whole` units that an entry moved, `amount` belong to the link."""
+
+    asset: str
+    amount: int
+    whole: int
+
+
+class RelatedAnswer(Answer):
+    """An entry that is linked to the entry `of`; without `walks` they were too large."""
+
+    relation: Relation
+    of: int
+    entry: int
+    kind: str
+    part: PartAnswer | None = None
+    shared_by: int | None = None
+    walks: list[dict[str, Any]] | None = None
+
+
 class TraceAnswer(Answer):
-    """The walks of an entry's postings: hops, and where the units are or came from."""
+    """The walks of an entry's postings: hops, and where the units are or came from.
+
+    A walk says which units, by the ledger's order. `pools` say how much of each whole pool
+    that they went through was used; `related` are linked entries (matching gifts, refunds,
+    points and what they redeemed, what points were given for), each with its own walks.
+    """
 
     index: int
     direction: Direction
     as_of: int
     walks: list[dict[str, Any]]
+    pools: list[PoolAnswer]
+    pools_more: bool
+    related: list[RelatedAnswer]
+    related_more: bool
 
 
 def trace_limiter() -> CapacityLimiter:
@@ -60,11 +106,15 @@ def _answer(book: Book, index: int, direction: Direction) -> Response:
     with book.store.read() as reader:
         head = reader.head()
         walks = trace(reader, index, direction)
+        pools = find_pools(reader, walks)
+        related = find_related(reader, index, direction, walks)
     value = {
         "index": index,
         "direction": direction,
         "as_of": head.size if head else 0,
         "walks": walks_as_json(walks),
+        **pools.as_json(),
+        **related.as_json(),
     }
     return Json(value)
 

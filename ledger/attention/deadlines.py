@@ -30,7 +30,7 @@ def _project_reports(view: View) -> Iterator[Item]:
         entries = [project["entry"]] + ([] if report is None else [report["entry"]])
         for rule in rules:
             due = view.day_after(last, rule["disclosure"]["every_days"])
-            if due < view.day:
+            if due < view.day and _long_enough(view, rule, start, project.get("ends_on")):
                 yield _overdue(view, "project_report_overdue", "project", code, due, entries, rule)
 
 
@@ -57,10 +57,17 @@ def _campaigns(view: View) -> Iterator[Item]:
         for rule in rules:
             due = view.day_after(last, rule["disclosure"]["every_days"])
             # After the campaign's end its last disclosure stands.
-            if due < view.day and due <= campaign["ends_on"]:
+            long = _long_enough(view, rule, campaign["starts_on"], campaign["ends_on"])
+            if long and due < view.day and due <= campaign["ends_on"]:
                 yield _overdue(
                     view, "campaign_disclosure_overdue", "campaign", code, due, entries, rule
                 )
+
+
+def _long_enough(view: View, rule: Any, starts_on: str, ends_on: str | None) -> bool:
+    """Whether something lasts so long that the rule asks for its disclosure."""
+    least = rule["disclosure"].get("longer_than_days")
+    return least is None or ends_on is None or ends_on > view.day_after(starts_on, least)
 
 
 def _leftovers(view: View) -> Iterator[Item]:
@@ -73,12 +80,8 @@ def _leftovers(view: View) -> Iterator[Item]:
         if not rules:
             return
         project = view.get(f"project/{code}")
-        account = view.reader.account("CNY", f"fund:{project['fund']}")
-        left = sum(
-            end - first
-            for first, end, label in (account.segments if account is not None else ())
-            if label == code
-        )
+        pool = view.reader.pool("CNY", f"fund:{project['fund']}", code)
+        left = 0 if pool is None else pool.held
         for rule in rules:
             due = view.day_after(closed["closed_on"], rule["disclosure"]["within_days"])
             if left and due < view.day:

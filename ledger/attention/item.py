@@ -11,12 +11,12 @@ import orjson
 
 from ledger.entry import Entry, parse_entry
 from ledger.records.dispositions import FLAG_ENTRIES_MAX
-from ledger.store import AccountRow, Reader
+from ledger.store import PoolRow, Reader
 
 PAGE = 1000
-"""Objects or accounts that are read together."""
+"""Objects, pools or ranges that are read together."""
 ARRIVALS_MAX = 5000
-"""Arrivals that are looked at in one account; where there are more, an item says so."""
+"""Arrivals that are looked at in one pool; where there are more, an item says so."""
 
 WINDOW_UNITS = 1 << 16
 FLOWS_FEW = 200
@@ -37,6 +37,18 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "points_past_expiry": ("积分已过期待登记", "Points past their expiry, not recorded yet"),
     "points_of_refunded_gift": ("退款捐赠对应的积分", "Points of a gift that was refunded"),
     "refunds_of_holder": ("同一持有人多笔捐赠退款", "Several refunded gifts of one holder"),
+    "delivered_before_request": (
+        "登记的发放日期早于申请日期",
+        "Delivered before it was asked for, by the days recorded",
+    ),
+    "matching_of_refunded_gift": (
+        "退款捐赠的配捐款尚未退回",
+        "Matching money of a refunded gift not returned",
+    ),
+    "bank_match_of_reversed_gift": (
+        "已冲正的捐赠仍匹配着银行流水",
+        "Bank lines still matched to a reversed gift",
+    ),
     "service_recorded_late": ("服务时长登记较晚", "Service recorded long after it happened"),
 }
 """Every code, in Chinese and English."""
@@ -105,12 +117,12 @@ class View:
                 yield key.removeprefix(prefix), orjson.loads(value)
             after = rows[-1][0]
 
-    def accounts(self) -> Iterator[AccountRow]:
-        """Every account with what it holds."""
-        after = -1
-        while rows := self.reader.accounts(after, PAGE):
+    def pools(self) -> Iterator[PoolRow]:
+        """What every account holds, label by label."""
+        after = (-1, "")
+        while rows := self.reader.held_pools(after, PAGE):
             yield from rows
-            after = rows[-1].id
+            after = (rows[-1].account, rows[-1].label)
 
     def entry(self, index: int) -> Entry:
         """An entry by its index."""
@@ -118,14 +130,27 @@ class View:
             self._entries[index] = parse_entry(self.reader.entry(index))
         return self._entries[index]
 
-    def rules(self, topic: str, subject: str) -> list[Any]:
-        """The versions in force of the rules of a topic about a subject."""
+    def referrers(self, index: int, *, after: int) -> list[int]:
+        """The first later entries that refer to an entry, above `after`."""
+        return self.reader.referrers(index, after=after, limit=PAGE)
+
+    def chosen(self, indices: Sequence[int]) -> Iterator[Entry]:
+        """These entries, some at a time; they are not kept."""
+        for start in range(0, len(indices), PAGE):
+            for data in self.reader.chosen_entries(indices[start : start + PAGE]).values():
+                yield parse_entry(data)
+
+    def in_force(self, topic: str) -> list[Any]:
+        """The versions in force of the rules of a topic."""
         found: list[Any] = []
         for code in sorted((self.get(f"topic/{topic}") or {"rules": []})["rules"]):
             versions = self.get(f"rule/{code}")["versions"]
-            valid = [one for one in versions if one["in_force_from"] <= self.day]
-            found += [one for one in valid[-1:] if one[topic]["subject"] == subject]
+            found += [one for one in versions if one["in_force_from"] <= self.day][-1:]
         return found
+
+    def rules(self, topic: str, subject: str) -> list[Any]:
+        """The versions in force of the rules of a topic about a subject."""
+        return [one for one in self.in_force(topic) if one[topic]["subject"] == subject]
 
     def age_rule(self, subject: str) -> Any:
         """The strictest ageing rule in force about a subject, or None."""
@@ -149,26 +174,27 @@ def rule_of(rule: Any) -> dict[str, Any]:
     return {"rule": rule["code"], "rule_version": rule["version"]}
 
 
-def arrivals_of(
-    view: View, account: AccountRow, label: str | None = None
-) -> tuple[list[tuple[int, int]], bool]:
-    """The arrivals of what an account still holds: ``(entry, units still there)``.
+def _ranges_of(view: View, pool: PoolRow) -> Iterator[tuple[int, int]]:
+    """The ranges that a pool still holds, by rising number."""
+    first = 0
+    while rows := view.reader.held_ranges(pool.account, first=first, label=pool.label, limit=PAGE):
+        yield from ((start, end) for start, end, _ in rows)
+        first = rows[-1][1]
 
-    Args:
-        label: Only units that carry it; None for all.
+
+def arrivals_of(view: View, pool: PoolRow) -> tuple[list[tuple[int, int]], bool]:
+    """The arrivals of what a pool still holds: ``(entry, units still there)``.
 
     Returns:
         The arrivals by rising unit number, and whether there are more than were looked at.
     """
     found: list[tuple[int, int]] = []
     window = WINDOW_UNITS
-    for first, end, carried in account.segments:
-        if label is not None and carried != label:
-            continue
+    for first, end in _ranges_of(view, pool):
         at = first
         while at < end:
             upto = min(end, at + window)
-            flows = view.reader.arrivals(account.asset, account.name, at, upto)
+            flows = view.reader.arrivals(pool.asset, pool.name, at, upto)
             for flow in flows:
                 if len(found) >= ARRIVALS_MAX:
                     return found, True

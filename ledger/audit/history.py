@@ -14,22 +14,22 @@ from ledger.errors import LedgerError
 from ledger.receipt import HEADER
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import EMPTY_ROOT
-from ledger.tlog.note import VerifierKey
+from ledger.tlog.policy import Policy
 from ledger.verify import checkpoint_of, verify_checkpoint, verify_receipt
 
 
 class History:
     """Compares kept checkpoints with the log's roots, as the walk reaches their sizes."""
 
-    def __init__(self, known: Sequence[bytes], keys: Sequence[VerifierKey], notes: Notes) -> None:
+    def __init__(self, known: Sequence[bytes], trust: Policy, notes: Notes) -> None:
         self._notes = notes
         self._kept: dict[int, list[tuple[int, Checkpoint, bytes]]] = {}
         for number, data in enumerate(known, start=1):
             try:
                 note = checkpoint_of(data)
                 if data.startswith(HEADER):
-                    verify_receipt(data, keys)
-                checkpoint, _ = verify_checkpoint(note, keys)
+                    verify_receipt(data, trust)
+                checkpoint, _ = verify_checkpoint(note, trust)
             except LedgerError as error:
                 self._find(number, f"it does not verify: {error.message}", [])
                 continue

@@ -20,6 +20,7 @@ from ledger.audit.report import Notes, Report
 from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
+from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
 from ledger.audit.source import LogSource
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
@@ -27,10 +28,13 @@ from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk, ow
 from ledger.day import Clock, utc_now
 from ledger.entry import Entry
 from ledger.errors import (
+    LedgerError,
     MalformedError,
     NotFoundError,
     UndecidedError,
+    UnknownSignerError,
 )
+from ledger.keys.history import KeyHistory
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
@@ -47,24 +51,26 @@ class Signed:
 
     Attributes:
         keys: Those that were given, or else those of the log's first entry.
-        own: Those of the log's first entry.
     """
 
     note: bytes
     checkpoint: Checkpoint
     keys: Sequence[VerifierKey]
-    own: Sequence[VerifierKey]
 
 
-def open_signed(source: LogSource, keys: Sequence[VerifierKey]) -> Signed:
+def open_signed(
+    source: LogSource, keys: Sequence[VerifierKey], *, undecided: bool = False
+) -> Signed:
     """A source's newest checkpoint, its signature verified.
 
     Args:
         keys: Those that are trusted; without any, those that the first entry names.
+        undecided: Whether to give it unverified where no key was given and those of the
+            first entry did not sign it; the caller finds in the entries who did.
 
     Raises:
         NotFoundError: there is no checkpoint.
-        UndecidedError: no key is known, or none of them signed it.
+        UndecidedError: no key is known, or none of those that were given signed it.
         VerificationError, MalformedError: the signature fails, or it is no checkpoint.
     """
     note = source.checkpoint()
@@ -77,8 +83,13 @@ def open_signed(source: LogSource, keys: Sequence[VerifierKey]) -> Signed:
             "no verifier key is known: entry 0 cannot be read or names none; give one with --key"
         )
     verifiers = [verifier_for(key) for key in dict.fromkeys(trusted)]
-    checkpoint, _ = open_checkpoint(note, trusted[0].name, verifiers)
-    return Signed(note, checkpoint, trusted, own)
+    try:
+        checkpoint, _ = open_checkpoint(note, trusted[0].name, verifiers)
+    except UnknownSignerError:
+        if keys or not undecided:
+            raise
+        return Signed(note, parse_checkpoint(split_note(note)[0]), trusted)
+    return Signed(note, checkpoint, trusted)
 
 
 class _Public:
@@ -99,11 +110,10 @@ class _Public:
         self.parses = parse
         self.apart = False
         self.ended = False
-        signed = open_signed(source, keys)
-        if keys and signed.own and not set(signed.own) & set(keys):
-            notes.find(
-                "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
-            )
+        signed = open_signed(source, keys, undecided=parse)
+        self._given = tuple(keys)
+        # Those that were given have signed the newest checkpoint, which vouches for the rest.
+        self._signatures = Signatures((), KeyHistory(), notes)
         self.keys, self.note, self.checkpoint = signed.keys, signed.note, signed.checkpoint
 
     def _entries(self, number: int, width: int) -> list[bytes]:
@@ -149,7 +159,9 @@ class _Public:
         """Nothing stands beside the entries; tiles are compared when they are full."""
 
     def take(self, index: int, entry: Entry | None) -> None:
-        """Nothing more is public of an entry."""
+        """See `walk.Log`; it may add or revoke a key."""
+        if entry is not None:
+            self._signatures.take(entry)
 
     def full_tile(self, level: int, number: int, hashes: bytes) -> None:
         """See `walk.Log`; leaf hashes are kept, to know entries again that are served again."""
@@ -176,7 +188,8 @@ class _Public:
         """Which sizes were signed before is not public."""
 
     def keep(self, standing: Standing) -> None:
-        """Nothing besides what the walk keeps."""
+        """See `walk.Log`."""
+        standing.keys = self._signatures.kept()
 
     def finish(self, walk: Walk, history: History) -> None:
         """Compare the right edge and the root."""
@@ -196,7 +209,25 @@ class _Public:
                 f"signed root {self.checkpoint.root.hex()}, the entries give {root.hex()}",
                 [self.note.decode("utf-8", "replace")],
             )
+        if self.parses and size:
+            self._check_keys(size)
         history.finish(size, self.note)
+
+    def begin(self, standing: Standing) -> None:
+        """Go on from an audit that ended, or was killed."""
+        self._signatures.begin(standing.keys, standing.size)
+
+    def _check_keys(self, size: int) -> None:
+        """The checkpoint is signed by a key that counts at its size, as the entries say."""
+        known = self._signatures.history.keys
+        if self._given and known and not set(known) & set(self._given):
+            self.notes.find("log_keys", "entry 0", 0, "the log names none of the keys given")
+            return
+        try:
+            self._signatures.open(self.note, published=True)
+        except LedgerError as error:
+            code = NOT_VALID if error.code == NOT_VALID else "checkpoint_signature"
+            self.notes.find(code, f"checkpoint {size}", None, error.message)
 
 
 def audit_public(
@@ -255,9 +286,10 @@ def _audit(
     log.apart = run.jobs > 1 or executor is not None
     size = log.checkpoint.size
     standing = run.begin(load(shadow, log.checkpoint.origin, OVER), notes)
+    log.begin(standing)
     tally = Tally(standing.tally)
     rules = Rules(shadow, notes, tally, None) if log.parses else None
-    history = History(known, log.keys, notes)
+    history = History(known, trust_in(KeyHistory(), log.keys), notes)
     walk = run.walk = Walk(log, shadow, standing, notes, tally, rules, history)
     shadow.attach(lambda index: walk.vouch(index, log.entry(index)))
     notes.not_checked.append(_NOT_PUBLIC)

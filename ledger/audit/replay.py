@@ -9,10 +9,13 @@ what they find in `Notes`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
+from ledger.audit.anchored import check_anchors
+from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.hashing import Checked, Chunk, leaf_at
 from ledger.audit.history import History
 from ledger.audit.past import check_past
@@ -23,24 +26,24 @@ from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
+from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
-from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk, own_keys
+from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
+from ledger.book import read_key_history
+from ledger.day import Clock, utc_now
 from ledger.entry import Entry
 from ledger.errors import (
     LedgerError,
     NotFoundError,
-    UndecidedError,
-    UnknownSignerError,
-    VerificationError,
+    RetryableError,
 )
-from ledger.sequencer import Clock, utc_now
+from ledger.keys.history import KeyHistory
 from ledger.store import Reader, Store
-from ledger.store.reader import NUMBER_MAX
-from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
-from ledger.tlog.cosignature import verifier_for
+from ledger.store.log_reader import NUMBER_MAX
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import VerifierKey
+from ledger.tlog.policy import Policy
 from ledger.tlog.tiles import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH
 from ledger.vault import Vault
 
@@ -63,13 +66,11 @@ class _Database:
         self.reader = reader
         self.notes = notes
         self._apart = apart
-        own = own_keys(lambda: reader.entry(0))
-        if keys and own and not set(own) & set(keys):
-            notes.find(
-                "log_keys", "entry 0", 0, "the log's first entry names none of the keys given"
-            )
-        self.keys = list(keys) or own
-        self._verifiers = [verifier_for(key) for key in dict.fromkeys([*self.keys, *own])]
+        self.stated = stated_history(reader)
+        if keys and self.stated.terms and not set(self.stated.keys) & set(keys):
+            notes.find("log_keys", "entry 0", 0, "the log names none of the keys given")
+        self.keys = list(keys) or list(self.stated.keys)
+        self.signatures = Signatures(keys, self.stated, notes)
         self._vault = vault
         self._columns: deque[list[bytes]] = deque()
         self._signed = 0
@@ -88,6 +89,7 @@ class _Database:
         notes, reader = self.notes, self.reader
         self.heads = list(Rows(reader, "head", notes))
         self._signed = standing.signed
+        self.signatures.begin(standing.keys, size)
         self._checkpoints = Rows(reader, "checkpoint", notes, (size,) if size else ())
         after = (size - 1, NUMBER_MAX, NUMBER_MAX)
         self.flows = Rows(reader, "flow", notes, after if size else ())
@@ -138,6 +140,8 @@ class _Database:
 
     def take(self, index: int, entry: Entry | None) -> None:
         """See `walk.Log`."""
+        if entry is not None:
+            self.signatures.take(entry)
         if self.sealed is not None:
             self.sealed.take(index, entry)
 
@@ -177,15 +181,17 @@ class _Database:
     def keep(self, standing: Standing) -> None:
         """See `walk.Log`."""
         standing.signed = self._signed
+        standing.keys = self.signatures.kept()
         if self.sealed is not None:
             standing.sealed = self.sealed.kept()
 
     def _check_checkpoint(self, size: int, root: bytes, note: bytes, now: bytes | None) -> None:
         place = f"checkpoint {size}"
         try:
-            checkpoint = self._open_checkpoint(note)
+            checkpoint = self.signatures.open(note)
         except LedgerError as error:
-            self.notes.find("checkpoint_signature", place, None, error.message)
+            code = NOT_VALID if error.code == NOT_VALID else "checkpoint_signature"
+            self.notes.find(code, place, None, error.message)
             return
         if checkpoint.size != size or checkpoint.root != root:
             self.notes.find(
@@ -203,18 +209,6 @@ class _Database:
                 f"signed root {checkpoint.root.hex()}, the entries give {now.hex()}",
                 [note.decode("utf-8", "replace")],
             )
-
-    def _open_checkpoint(self, data: bytes) -> Checkpoint:
-        """A stored checkpoint, with signatures of the log's keys and of nobody else."""
-        if not self.keys:
-            raise UndecidedError("no verifier key is known: entry 0 names none, none was given")
-        checkpoint, note = open_checkpoint(data, self.keys[0].name, self._verifiers)
-        trusted = {(key.name, key.key_id) for key in self.keys}
-        if not any((one.name, one.key_id) in trusted for one in note.verified):
-            raise UnknownSignerError("it is signed by none of the keys given")
-        if len(note.verified) != len(note.signatures):
-            raise VerificationError("it has a signature line that is of none of the log's keys")
-        return checkpoint
 
     # The end of the log
 
@@ -238,12 +232,13 @@ class _Database:
                 self.notes.find("tile", place, None, f"expected {TILE_BYTES} bytes")
         return "" if newest is None else newest.decode("utf-8", "replace")
 
-    def finish_state(self, walk: Walk, rules: Rules) -> None:
-        """Compare what the vault explains, the proposals, and the state."""
+    def finish_state(self, walk: Walk, rules: Rules, erased_again: Set[int]) -> None:
+        """Compare what the vault explains, the proposals, time stamps, and the state."""
         part = walk.relied_on > 0
         if self.sealed is not None and self._vault is not None:
-            self.sealed.finish(rules.erased(), part=part)
+            self.sealed.finish(rules.erased(), erased_again, part=part)
             ProposalRows(self.reader, self._vault, self.notes).check()
+        check_anchors(self.reader, self._vault, self.notes)
         # What a killed run changed is not remembered.
         rules.compare(self.reader, touched=part and walk.begun_at == walk.relied_on)
         if part:
@@ -304,6 +299,8 @@ def audit(
     vault: Vault | None = None,
     keys: Sequence[VerifierKey] = (),
     known: Sequence[bytes] = (),
+    erased_again: Set[int] = frozenset(),
+    policy: Policy | None = None,
     progress: Progress | None = None,
     state: Path | None = None,
     full: bool = False,
@@ -320,6 +317,10 @@ def audit(
             log's first entry names.
         known: Signed checkpoints and receipts that the auditor kept from before: the
             log must contain each of them (code ``history``).
+        erased_again: Entries whose openings a restore erased, since the log had erased them
+            after the backup was made (``ledger.backup``); the entry that says so may be
+            missing here.
+        policy: The auditor's policy: the report says which witnesses it trusts.
         progress: Called with entries done and the log's size.
         state: A folder that keeps the audit's state: an audit that was killed goes on
             there, and the next one reads only what is new.
@@ -341,7 +342,8 @@ def audit(
     shadow = Shadow.temporary() if state is None else Shadow.open(state)
 
     def steps() -> None:
-        _audit(store, vault, keys, known, progress, shadow, executor, notes, run)
+        _audit(store, vault, keys, known, progress, shadow, executor, notes, run, erased_again)
+        run.witnesses = _witnesses(store, notes, policy)
 
     return carry_out(run, notes, shadow, steps, place=OVER, full=full, must_begin=False)
 
@@ -356,6 +358,7 @@ def _audit(
     executor: Executor | None,
     notes: Notes,
     run: Run,
+    erased_again: Set[int],
 ) -> None:
     """The steps of an audit, one after the other; what it comes to lies in `run`."""
     with store.read() as reader:
@@ -368,7 +371,7 @@ def _audit(
         log.begin(standing)
         tally = Tally(standing.tally)
         rules = Rules(shadow, notes, tally, log.flows)
-        history = History(known, log.keys, notes)
+        history = History(known, trust_in(log.stated, keys), notes)
         walk = run.walk = Walk(log, shadow, standing, notes, tally, rules, history)
         shadow.attach(
             lambda index: walk.vouch(index, reader.entry(index)),
@@ -381,6 +384,25 @@ def _audit(
                 walk.run(executor or pool, run.jobs, size, progress)
             notes.count("entries", walk.tree.size - walk.relied_on)
             run.checkpoint = log.finish(walk, history)
-            log.finish_state(walk, rules)
+            log.finish_state(walk, rules, erased_again)
         if progress is not None:
             progress(walk.tree.size, max(size, walk.tree.size))
+
+
+def _witnesses(store: Store, notes: Notes, policy: Policy | None) -> list[dict[str, Any]]:
+    """Check every cosignature; who cosigned what last."""
+    with store.read() as reader:
+        return CosignatureRows(reader, notes, policy).check()
+
+
+def stated_history(reader: Reader) -> KeyHistory:
+    """The keys that a database says its log has had; empty where it cannot be read.
+
+    Only a hint: the walk finds them again in the entries, and compares the row.
+    """
+    try:
+        return read_key_history(reader)
+    except RetryableError:
+        raise
+    except (LedgerError, ValueError, KeyError, TypeError):
+        return KeyHistory()

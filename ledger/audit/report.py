@@ -89,6 +89,7 @@ class Report:
         speed: What it cost.
         versions: Of the programs that took part.
         machine: System, architecture, cores.
+        witnesses: Each witness with its last size and time, and whether it is trusted.
     """
 
     origin: str
@@ -109,6 +110,7 @@ class Report:
     speed: Speed
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
+    witnesses: Sequence[Mapping[str, object]] = ()
 
     @property
     def clean(self) -> bool:

@@ -6,7 +6,7 @@ import os
 import platform
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -36,6 +36,7 @@ class Run:
         walk: The walk, once it can begin.
         origin: The log.
         checkpoint: The newest checkpoint, as text.
+        witnesses: Who cosigned, as the report has it.
     """
 
     def __init__(self, over: str, jobs: int, clock: Clock) -> None:
@@ -44,6 +45,7 @@ class Run:
         self.walk: Walk | None = None
         self.origin = ""
         self.checkpoint = ""
+        self.witnesses: Sequence[Mapping[str, object]] = ()
         self.clock = clock
         self.started_at = clock().strftime(INSTANT)
         self.started = time.perf_counter()
@@ -148,6 +150,7 @@ def conclude(run: Run, notes: Notes, shadow: Shadow) -> Report:
             "architecture": platform.machine(),
             "cores": os.cpu_count() or 0,
         },
+        witnesses=tuple(run.witnesses),
     )
     return report
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TOUCHED_MAX = 200_000
 """Changed rows of the state that are remembered; over it, the whole state is compared."""
 
-TABLES = {"account": 1, "holding": 2, "state_object": 1}
+TABLES = {"account": 1, "holding": 2, "pool": 2, "entry_reference": 2, "state_object": 1}
 """The tables of the derived state, and how many columns their keys have."""
 
 
@@ -90,6 +90,8 @@ class Rules:
             touched["account"].update((row[0],) for row in changes.accounts)
             touched["holding"].update(row[:2] for row in changes.holdings_set)
             touched["holding"].update(changes.holdings_gone)
+            touched["pool"].update(row[:2] for row in changes.pools)
+            touched["entry_reference"].update(changes.references)
             touched["state_object"].update((key,) for key, _ in changes.objects)
             if sum(map(len, touched.values())) > TOUCHED_MAX:
                 self.touched_all = True
@@ -178,7 +180,7 @@ class Rules:
         return draft
 
     def _record(self, entry: Entry, moved: Moved) -> list[Flow]:
-        flows = self._state.note(entry, moved.runs)
+        flows = self._state.note(entry, moved)
         if entry.kind in KIND_BY_NAME:
             KIND_BY_NAME[entry.kind].effects(entry, self._state, 1)
         self._tally.take(entry, self._state)
@@ -280,8 +282,14 @@ class Rules:
                 self._differs(table, key)
 
     def _differs(self, table: str, key: Sequence[Any]) -> None:
-        place = f"{table} {words(key)}"
-        self._notes.find("state", place, None, "the row is not what the entries give")
+        self._find_row(table, key, "the row is not what the entries give")
 
     def _missing(self, table: str, key: Sequence[Any]) -> None:
-        self._notes.find("state", f"{table} {words(key)}", None, "the row is missing")
+        self._find_row(table, key, "the row is missing")
+
+    def _find_row(self, table: str, key: Sequence[Any], message: str) -> None:
+        place = f"{table} {words(key)}"
+        if table == "entry_reference":
+            self._notes.find("reference_row", place, key[1], message)
+        else:
+            self._notes.find("state", place, None, message)

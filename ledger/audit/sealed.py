@@ -111,10 +111,14 @@ class SealedRows:
     def _missing(self, table: str, key: str, index: int) -> None:
         self._notes.find(table, f"{table} {key}", index, "the row is missing or differs")
 
-    def finish(self, erased: Set[int] | None, *, part: bool) -> None:
+    def finish(
+        self, erased: Set[int] | None, erased_again: Set[int] = frozenset(), *, part: bool
+    ) -> None:
         """After the last entry: what is left over belongs to no entry.
 
         Args:
+            erased_again: Those that a restore erased again, for erasures that the log had
+                recorded after the backup was made.
             part: Whether the rows of earlier entries were compared by an earlier audit; then
                 they are counted, and not read again.
             erased: The entries whose openings the log says were erased; None where the
@@ -122,7 +126,7 @@ class SealedRows:
         """
         if erased is not None:
             self._look_again(erased)
-            for index in sorted(self._without_opening - erased):
+            for index in sorted(self._without_opening - erased - erased_again):
                 self._find("opening_missing", index, "seed and values are not stored")
             for index in sorted(erased - self._without_opening):
                 self._find("not_erased", index, "the log says that its opening was erased")

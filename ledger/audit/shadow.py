@@ -32,7 +32,7 @@ from ledger.flows import Flow
 from ledger.state import Changes
 from ledger.units import Segment
 
-FORMAT = 1
+FORMAT = 2
 """Of the state's file; another one is begun anew."""
 FILE, DIGEST = "state.sqlite3", "state.sha256"
 CACHE_KIBIBYTES = 32_768
@@ -53,6 +53,13 @@ CREATE TABLE holding (
     account INTEGER, first INTEGER, length INTEGER NOT NULL, label TEXT NOT NULL,
     PRIMARY KEY (account, first)
 ) WITHOUT ROWID, STRICT;
+CREATE TABLE pool (
+    account INTEGER, label TEXT, received INTEGER NOT NULL, held INTEGER NOT NULL,
+    returned INTEGER NOT NULL, PRIMARY KEY (account, label)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE entry_reference (
+    target INTEGER, source INTEGER, PRIMARY KEY (target, source)
+) WITHOUT ROWID, STRICT;
 CREATE TABLE state_object (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE flow (
     entry INTEGER, posting INTEGER, part INTEGER, source INTEGER NOT NULL, source_first INTEGER,
@@ -67,6 +74,19 @@ _FLOWS = """
 SELECT f.entry, f.posting, f.part, s.asset, s.name, f.source_first, t.name, f.target_first,
        f.length, f.label
 FROM flow f JOIN account s ON f.source = s.id JOIN account t ON f.target = t.id
+"""
+_KEYS = {
+    "account": ("id",),
+    "holding": ("account", "first"),
+    "pool": ("account", "label"),
+    "entry_reference": ("target", "source"),
+    "state_object": ("key",),
+}
+"""The derived tables that are compared, with their keys."""
+_POOL = """
+INSERT INTO pool VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, label) DO UPDATE SET
+    received = received + excluded.received, held = held + excluded.held,
+    returned = returned + excluded.returned
 """
 
 
@@ -212,7 +232,7 @@ class Shadow:
 
     def clear(self) -> None:
         """Forget everything."""
-        for table in ("meta", "account", "holding", "state_object", "flow", "leaf"):
+        for table in ("meta", *_KEYS, "flow", "leaf"):
             self._run(f"DELETE FROM {table}")
         self._entries.clear()
 
@@ -308,6 +328,8 @@ class Shadow:
         many("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", changes.accounts)
         many("DELETE FROM holding WHERE account = ? AND first = ?", changes.holdings_gone)
         many("INSERT OR REPLACE INTO holding VALUES (?, ?, ?, ?)", changes.holdings_set)
+        many(_POOL, changes.pools)
+        many("INSERT OR IGNORE INTO entry_reference VALUES (?, ?)", changes.references)
         gone = [(key,) for key, value in changes.objects if value is None]
         many("DELETE FROM state_object WHERE key = ?", gone)
         kept = [row for row in changes.objects if row[1] is not None]
@@ -342,8 +364,8 @@ class Shadow:
 
     def scan(self, table: str) -> Iterator[tuple[Any, ...]]:
         """The rows of a derived table in the order of its key, as the store has them."""
-        keys = {"account": "id", "holding": "account, first", "state_object": "key"}
-        cursor = self._connection.execute(f"SELECT * FROM {table} ORDER BY {keys[table]}")
+        order = ", ".join(_KEYS[table])
+        cursor = self._connection.execute(f"SELECT * FROM {table} ORDER BY {order}")
         while rows := cursor.fetchmany(SCAN_ROWS):
             yield from rows
 
@@ -354,8 +376,8 @@ class Shadow:
 
     def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
         """One row of a derived table."""
-        where = {"account": "id = ?", "holding": "account = ? AND first = ?"}
-        query = f"SELECT * FROM {table} WHERE {where.get(table, 'key = ?')}"
+        where = " AND ".join(f"{name} = ?" for name in _KEYS[table])
+        query = f"SELECT * FROM {table} WHERE {where}"
         found: tuple[Any, ...] | None = self._run(query, key).fetchone()
         return found
 

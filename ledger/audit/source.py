@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ledger.errors import MalformedError, NotFoundError, RetryableError
+from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.merkle import HASH_SIZE
-from ledger.tlog.note import NOTE_BYTES_MAX
+from ledger.tlog.note import NOTE_BYTES_MAX, split_note
 from ledger.tlog.tiles import (
     ENTRIES,
     ENTRY_BYTES_MAX,
@@ -24,6 +25,7 @@ from ledger.tlog.tiles import (
     format_bundle,
     format_tile_path,
     parse_bundle,
+    tile_width,
 )
 
 CHECKPOINT = "checkpoint"
@@ -67,7 +69,9 @@ class PathSource:
     """A log source over anything that gives bytes for the paths of tlog-tiles.
 
     A partial tile or bundle that is not there is cut from the full one: once that
-    exists, partial ones may be deleted (c2sp.org/tlog-tiles, partial tiles).
+    exists, partial ones may be deleted (c2sp.org/tlog-tiles, partial tiles). Where that
+    is not there either, the log's right edge now runs through it, and it is cut from the
+    partial one of the source's newest checkpoint: a mirror has only the sizes it saw.
 
     Args:
         name: The source for people.
@@ -76,26 +80,46 @@ class PathSource:
 
     def __init__(self, name: str, read: ReadPath) -> None:
         self.name = name
-        self._read = read
+        self.read = read
 
     def checkpoint(self) -> bytes:
         """See `LogSource`."""
-        return self._read(CHECKPOINT, NOTE_BYTES_MAX)
+        return self.read(CHECKPOINT, NOTE_BYTES_MAX)
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """See `LogSource`."""
-        path = format_tile_path(level, number, width)
+        data, _ = self._widest(level, level, number, width)
+        return data[: width * HASH_SIZE]
+
+    def bundle(self, number: int, width: int) -> bytes:
+        """See `LogSource`."""
+        data, came = self._widest(ENTRIES, 0, number, width)
+        return data if came == width else format_bundle(parse_bundle(data, came)[:width])
+
+    def _widest(
+        self, kind: int | Literal["entries"], level: int, number: int, width: int
+    ) -> tuple[bytes, int]:
+        """The tile or bundle of a width, or of another that holds it; and that width."""
         try:
-            return self._read_tile(path, width)
-        except NotFoundError:
+            return self._read_width(kind, number, width), width
+        except NotFoundError as error:
             if width == TILE_WIDTH:
                 raise
-            full = format_tile_path(level, number)
-        return self._read_tile(full, TILE_WIDTH)[: width * HASH_SIZE]
+            missing = error
+        try:
+            return self._read_width(kind, number, TILE_WIDTH), TILE_WIDTH
+        except NotFoundError:
+            edge = self._edge_width(level, number)
+        if not width < edge < TILE_WIDTH:
+            raise missing
+        return self._read_width(kind, number, edge), edge
 
-    def _read_tile(self, path: str, width: int) -> bytes:
+    def _read_width(self, kind: int | Literal["entries"], number: int, width: int) -> bytes:
+        path = format_tile_path(kind, number, width)
+        if kind == ENTRIES:
+            return self.read(path, width * _BUNDLE_ENTRY_BYTES_MAX)
         expected = width * HASH_SIZE
-        data = self._read(path, expected)
+        data = self.read(path, expected)
         if len(data) != expected:
             raise MalformedError(
                 f"expected {expected} bytes at {path} of {self.name}, got {len(data)}; read it "
@@ -103,17 +127,13 @@ class PathSource:
             )
         return data
 
-    def bundle(self, number: int, width: int) -> bytes:
-        """See `LogSource`."""
-        path = format_tile_path(ENTRIES, number, width)
+    def _edge_width(self, level: int, number: int) -> int:
+        """How wide the source's newest checkpoint says a tile is; only a place to look."""
         try:
-            return self._read(path, width * _BUNDLE_ENTRY_BYTES_MAX)
-        except NotFoundError:
-            if width == TILE_WIDTH:
-                raise
-            full = format_tile_path(ENTRIES, number)
-        data = self._read(full, TILE_WIDTH * _BUNDLE_ENTRY_BYTES_MAX)
-        return format_bundle(parse_bundle(data, TILE_WIDTH)[:width])
+            text, _ = split_note(self.checkpoint())
+            return tile_width(parse_checkpoint(text, allow_extensions=True).size, level, number)
+        except (NotFoundError, MalformedError):
+            return 0
 
     def close(self) -> None:
         """Nothing to release."""

@@ -10,13 +10,13 @@ from ledger.audit.source import CHECKPOINT, FolderSource, LogSource
 from ledger.audit.source_url import UrlSource
 from ledger.book import DATABASE
 from ledger.errors import MalformedError, NotFoundError
-from ledger.store import Store
+from ledger.store import Head, Reader, Store
 
 _URL_PREFIXES = ("http://", "https://")
 
 
 class StoreSource:
-    """One snapshot of a store: what is appended later is not seen. See `LogSource`.
+    """A store's log as it was when its checkpoint was last read. See `LogSource`.
 
     Args:
         store: An open store.
@@ -25,20 +25,29 @@ class StoreSource:
 
     def __init__(self, store: Store, *, own: bool = False) -> None:
         self.name = str(store.path)
+        self._store = store
         # A snapshot is one connection, for one thread at a time.
         self._lock = threading.Lock()
+        self._snapshot = ExitStack()
         self._stack = ExitStack()
         if own:
             self._stack.callback(store.close)
         try:
-            self._reader = self._stack.enter_context(store.read())
-            self._head = self._reader.head()
+            self._reader, self._head = self._look()
         except BaseException:
             self._stack.close()
             raise
 
+    def _look(self) -> tuple[Reader, Head | None]:
+        """Take a snapshot; the one before is let go."""
+        self._snapshot.close()
+        reader = self._snapshot.enter_context(self._store.read())
+        return reader, reader.head()
+
     def checkpoint(self) -> bytes:
         """See `LogSource`."""
+        with self._lock:
+            self._reader, self._head = self._look()
         if self._head is None:
             raise NotFoundError(f"{self.name} holds no log yet", code="no_checkpoint")
         return self._head.checkpoint
@@ -55,6 +64,7 @@ class StoreSource:
 
     def close(self) -> None:
         """See `LogSource`."""
+        self._snapshot.close()
         self._stack.close()
 
 

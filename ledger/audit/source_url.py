@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -145,7 +146,8 @@ def check_url(url: str) -> str:
         if len(url) > URL_CHARS_MAX:
             raise MalformedError(f"expected a URL of at most {URL_CHARS_MAX} characters")
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
+        urlsplit(url)
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
         raise MalformedError(f"expected the log's URL, got {url!r} ({error})") from None
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise MalformedError(
@@ -158,7 +160,7 @@ def check_url(url: str) -> str:
 def _read_body(answer: httpx.Response, url: str, bytes_max: int) -> bytes:
     """The body, decompressed, never more than ``bytes_max`` bytes of it in memory."""
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-    chunks = _limited(answer, url, bytes_max + bytes_max // 1000 + RAW_BYTES_SLACK)
+    chunks = _limited(answer, url, bytes_max)
     if encoding == "identity":
         data = b"".join(chunks)
     elif encoding == "gzip":
@@ -172,11 +174,12 @@ def _read_body(answer: httpx.Response, url: str, bytes_max: int) -> bytes:
 
 def _limited(answer: httpx.Response, url: str, bytes_max: int) -> Iterator[bytes]:
     """The chunks as they arrive, limited in bytes and in time."""
+    most = bytes_max + bytes_max // 1000 + RAW_BYTES_SLACK
     end = time.monotonic() + ANSWER_SECONDS_MAX
     total = 0
     for chunk in answer.iter_raw():
         total += len(chunk)
-        if total > bytes_max:
+        if total > most:
             raise _too_long(url, bytes_max)
         if time.monotonic() > end:
             raise _AwayError(f"the answer took more than {ANSWER_SECONDS_MAX} s")

@@ -21,7 +21,15 @@ from ledger.errors import ConflictError
 
 KEY = "standing"
 _PACKAGE = Path(__file__).parents[1]
-_RULE_FILES = ("records/*.py", "audit/*.py", "entry.py", "flows.py", "state.py", "units.py")
+_RULE_FILES = (
+    "records/*.py",
+    "keys/history.py",
+    "audit/*.py",
+    "entry.py",
+    "flows.py",
+    "state.py",
+    "units.py",
+)
 """The code that a state depends on."""
 
 
@@ -48,7 +56,7 @@ class Standing:
     Attributes:
         origin: The log.
         over: What is audited: ``database`` or ``public``.
-        tree, tally, sealed: As their classes keep them.
+        tree, tally, sealed, keys: As their classes keep them.
         previous, recorded_at: Of the last entry.
         base: The finished audit that this one began from.
         finished: Whether the audit that saved this ended clean.
@@ -59,6 +67,7 @@ class Standing:
     tree: dict[str, Any] | None = None
     tally: dict[str, Any] | None = None
     sealed: dict[str, Any] | None = None
+    keys: dict[str, Any] | None = None
     previous: str = ""
     recorded_at: str = ""
     signed: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ledger.audit.source import LogSource
     from ledger.tlog.note import VerifierKey
 
-_WORDS = {
+_WORDS: dict[str, dict[str, Any]] = {
     "zh": {
         "clean": "通过：{size} 个条目全部重算一致，树根 {root}，每秒 {entries_per_second} 条。",
         "found": "不一致：{size} 个条目，发现 {count} 处问题（见上），树根 {root}。",
@@ -41,6 +42,8 @@ _WORDS = {
         "opened": "签名有效。账本 {origin}，{size} 个条目，树根 {root}，{finished_at}：{verdict}。",
         "good": "通过",
         "bad": "不一致，{count} 处问题",
+        "witness": "见证人 {name}{trust}：最近见证到 {last_size} 条",
+        "trust": {True: "（策略信任）", False: "（策略未列出）", None: ""},
     },
     "en": {
         "clean": "Verified: all {size} entries were rebuilt and agree, root {root}, "
@@ -56,6 +59,8 @@ _WORDS = {
         "{verdict}.",
         "good": "verified",
         "bad": "mismatch, {count} findings",
+        "witness": "Witness {name}{trust}: last cosigned {last_size} entries",
+        "trust": {True: " (trusted by the policy)", False: " (not in the policy)", None: ""},
     },
 }
 
@@ -101,6 +106,12 @@ def audit(
             help="A checkpoint or receipt that you kept: the log must contain it. Repeatable.",
         ),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", help="Your trust policy: its log keys, and the witnesses that you trust."
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -139,18 +150,24 @@ def audit(
     """Re-verify a whole log: chain, tree, signatures, units, rules, state."""
     from ledger.audit.signed_report import read_signer, sign_report
     from ledger.tlog.note import format_verifier_key, parse_verifier_key
+    from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
 
     words = _WORDS[lang or default_language()]
     if sign is not None and report is None:
         raise typer.BadParameter("--sign needs --report, the file to write")
     signer = None if sign is None else read_signer(sign, sign_as)
     keys = [parse_verifier_key(one) for one in key or []]
+    trusted = None
+    if policy is not None:
+        trusted = parse_policy(read_file(policy, POLICY_BYTES_MAX))
+        keys += [one.key for one in trusted.log_keys]
     more = {
         "keys": keys,
         "known": _kept(known),
         "state": state,
         "full": full,
         "jobs": jobs,
+        "policy": trusted,
         "hashes": hashes,
     }
     outcome = _run(where, data, more)
@@ -185,8 +202,9 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
     from rich.progress import Progress
 
     from ledger.audit.public import audit_public
+    from ledger.verify import verify_checkpoint
 
-    jobs, hashes = more.pop("jobs"), more.pop("hashes")
+    jobs, hashes, policy = more.pop("jobs"), more.pop("hashes"), more.pop("policy")
     folder = data if where is None else Path(where)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("audit", total=None)
@@ -196,8 +214,15 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
 
         if not hashes and (where is None or _holds_database(folder)):
             from ledger.audit.replay import audit as audit_database
+            from ledger.backup.restoring import erased_again
             from ledger.book import Book
+            from ledger.known import FOLDER, SUFFIX
 
+            # What the data folder itself knows to have been signed counts too.
+            more["known"] += [
+                path.read_bytes() for path in sorted((folder / FOLDER).glob(f"*{SUFFIX}"))
+            ]
+            more |= {"erased_again": erased_again(folder), "policy": policy}
             store, vault = Book.parts(folder)
             try:
                 with store.read() as reader:
@@ -208,6 +233,9 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
                 store.close()
         source = open_log(str(data) if where is None else where)
         try:
+            if policy is not None:
+                # Too few witnesses: pending, and never called clean.
+                verify_checkpoint(source.checkpoint(), policy, now=int(time.time()))
             jobs = _jobs(jobs, _size_of(source.checkpoint()))
             return audit_public(source, progress=progress, jobs=jobs, hashes_only=hashes, **more)
         finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import typer
 
@@ -63,3 +64,28 @@ def write_file(path: Path, data: bytes) -> None:
 def say(text: str) -> None:
     """Tell a person something, on stderr."""
     sys.stderr.write(text + "\n")
+
+
+class Parts(Protocol):
+    """A list's layout: what its columns may hold."""
+
+    @property
+    def aliases(self) -> Mapping[str, Sequence[str]]: ...
+
+
+def chosen_columns(texts: Sequence[str] | None, layout: Parts, option: str) -> dict[str, str]:
+    """The columns that a person names as ``PART=HEADER``.
+
+    Raises:
+        typer.BadParameter: another form, or a part that such lists do not have.
+    """
+    chosen: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, header = text.partition("=")
+        if name not in layout.aliases or not equals or not header:
+            raise typer.BadParameter(
+                f"{option}: expected NAME=HEADER with NAME one of {', '.join(layout.aliases)}, "
+                f"got {text!r}"
+            )
+        chosen[name] = header
+    return chosen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language, say
+from ledger.commands.console import DATA_DEFAULT, Data, Lang, chosen_columns, default_language, say
 
 if TYPE_CHECKING:
     from ledger.intake.plan import Plan
@@ -73,7 +73,10 @@ def import_gifts(
     date_from_order: Annotated[
         bool, typer.Option("--date-from-order", help="Take the day from the order number.")
     ] = False,
-    unit: Annotated[Literal["yuan", "fen"], typer.Option(help="What the amounts are in.")] = "yuan",
+    unit: Annotated[
+        Literal["yuan", "fen"] | None,
+        typer.Option(help="What the amounts are in; yuan, unless they look like fen."),
+    ] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Show the plan only.")] = False,
     errors: Annotated[
         Path | None, typer.Option(help="Write the rows with errors or conflicts to this CSV file.")
@@ -88,12 +91,14 @@ def import_gifts(
 ) -> None:
     """Record the gifts of a spreadsheet: a plan first, then the recording."""
     from ledger.book import Book
+    from ledger.intake.columns import GIFTS
     from ledger.intake.recording import Target, record_plan
 
     words = _WORDS[lang or default_language()]
+    chosen = chosen_columns(column, GIFTS, "--column")
     book = Book.open(data)
     try:
-        plan = _plan(book, file, sheet, _chosen(column or []), unit, date, date_from_order)
+        plan = _plan(book, file, sheet, chosen, unit, date, date_from_order)
         _show(plan, words)
         if errors is not None and not plan.clean:
             _write_errors(plan, file, sheet, errors)
@@ -133,28 +138,16 @@ def import_gifts(
         raise typer.Exit(code)
 
 
-def _chosen(column: list[str]) -> dict[str, str]:
-    chosen: dict[str, str] = {}
-    for text in column:
-        name, equals, header = text.partition("=")
-        if name not in PARTS or not equals or not header:
-            raise typer.BadParameter(
-                f"--column: expected NAME=HEADER with NAME one of {', '.join(PARTS)}, got {text!r}"
-            )
-        chosen[name] = header
-    return chosen
-
-
 def _plan(
     book: Any,
     file: Path,
     sheet: str | None,
     chosen: dict[str, str],
-    unit: Literal["yuan", "fen"],
+    unit: Literal["yuan", "fen"] | None,
     date: str | None,
     date_from_order: bool,
 ) -> Plan:
-    from ledger.intake.columns import guess_columns
+    from ledger.intake.columns import guess_columns, header_unit
     from ledger.intake.plan import plan_gifts
     from ledger.intake.recording import known_gifts
     from ledger.intake.sheets import read_table
@@ -163,7 +156,9 @@ def _plan(
     table = read_table(file, sheet=sheet, headers=list(chosen.values()))
     columns = guess_columns(table.columns, chosen)
     today = utc_now().astimezone(CHINA).date().isoformat()
-    settings: dict[str, Any] = {"known": known_gifts(book), "unit": unit, "today": today}
+    settings: dict[str, Any] = {"known": known_gifts(book), "today": today}
+    by_header: Literal["yuan", "fen"] = "fen" if header_unit(columns.amount) == "fen" else "yuan"
+    settings |= {"unit": unit or by_header, "unit_stated": unit is not None}
     plan = plan_gifts(
         table, columns, default_date=date, date_from_order=date_from_order, **settings
     )

@@ -1,29 +1,46 @@
-"""``shanji verify`` and ``shanji verify-growth``: offline, without a database."""
+"""``shanji verify``, ``verify-growth`` and ``reveal``: offline, without a database."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 
-from ledger.commands.console import Lang, default_language, read_file
-from ledger.errors import LedgerError, MalformedError, UndecidedError, VerificationError
-from ledger.receipt import RECEIPT_BYTES_MAX
+from ledger.audit.source import FolderSource, PathSource
+from ledger.commands.console import Lang, default_language, read_file, say
+from ledger.entry import open_disclosures, parse_entry
+from ledger.errors import (
+    LedgerError,
+    MalformedError,
+    NotFoundError,
+    PendingError,
+    UndecidedError,
+    VerificationError,
+)
+from ledger.receipt import RECEIPT_BYTES_MAX, build_receipt, parse_receipt, reveal_fields
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey, decode_base64, parse_verifier_key
-from ledger.tlog.tiles import TILE_BYTES, TileReader, format_tile_path
+from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
+from ledger.tlog.tiles import TileReader
+from ledger.tlog.witnessed import WitnessedCheckpoint
+from ledger.verdict import facts
 from ledger.verify import (
     TRACE_BYTES_MAX,
+    Language,
+    Trust,
     VerifiedGrowth,
     VerifiedReceipt,
     VerifiedTrace,
     checkpoint_of,
+    open_trusted,
     tell,
-    verify_checkpoint,
     verify_growth,
     verify_receipt,
     verify_trace,
@@ -32,12 +49,22 @@ from ledger.verify import (
 FETCH_SECONDS_MAX = 30
 KEY_CHARS_MAX = 8192
 
+Result = TypeVar("Result")
+
 Keys = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--key",
         help="The log's verifier key (name+id+base64), or a file that holds it; "
         "get it from elsewhere than the receipt. May be given again.",
+    ),
+]
+PolicyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        help="A trust policy (c2sp.org/tlog-policy) in place of --key: the log's keys, its "
+        "witnesses, and how many of them suffice.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -58,38 +85,70 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("verify")(verify)
     app.command("verify-growth")(growth)
+    app.command("reveal")(reveal)
 
 
 def verify(
     file: Annotated[str, typer.Argument(help="A .tlog-proof or trace proof file; - for stdin.")],
-    key: Keys,
+    key: Keys = None,
+    policy: PolicyFile = None,
     lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Verify a receipt or a trace proof offline."""
 
     def check() -> VerifiedReceipt | VerifiedTrace:
-        keys = [_read_key(one) for one in key]
+        trust = read_trust(key, policy)
         data = read_file(file, TRACE_BYTES_MAX)
         if data.startswith(b"{"):
-            return verify_trace(data, keys)
+            return verify_trace(data, trust, now=int(time.time()))
         if len(data) > RECEIPT_BYTES_MAX:
             raise MalformedError(f"expected a receipt of at most {RECEIPT_BYTES_MAX} bytes")
-        return verify_receipt(data, keys)
+        return verify_receipt(data, trust, now=int(time.time()))
 
     _decide(check, lang, as_json)
+
+
+def reveal(
+    file: Annotated[str, typer.Argument(help="A receipt that opens these fields; - for stdin.")],
+    field: Annotated[
+        list[str],
+        typer.Option("--field", help="A personal field to open, like donor_name. Repeatable."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; stdout by default.")
+    ] = None,
+) -> None:
+    """Make a receipt that opens only the fields that you name, to show to somebody else.
+
+    It needs no key, no service and no network; whoever gets it checks it with shanji verify.
+    """
+    receipt = parse_receipt(read_file(file, RECEIPT_BYTES_MAX))
+    opening = reveal_fields(receipt.opening, field)
+    # A receipt that would not verify is not passed on.
+    open_disclosures(parse_entry(opening.entry).sealed, opening.disclosures)
+    data = build_receipt(replace(receipt, opening=opening))
+    if output is None:
+        sys.stdout.write(data.decode())
+    else:
+        output.write_bytes(data)
+        say(str(output))
 
 
 def growth(
     old: Annotated[str, typer.Argument(help="The earlier checkpoint, or a receipt.")],
     new: Annotated[str, typer.Argument(help="The later checkpoint, or a receipt.")],
-    key: Keys,
+    key: Keys = None,
+    policy: PolicyFile = None,
     proof: Annotated[
         str | None,
         typer.Option(help="The consistency proof: the JSON of /v1/proofs/consistency."),
     ] = None,
     log: Annotated[
-        str | None, typer.Option(help="The log's URL: the proof is computed from its tiles.")
+        str | None,
+        typer.Option(
+            help="The log's URL or a mirror's folder: the proof is computed from the tiles."
+        ),
     ] = None,
     lang: Lang = None,
     as_json: Json = False,
@@ -97,15 +156,15 @@ def growth(
     """Verify that a log only grew between two of its checkpoints."""
 
     def check() -> VerifiedGrowth:
-        keys = [_read_key(one) for one in key]
+        trust = read_trust(key, policy)
         before, after = read_file(old, RECEIPT_BYTES_MAX), read_file(new, RECEIPT_BYTES_MAX)
         if (proof is None) == (log is None):
             raise typer.BadParameter("give the proof with --proof FILE, or the log with --log URL")
         if proof is not None:
             hashes = _read_proof(read_file(proof, NOTE_BYTES_MAX))
         else:
-            hashes = _fetch_proof(str(log), before, after, keys)
-        return verify_growth(before, after, hashes, keys)
+            hashes = _fetch_proof(str(log), before, after, trust)
+        return verify_growth(before, after, hashes, trust, now=int(time.time()))
 
     _decide(check, lang, as_json)
 
@@ -114,15 +173,39 @@ def _decide(check: Any, lang: Literal["zh", "en"] | None, as_json: bool) -> None
     """Run a check, tell its verdict, and exit with its code."""
     language = lang or default_language()
     try:
-        result = check()
+        result = run_check(check, language, as_json)
+    except PendingError as error:
+        _tell_result(error.result, "pending", language, as_json)
+        raise typer.Exit(3) from None
+    _tell_result(result, "verified", language, as_json)
+
+
+def run_check(check: Callable[[], Result], language: Language, as_json: bool) -> Result:
+    """Run a check; one that fails is told, and ends the command with its exit code.
+
+    Raises:
+        PendingError: too few witnesses; the caller tells it.
+    """
+    try:
+        return check()
+    except PendingError:
+        raise
     except VerificationError as error:
         _tell_failure("mismatch", 1, error, language, as_json)
     except (MalformedError, UndecidedError) as error:
         _tell_failure("undecided", 3, error, language, as_json)
+
+
+def _tell_result(result: Any, verdict: str, language: Literal["zh", "en"], as_json: bool) -> None:
+    """Tell what holds: the verdict's sentence, its four facts, what the file reveals."""
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(result, language), ensure_ascii=False) + "\n")
+        value = {"verdict": verdict, **_as_json(result, language)}
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(tell(result, language) + "\n")
+        for fact in facts(result, language):
+            colon = "：" if language == "zh" else ": "
+            sys.stdout.write(f"  {fact.label}{colon}{fact.text}\n")
         if isinstance(result, VerifiedReceipt):
             for name, value in result.values.items():
                 sys.stdout.write(f"  {name}: {value}\n")
@@ -130,7 +213,7 @@ def _decide(check: Any, lang: Literal["zh", "en"] | None, as_json: bool) -> None
 
 def _tell_failure(
     verdict: str, code: int, error: LedgerError, language: str, as_json: bool
-) -> None:
+) -> NoReturn:
     text = _VERDICTS[verdict][language].format(error.message.rstrip(".") + ".")
     if as_json:
         value = {"verdict": verdict, "code": error.code, "message": error.message, "text": text}
@@ -141,7 +224,15 @@ def _tell_failure(
 
 
 def _as_json(result: Any, language: Literal["zh", "en"]) -> dict[str, Any]:
-    value: dict[str, Any] = {"verdict": "verified", "text": tell(result, language)}
+    value: dict[str, Any] = {
+        "text": tell(result, language),
+        "facts": [
+            {"name": one.name, "holds": one.holds, "text": one.text}
+            for one in facts(result, language)
+        ],
+    }
+    if result.witnessed is not None:
+        value["witnesses"] = _witnesses_as_json(result.witnessed)
     match result:
         case VerifiedReceipt(entry=entry, checkpoint=log):
             value |= {
@@ -162,6 +253,39 @@ def _as_json(result: Any, language: Literal["zh", "en"]) -> dict[str, Any]:
         case VerifiedGrowth(new=log):
             value |= {"old_size": result.old.size, "old_root": result.old.root.hex()}
     return value | {"origin": log.origin, "size": log.size, "root": log.root.hex()}
+
+
+def _witnesses_as_json(seen: WitnessedCheckpoint) -> dict[str, Any]:
+    return {
+        "quorum_met": seen.quorum_met,
+        "count": len(seen.cosigned),
+        "of": seen.witnesses,
+        "log_keys": [
+            {"name": one.key.name, "key_id": one.key.key_id.hex(), "sizes": one.sizes}
+            for one in seen.log_keys
+        ],
+        "cosigned": [
+            {
+                "name": one.witness.key.name,
+                "key_id": one.witness.key.key_id.hex(),
+                "time": one.timestamp,
+            }
+            for one in seen.cosigned
+        ],
+        "passed_over": [
+            {"name": one.key.name, "key_id": one.key.key_id.hex(), "reason": why}
+            for one, why in seen.passed_over
+        ],
+    }
+
+
+def read_trust(keys: list[str] | None, policy: str | None) -> Trust:
+    """Whom to believe: the keys given, or the policy in a file."""
+    if bool(keys) == bool(policy):
+        raise typer.BadParameter("give the log's key with --key, or a policy with --policy FILE")
+    if policy is not None:
+        return parse_policy(read_file(policy, POLICY_BYTES_MAX))
+    return [_read_key(one) for one in keys or ()]
 
 
 def _read_key(text: str) -> VerifierKey:
@@ -187,21 +311,36 @@ def _read_proof(data: bytes) -> list[bytes]:
     return [decode_base64(one, "proof hash") for one in hashes]
 
 
-def _fetch_proof(log: str, old: bytes, new: bytes, keys: list[VerifierKey]) -> list[bytes]:
+def _fetch_proof(log: str, old: bytes, new: bytes, trust: Trust) -> list[bytes]:
     """Compute the consistency proof from the log's tiles (c2sp.org/tlog-tiles)."""
-    before, _ = verify_checkpoint(checkpoint_of(old), keys)
-    after, _ = verify_checkpoint(checkpoint_of(new), keys)
-    if not log.startswith(("http://", "https://")):
-        raise typer.BadParameter("expected the log's URL, like http://127.0.0.1:8000")
+    before, after = (open_trusted(checkpoint_of(one), trust)[0] for one in (old, new))
+    if not 0 < before.size <= after.size:
+        return []
+    try:
+        return TileReader(after.size, _open_log(log).tile).consistency(before.size)
+    except NotFoundError as error:
+        raise UndecidedError(f"the tiles are not all there: {error.message}") from None
 
-    def fetch(level: int, number: int, width: int) -> bytes:
-        url = f"{log.rstrip('/')}/{format_tile_path(level, number, width)}"
+
+def _open_log(where: str) -> PathSource:
+    """A log's tiles by URL or folder, with the standard library alone."""
+    if not where.startswith(("http://", "https://")):
+        if not Path(where).is_dir():
+            raise typer.BadParameter(
+                "expected the log's URL, like http://127.0.0.1:8000, or a mirror's folder"
+            )
+        return FolderSource(Path(where))
+
+    def fetch(path: str, bytes_max: int) -> bytes:
+        url = f"{where.rstrip('/')}/{path}"
         try:
             with urllib.request.urlopen(url, timeout=FETCH_SECONDS_MAX) as answer:
-                return bytes(answer.read(TILE_BYTES + 1))
+                return bytes(answer.read(bytes_max + 1))
+        except urllib.error.HTTPError as error:
+            with error:
+                kind = NotFoundError if error.code == 404 else UndecidedError
+                raise kind(f"{url} could not be fetched: {error}") from None
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise UndecidedError(f"{url} could not be fetched: {error}") from None
 
-    if not 0 < before.size <= after.size:
-        return []
-    return TileReader(after.size, fetch).consistency(before.size)
+    return PathSource(where, fetch)

@@ -21,6 +21,7 @@ from ledger.demonstration.beginning import tell_beginning
 from ledger.demonstration.community import (
     tell_closed_project,
     tell_community_funds,
+    tell_correction,
     tell_gathering_days,
     tell_time_bank,
     tell_wishes,
@@ -39,10 +40,13 @@ from ledger.demonstration.year import (
     tell_relief,
     tell_shops,
 )
+from ledger.tlog.note import SignatureType, VerifierKey, format_verifier_key
 
 __all__ = ["ORGANISATION", "ORIGIN", "PEOPLE", "is_loaded", "load", "people_of"]
 
 LAST_KEY = "demonstration/complete"
+SPARE_KEY = bytes.fromhex("4ebbb1ca00e7ed09871fb0364fe9f03c09f174293db61dc5a37711cd2d990ed1")
+"""A public key whose private part was thrown away: the example of revoking a key."""
 
 CHAPTERS = (
     tell_beginning,
@@ -59,7 +63,15 @@ CHAPTERS = (
     tell_time_bank,
     tell_wishes,
     tell_closed_project,
+    tell_correction,
 )
+
+
+def tell_spare_key(teller: Teller, origin: str) -> None:
+    """A spare key of the log, as it is kept in a safe; nothing here signs with it."""
+    key = format_verifier_key(VerifierKey(origin, SignatureType.ED25519, SPARE_KEY))
+    fields = {"verifier_key": key, "algorithm": "ed25519", "reason": "备用密钥，封存于保险柜"}
+    teller.tell("key.added", "2021-12-30", fields)
 
 
 def is_loaded(book: Book) -> bool:
@@ -86,6 +98,7 @@ def load(book: Book, *, full: bool = False, progress: Progress | None = None) ->
     for chapter in CHAPTERS:
         chapter(teller)
     teller.tell_many(giving_days(GIVING_GIFTS_FULL if full else GIVING_GIFTS))
+    tell_spare_key(teller, book.origin)
     fund = {"code": "next-year", "name": "下一年度备用资金", "fund_class": "unrestricted"}
     teller.tell("fund.opened", "2021-12-31", fund, key=LAST_KEY)
     return teller.count

@@ -133,3 +133,20 @@ def tell_closed_project(teller: Teller) -> None:
     teller.tell_many(gifts("2021-03-01", [10_000], "PILOT-20210301", gift))
     closed = {"project": "pilot-2021", "summary": "试点结束，剩余资金待处理。"}
     teller.tell("project.closed", "2021-10-31", closed)
+
+
+def tell_correction(teller: Teller) -> None:
+    """A gift recorded with a zero too many: reversed, recorded anew, both linked."""
+    gift = {"fund": "general", "channel": "cash"}
+    wrong = teller.tell("donation.money", "2021-11-02", {**gift, "amount_fen": 100_000})
+    reason = "金额录入有误，多录一个零"
+    teller.tell("entry.reversed", "2021-11-03", {"entry": wrong, "reason": reason})
+    right = teller.tell("donation.money", "2021-11-02", {**gift, "amount_fen": 10_000})
+    fields = {"entry": wrong, "by": right, "reason": "按捐赠协议金额重新登记"}
+    teller.tell("entry.replaced", "2021-11-03", fields)
+    # For the example of the kind: reversed and recorded anew, not yet linked.
+    wrong = teller.tell("donation.money", "2021-11-04", {**gift, "amount_fen": 20_000})
+    fields = {"entry": wrong, "reason": "渠道登记有误"}
+    teller.tell("entry.reversed", "2021-11-05", fields)
+    anew = {"fund": "general", "channel": "bank", "amount_fen": 20_000}
+    teller.tell("donation.money", "2021-11-04", anew)

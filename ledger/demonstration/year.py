@@ -115,7 +115,7 @@ def tell_aid(teller: Teller) -> None:
                     "amount_fen": amount,
                     "payee_class": payee,
                 },
-                {"payee_name": f"示例受助人{number:04d}", "account": f"示例账户{number:04d}"},
+                {"payee_name": f"示例受益人{number:04d}", "account": f"示例账户{number:04d}"},
             )
             for number in range(1, count + 1)
         )

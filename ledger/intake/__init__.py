@@ -19,6 +19,11 @@ The flow of one file::
 4. A plan that is not clean records nothing; ``errors_file`` gives its rows back in the
    file's own layout, with what to do about each.
 
+Lists of goods go the same way, two at a time: ``goods_lists`` reads offers and deliveries,
+``goods_items`` finds their items, ``goods_matching`` gives each delivery the lots that it came
+out of, ``goods_plan`` is what comes of it, ``goods_account`` accounts for every row and unit,
+``goods_recording`` records.
+
 Reading and planning are pure: the same bytes and the same ledger give the same
 `Plan.digest`, so what a person saw is what is recorded.
 

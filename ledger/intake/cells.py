@@ -55,6 +55,7 @@ _AMOUNT = re.compile(
     r"(?:CNY|RMB|人民币)?¥?\+?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?元?",
     re.IGNORECASE,
 )
+_QUANTITY = re.compile(r"\+?([-−]?)([0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,18})(?:\.([0-9]*))?")
 _NEGATIVE = re.compile(r"[-−‒–—(].*[0-9].*|¥-.*[0-9].*")
 _ORDER_SIGNS = frozenset("-_./:*+@|=()&,~")
 _DAY = re.compile(
@@ -66,7 +67,7 @@ _DAY = re.compile(
     r"(?:[T ]*(?P<hour>[0-9]{1,2})[:时](?P<minute>[0-9]{2})(?:[:分](?P<second>[0-9]{2}))?"
     r"(?:\.[0-9]{1,9}|秒)?"
     r"|(?P<hour2>[0-9]{2})(?P<minute2>[0-9]{2})(?P<second2>[0-9]{2}))?"
-    r" *(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r" *(?P<zone>Z|UTC|[+-][0-9]{2}:?[0-9]{2})?"
 )
 
 
@@ -196,6 +197,39 @@ def _refuse_amount_text(cell: Cell, text: str) -> NoReturn:
     )
 
 
+def quantity(cell: Cell) -> int:
+    """A whole number of units, of either sign: what it may be is the reader's business.
+
+    Args:
+        cell: A number, or a text such as ``1,200``, ``-1`` or ``300.0``.
+
+    Raises:
+        MalformedError: ``quantity_missing``, ``quantity_decimals`` or
+            ``quantity_unreadable`` (text, scientific notation, over 18 digits).
+    """
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+        text = repr(cell)
+    else:
+        text = _key_text(cell) if isinstance(cell, str) else ""
+        if isinstance(cell, str) and not text:
+            _refuse("quantity_missing", "expected a quantity, the cell is empty", "fill it in")
+    found = _QUANTITY.fullmatch(text.replace(" ", ""))
+    if found is None:
+        _refuse(
+            "quantity_unreadable",
+            f"expected a whole number such as 1200, got {show(cell)!r}",
+            "write the number alone, without its unit",
+        )
+    if (found.group(3) or "").strip("0"):
+        _refuse(
+            "quantity_decimals",
+            f"expected a whole number of units, got {show(cell)!r}",
+            "state the quantity in a smaller unit, in which it is whole",
+        )
+    whole = int(found.group(2).replace(",", ""))
+    return -whole if found.group(1) else whole
+
+
 def order_number(cell: Cell) -> str:
     """An order number as text, without padding and inner spaces.
 
@@ -299,7 +333,7 @@ def day(cell: Cell) -> str:
     Raises:
         MalformedError: ``date_missing``, ``date_unreadable`` or ``date_too_early``.
     """
-    found = _moment(cell)
+    found = moment_of(cell)
     text = found.isoformat()[:DAY_CHARS]
     if text < DAY_MIN:
         _refuse(
@@ -310,8 +344,12 @@ def day(cell: Cell) -> str:
     return text
 
 
-def _moment(cell: Cell) -> dt.datetime | dt.date:
-    """The time (with a clock) or the day (without one) that a cell means, in Shanghai."""
+def moment_of(cell: Cell) -> dt.datetime | dt.date:
+    """The time (with a clock) or the day (without one) that a cell means, in Shanghai.
+
+    Raises:
+        MalformedError: ``date_missing`` or ``date_unreadable``.
+    """
     if isinstance(cell, (dt.datetime, dt.date)):
         return cell
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
@@ -354,7 +392,7 @@ def _from_match(found: re.Match[str]) -> dt.datetime | dt.date | None:
     try:
         moment = dt.datetime(*numbers)  # type: ignore[arg-type]
         if zone is not None:
-            offset = "+00:00" if zone == "Z" else zone
+            offset = "+00:00" if zone in ("Z", "UTC") else zone
             minutes = int(offset[1:3]) * 60 + int(offset[-2:])
             east = dt.timedelta(minutes=-minutes if offset[0] == "-" else minutes)
             moment = moment.replace(tzinfo=dt.timezone(east)).astimezone(_SHANGHAI)
@@ -378,7 +416,7 @@ def exact_time(cell: Cell) -> str | None:
     if isinstance(cell, dt.time):
         return cell.isoformat(timespec="seconds")
     try:
-        moment = _moment(cell)
+        moment = moment_of(cell)
     except MalformedError:
         return text(cell, TIME_CHARS_MAX)
     if isinstance(moment, dt.datetime):

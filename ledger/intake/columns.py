@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from ledger.errors import MalformedError
 
@@ -72,7 +72,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "contact", "phone", "phone number", "mobile", "telephone", "email",
     ),
 }  # fmt: skip
-"""Known headers of each column, the likeliest first."""
+"""Known headers of each column of a list of gifts of money, the likeliest first."""
 
 
 def visible(text: str) -> str:
@@ -138,10 +138,20 @@ class Columns:
         Raises:
             MalformedError: a named header is not there, or there twice.
         """
-        return {name: _place(wanted, header, name) for name, wanted in self.headers().items()}
+        return {name: place_of(wanted, header, name) for name, wanted in self.headers().items()}
 
 
-def _place(wanted: str, header: Sequence[str], name: str) -> int:
+def place_of(wanted: str, header: Sequence[str], name: str) -> int:
+    """The 0-based place of the column with a header.
+
+    Args:
+        wanted: The header.
+        header: The header row.
+        name: The part of a record that the column is for; errors name it.
+
+    Raises:
+        MalformedError: the header is not there, or there twice.
+    """
     # The very header first: "金额(元)" and "金额(分)" may stand side by side.
     found = [place for place, one in enumerate(header) if one == clean_header(wanted)]
     found = found or [
@@ -176,56 +186,91 @@ def column_letters(place: int) -> str:
     return letters
 
 
-def is_header(cells: Iterable[object], wanted: Sequence[str] = ()) -> bool:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a kind of list has: its parts, the headers known for each, and which it needs.
+
+    Attributes:
+        what: One row, in words.
+        needed_in_words: What a header row is recognised by.
+        aliases: Part → known headers, the likeliest first.
+        needed: The parts without which it is no such list.
+    """
+
+    what: str
+    needed_in_words: str
+    aliases: Mapping[str, tuple[str, ...]]
+    needed: tuple[str, ...]
+    keys: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)
+    """`aliases` as `header_key` compares them."""
+
+    def __post_init__(self) -> None:
+        keys = {name: tuple(map(header_key, some)) for name, some in self.aliases.items()}
+        object.__setattr__(self, "keys", keys)
+
+    def guess(
+        self, header: Sequence[str], named: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Propose which column is what from the headers; a person confirms it.
+
+        Args:
+            header: The header texts, left to right, "" where a column has none.
+            named: What a person has said already (part → header): taken as it is, and its
+                columns are proposed for nothing else.
+
+        Raises:
+            MalformedError: no known header for a needed part, or `named` has a part that
+                such lists do not have.
+        """
+        found = dict(named or {})
+        if unknown := found.keys() - self.aliases.keys():
+            raise MalformedError(
+                f"expected parts of {self.what} ({', '.join(self.aliases)}), got "
+                f"{', '.join(sorted(unknown))}",
+                code="column_unknown",
+            )
+        taken = {header_key(one) for one in found.values()}
+        keys = [header_key(one) for one in header]
+        for name, aliases in self.keys.items():
+            if name not in found:
+                free = (alias for alias in aliases if alias in keys and alias not in taken)
+                alias = next(free, None)
+                if alias is not None:
+                    found[name] = header[keys.index(alias)]
+        for name in self.needed:
+            if name not in found:
+                listed = ", ".join(f"'{one}'" for one in header if one)
+                raise MalformedError(
+                    f"expected a header known for {name}, such as {self.aliases[name][0]}; the "
+                    f"file has {listed}; name the column",
+                    code="column_missing",
+                    field=name,
+                )
+        return found
+
+
+GIFTS = Layout("a gift", "an order number and an amount", ALIASES, ("order_number", "amount"))
+
+
+def is_header(cells: Iterable[object], wanted: Sequence[str] = (), layout: Layout = GIFTS) -> bool:
     """Whether a row of cells is the header row.
 
     Args:
         cells: The row.
         wanted: The headers that it must contain; without any, it must contain a known
-            header of an order number and a known one of an amount.
+            header of each part that the layout needs.
+        layout: What the list is of.
     """
     keys = {header_key(cell) for cell in cells if isinstance(cell, str)}
     if wanted:
         return all(header_key(one) in keys for one in wanted)
-    return not (keys.isdisjoint(_KEYS["order_number"]) or keys.isdisjoint(_KEYS["amount"]))
+    return not any(keys.isdisjoint(layout.keys[name]) for name in layout.needed)
 
 
 def guess_columns(header: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:
-    """Propose which column is what from the headers; a person confirms it.
-
-    Args:
-        header: The header texts, left to right, "" where a column has none.
-        named: What a person has said already (part of a gift → header): taken as it is, and
-            its columns are proposed for nothing else.
+    """Propose which column of a list of gifts is what; a person confirms it.
 
     Raises:
-        MalformedError: no known header for the order number or the amount, or `named` has a
-            part that gifts do not have.
+        MalformedError: as `Layout.guess`.
     """
-    found = dict(named or {})
-    if unknown := found.keys() - ALIASES.keys():
-        raise MalformedError(
-            f"expected parts of a gift ({', '.join(ALIASES)}), got {', '.join(sorted(unknown))}",
-            code="column_unknown",
-        )
-    taken = {header_key(one) for one in found.values()}
-    keys = [header_key(one) for one in header]
-    for name, aliases in _KEYS.items():
-        if name not in found:
-            free = (alias for alias in aliases if alias in keys and alias not in taken)
-            alias = next(free, None)
-            if alias is not None:
-                found[name] = header[keys.index(alias)]
-    for name in ("order_number", "amount"):
-        if name not in found:
-            listed = ", ".join(f"'{one}'" for one in header if one)
-            raise MalformedError(
-                f"expected a header known for {name}, such as {ALIASES[name][0]}; the file "
-                f"has {listed}; name the column",
-                code="column_missing",
-                field=name,
-            )
-    return Columns(**found)
-
-
-_KEYS = {name: tuple(map(header_key, aliases)) for name, aliases in ALIASES.items()}
+    return Columns(**GIFTS.guess(header, named))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ledger.errors import NotAllowedError
@@ -24,35 +25,44 @@ ADDED_COLUMNS = ("行 row", "列 column", "原因 reason", "处理 remedy")
 _RUN_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+Remarks = Mapping[int, Sequence[tuple[str, str, str]]]
+"""Row → what is wrong or odd with it: ``(column, reason, remedy)`` each."""
+
+
 def format_errors_csv(table: Table, plan: Plan) -> bytes:
-    """The rows with errors or conflicts as a CSV file.
-
-    Args:
-        table: The table that was planned.
-        plan: Its plan.
-
-    Returns:
-        UTF-8 with a byte order mark, lines ended by CR LF: the header, then each row once
-        with everything that is wrong with it, in the file's order. An error that is about
-        the header's row (a whole column) has no cells of its own.
-    """
+    """The rows of a list of gifts with errors or conflicts as a CSV file; see `format_rows`."""
     found: dict[int, list[tuple[str, str, str]]] = {}
     for error in plan.errors:
         found.setdefault(error.row, []).append((error.column, error.reason, error.remedy))
     for conflict in plan.conflicts:
         said = (plan.columns.order_number, conflict.reason, conflict.remedy)
         found.setdefault(conflict.row, []).append(said)
-    rows = {row.number: row.cells for row in table.rows if row.number in found}
+    return format_rows(table, found)
+
+
+def format_rows(table: Table, remarks: Remarks) -> bytes:
+    """Rows of a table as a CSV file, with what is to be said of each.
+
+    Args:
+        table: The table that was planned.
+        remarks: The rows, and what is said of them.
+
+    Returns:
+        UTF-8 with a byte order mark, lines ended by CR LF: the header, then each row once
+        with everything that is wrong with it, in the file's order. An error that is about
+        the header's row (a whole column) has no cells of its own.
+    """
+    rows = {row.number: row.cells for row in table.rows if row.number in remarks}
     width = len(table.columns)
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([*map(guarded, table.columns), *ADDED_COLUMNS])
-    for number in sorted(found):
+    for number in sorted(remarks):
         cells = list(rows.get(number, ()))[:width]
         texts = [guarded(_shown(cell)) for cell in cells] + [""] * (width - len(cells))
         columns, reasons, remedies = (
             "; ".join(filter(None, dict.fromkeys(parts)))
-            for parts in zip(*found[number], strict=True)
+            for parts in zip(*remarks[number], strict=True)
         )
         writer.writerow([*texts, str(number), *map(guarded, (columns, reasons, remedies))])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
@@ -64,8 +74,17 @@ def write_errors(path: Path, table: Table, plan: Plan) -> None:
     Raises:
         NotAllowedError: the file cannot be written.
     """
+    write_file(path, format_errors_csv(table, plan))
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a list of errors, replacing the file if it is there.
+
+    Raises:
+        NotAllowedError: the file cannot be written.
+    """
     try:
-        path.write_bytes(format_errors_csv(table, plan))
+        path.write_bytes(data)
     except OSError as error:
         raise NotAllowedError(
             f"expected to write the errors to {path.name}, got {error.strerror}; choose "

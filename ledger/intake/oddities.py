@@ -46,14 +46,19 @@ def _notice(code: str, message: str, rows: Sequence[int]) -> Notice:
     return Notice(code, message, len(rows), tuple(rows[:ROWS_LISTED_MAX]))
 
 
-def odd_amounts(gifts: Sequence[PlannedGift], unit: Unit) -> Iterable[Notice]:
-    """Amounts that look like fen taken for yuan, and gifts under one yuan."""
-    if (
+def look_like_fen(gifts: Sequence[PlannedGift], unit: Unit) -> bool:
+    """Whether amounts that were read as yuan look like fen."""
+    return (
         unit == "yuan"
         and len(gifts) >= FEN_LIKE_GIFTS_MIN
         and all(gift.amount_fen % 10_000 == 0 for gift in gifts)
         and median_low(gift.amount_fen for gift in gifts) >= FEN_LIKE_MEDIAN_FEN
-    ):
+    )
+
+
+def odd_amounts(gifts: Sequence[PlannedGift], unit: Unit) -> Iterable[Notice]:
+    """Amounts that look like fen taken for yuan, and gifts under one yuan."""
+    if look_like_fen(gifts, unit):
         yield Notice(
             "amounts_look_like_fen",
             "every amount is a whole multiple of 100 yuan and half of them are at least "

@@ -29,6 +29,7 @@ from ledger.intake.columns import Columns, header_unit
 from ledger.intake.gift_rows import Note, PlannedGift, RowError, RowReader
 from ledger.intake.oddities import (
     Notice,
+    look_like_fen,
     odd_amounts,
     odd_cells,
     odd_days,
@@ -157,6 +158,7 @@ def plan_gifts(
     *,
     known: Known,
     unit: Unit = "yuan",
+    unit_stated: bool = True,
     default_date: str | None = None,
     date_from_order: bool = False,
     today: str | None = None,
@@ -171,6 +173,8 @@ def plan_gifts(
         columns: Which column is what.
         known: Asked once, with every order number that the file lists.
         unit: What the amounts count.
+        unit_stated: Whether somebody said so. Where neither a person nor the header does,
+            amounts that look like the other unit are errors.
         default_date: A day for rows without one.
         date_from_order: Take days from the order numbers, if every one holds one.
         today: The last day that a gift can have; without it, any until 2100.
@@ -202,6 +206,8 @@ def plan_gifts(
     if undated:
         errors.insert(0, _undated(table, dates, date_from_order))
     errors = [*_rounded_orders(table, columns, readable), *errors]
+    if not unit_stated and header_unit(columns.amount) is None and look_like_fen(listed, unit):
+        errors += _maybe_fen(listed, columns)
     gifts, already, conflicts = _compare(listed, known)
     return Plan(
         source=table.source,
@@ -406,6 +412,23 @@ def _total_errors(listing: _Listing, columns: Columns) -> list[RowError]:
                 )
             )
     return errors
+
+
+def _maybe_fen(listed: Sequence[PlannedGift], columns: Columns) -> list[RowError]:
+    """One error for each gift of a list that looks as if its amounts were fen."""
+    return [
+        RowError(
+            row=gift.row,
+            column=columns.amount,
+            value=format_yuan(gift.amount_fen),
+            code="amount_maybe_fen",
+            reason="the unit is stated nowhere, and every amount is a whole multiple of 100: read "
+            f"as yuan this is {format_yuan(gift.amount_fen)} yuan, as fen "
+            f"{format_yuan(gift.amount_fen // 100)} yuan",
+            remedy="say which it is: --unit fen or --unit yuan",
+        )
+        for gift in listed
+    ]
 
 
 def _undated(table: Table, dates: OrderDates | None, asked: bool) -> RowError:

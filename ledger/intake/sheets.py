@@ -30,7 +30,7 @@ from python_calamine import (
 from ledger.errors import MalformedError, NotFoundError
 from ledger.intake.archive import CELLS_MAX, inspect_archive
 from ledger.intake.cells import Cell, is_blank
-from ledger.intake.columns import clean_header, column_letters, is_header
+from ledger.intake.columns import GIFTS, Layout, clean_header, column_letters, is_header
 from ledger.intake.delimited import read_delimited
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -112,14 +112,21 @@ class Table:
     source: Source
 
 
-def read_table(path: Path, *, sheet: str | None = None, headers: Sequence[str] = ()) -> Table:
+def read_table(
+    path: Path,
+    *,
+    sheet: str | None = None,
+    headers: Sequence[str] = (),
+    layout: Layout = GIFTS,
+) -> Table:
     """Read a file's list.
 
     Args:
         path: An XLSX, XLS, ODS or CSV file.
         sheet: The sheet to read; needed where several visible ones have the columns.
         headers: The headers that the header row must contain (`Columns.headers`); without
-            any, it must contain known headers of an order number and of an amount.
+            any, it must contain a known header of each part that the layout needs.
+        layout: What the list is of.
 
     Raises:
         NotFoundError: no such file, or no such sheet.
@@ -128,13 +135,14 @@ def read_table(path: Path, *, sheet: str | None = None, headers: Sequence[str] =
     """
     data = _read_bytes(path)
     facts = _Facts(path.name, len(data), hashlib.sha256(data).hexdigest())
+    sought = _Sought(tuple(headers), layout)
     if data.startswith(_ZIP_START):
         archive = inspect_archive(data)
-        return _read_workbook(data, archive.media, archive.sheet_rows, sheet, headers, facts)
+        return _read_workbook(data, archive.media, archive.sheet_rows, sheet, sought, facts)
     if data.startswith(_OLE_START):
         if _ENCRYPTED_PART in data or _BIFF_PASSWORD.search(data):
             _refuse_encrypted()
-        return _read_workbook(data, "xls", {}, sheet, headers, facts)
+        return _read_workbook(data, "xls", {}, sheet, sought, facts)
     if data.lstrip()[:8].startswith(_MARKUP_STARTS):
         raise MalformedError(
             "expected a spreadsheet (XLSX, XLS, ODS or CSV), got a web page or another "
@@ -143,7 +151,17 @@ def read_table(path: Path, *, sheet: str | None = None, headers: Sequence[str] =
         )
     if sheet is not None:
         raise NotFoundError(f"a CSV file has no sheets; leave out the sheet {sheet!r}")
-    return _read_csv(data, headers, facts)
+    return _read_csv(data, sought, facts)
+
+
+class _Sought(NamedTuple):
+    """What tells the header row: these headers, or those that the layout knows."""
+
+    headers: Sequence[str]
+    layout: Layout
+
+    def is_header(self, cells: Sequence[object]) -> bool:
+        return is_header(cells, self.headers, self.layout)
 
 
 class _Facts(NamedTuple):
@@ -209,7 +227,7 @@ def _read_workbook(
     media: Media,
     last_rows: Mapping[str, int],
     sheet: str | None,
-    headers: Sequence[str],
+    sought: _Sought,
     facts: _Facts,
 ) -> Table:
     with _calamine():
@@ -223,12 +241,12 @@ def _read_workbook(
         with _calamine():
             grid = book.get_sheet_by_name(name)
             top = grid.to_python(skip_empty_area=False, nrows=HEADER_ROWS_MAX)
-        place = next((i for i, cells in enumerate(top) if is_header(cells, headers)), None)
+        place = next((i for i, cells in enumerate(top) if sought.is_header(cells)), None)
         tops[name] = top
         if place is not None:
             found.append((name, grid, place))
     if not found:
-        _refuse_headerless(tops, hidden if sheet is None else [], headers)
+        _refuse_headerless(tops, hidden if sheet is None else [], sought)
     if len(found) > 1:
         raise MalformedError(
             f"expected one sheet with the columns, {_listed([one[0] for one in found])} have "
@@ -294,12 +312,9 @@ def _rows(cells: Iterable[Sequence[Cell]], first_number: int) -> tuple[Row, ...]
     return tuple(rows)
 
 
-def _read_csv(data: bytes, headers: Sequence[str], facts: _Facts) -> Table:
-    def is_wanted(record: Sequence[str]) -> bool:
-        return is_header(record, headers)
-
-    read = read_delimited(data, is_wanted, HEADER_ROWS_MAX, SHEET_ROWS_MAX)
-    place = next(i for i, record in enumerate(read.records) if is_wanted(record))
+def _read_csv(data: bytes, sought: _Sought, facts: _Facts) -> Table:
+    read = read_delimited(data, sought.is_header, HEADER_ROWS_MAX, SHEET_ROWS_MAX)
+    place = next(i for i, record in enumerate(read.records) if sought.is_header(record))
     columns = tuple(map(clean_header, read.records[place]))
     if len(columns) > COLUMNS_MAX:
         raise MalformedError(
@@ -327,10 +342,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _refuse_headerless(
-    tops: Mapping[str, Sequence[Sequence[Cell]]], hidden: Sequence[str], headers: Sequence[str]
+    tops: Mapping[str, Sequence[Sequence[Cell]]], hidden: Sequence[str], sought: _Sought
 ) -> NoReturn:
     """Say what was sought and what stands there instead, but no row that may be a gift."""
-    wanted = _listed(headers) if headers else "an order number and an amount"
+    wanted = _listed(sought.headers) if sought.headers else sought.layout.needed_in_words
     message = (
         f"expected a header row with the columns {wanted} in the first {HEADER_ROWS_MAX} rows "
         f"of a sheet; looked at {_listed(list(tops))}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ledger.records.corrections import annotation, reversal
+from ledger.records.corrections import ENTRY_REPLACED, annotation, reversal
 from ledger.records.dispositions import ATTENTION_DISPOSED
 from ledger.records.evidence import (
     BALANCE_ASSERTED,
@@ -16,6 +16,7 @@ from ledger.records.evidence import (
 )
 from ledger.records.gifts import DONATION_MONEY, DONATION_REFUNDED
 from ledger.records.goods import DONATION_GOODS, GOODS_DISTRIBUTED, GOODS_MOVED, GOODS_RECEIVED
+from ledger.records.keys import KEY_ADDED_KIND, KEY_REVOKED_KIND
 from ledger.records.kind import Kind
 from ledger.records.log import LOG_OPENED
 from ledger.records.matching import DONATION_MATCHED
@@ -95,6 +96,9 @@ _FORWARD: tuple[Kind[Any], ...] = (
     PRIVACY_ERASED,
     ENTRY_HIDDEN,
     ATTENTION_DISPOSED,
+    ENTRY_REPLACED,
+    KEY_ADDED_KIND,
+    KEY_REVOKED_KIND,
 )
 
 KINDS: tuple[Kind[Any], ...] = (

@@ -2,24 +2,36 @@
 
 A reversal moves back exactly the units that the entry moved. Where some have moved on
 since, it is refused with the list of the entries that moved them: those are reversed
-first (domain, section 1, "correction").
+first (domain, section 1, "correction"). What stands in a reversed entry's place is recorded
+anew and named by an entry of its own, ``entry.replaced``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from ledger.entry import Entry
-from ledger.flows import is_world
+from ledger.errors import InsufficientError
+from ledger.flows import REVERSAL, is_world
 from ledger.records.kind import APPROVERS, Draft, Fields, Index, Kind, Plan, Role, Text, reject
-from ledger.records.lineage import current, remaining
-from ledger.state import Move, State
-from ledger.verify import REVERSAL
+from ledger.records.later_uses import claims, depending_points, later_uses, moved_on
+from ledger.records.lineage import current
+from ledger.state import Move, State, references_of
+
+ORDER_SHOWN_MAX = 20
+"""A message names so many of the entries that are undone first; the details name all."""
+CORRECTIONS = (REVERSAL, "entry.annotated")
+"""The kinds that correct an entry."""
+REPLACEMENT = "entry.replaced"
 
 Effects = Callable[[Entry, State, int], None]
+
+CLAIMING = frozenset(("service.recorded", "statement.matched"))
+"""Kinds that move nothing and yet hold something (a time of the day, bank lines and gifts),
+which only a reversal gives back."""
 
 
 class EntryReversed(Fields):
@@ -38,10 +50,11 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
             f"fields.entry: entry {number} is itself a reversal; record what is right anew",
             field="fields.entry",
         )
-    if not entry.postings:
+    if not entry.postings and entry.kind not in CLAIMING:
         reject(
             "nothing_to_reverse",
-            f"fields.entry: entry {number} ({entry.kind}) moved no units",
+            f"fields.entry: entry {number} ({entry.kind}) moved no units; correct it by "
+            "entry.annotated, or by the kind that voids or withdraws it",
             field="fields.entry",
         )
     reversed_by = state.get(f"reversed/{number}")
@@ -53,16 +66,7 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
             entry=reversed_by["entry"],
         )
     _check_relied_on(state, number)
-    depending = (state.get(f"points-of/{number}") or {"issues": []})["issues"]
-    alive = [one for one in depending if remaining(state, state.entry_flows(one))[0]]
-    if alive:
-        reject(
-            "points_depend",
-            f"fields.entry: entries {alive} gave points for entry {number}; "
-            "take those back first (points.reversed)",
-            field="fields.entry",
-            entries=alive,
-        )
+    _check_moved_on(state, entry)
     moves: list[Move] = []
     for posting in entry.postings:
         asset, amount = posting["asset"], posting["amount"]
@@ -79,18 +83,63 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
 
 def _check_relied_on(state: State, number: int) -> None:
     """What another entry claims of this one must be given up first, in the open."""
-    claims = (f"receipt-of/{number}", f"fulfils/{number}")
-    entries = [found["entry"] for found in map(state.get, claims) if found is not None]
-    entries += (state.get(f"matchings-of/{number}") or {"entries": []})["entries"]
+    entries = sorted(claims(state, number))
     if entries:
         reject(
             "entry_relied_on",
-            f"fields.entry: entries {sorted(entries)} rely on entry {number}; void that receipt "
+            f"fields.entry: entries {entries} rely on entry {number}; void that receipt "
             "(receipt.voided), withdraw that fulfilment (wish.withdrawn), reverse that matching "
-            "gift first",
+            "gift or that confirmation first",
             field="fields.entry",
-            entries=sorted(entries),
+            entry=number,
+            entries=entries,
+            undo_first=_undo_first(state, number),
         )
+    alive = depending_points(state, number)
+    if alive:
+        reject(
+            "points_depend",
+            f"fields.entry: entries {alive} gave points for entry {number}; "
+            "take those back first (points.reversed)",
+            field="fields.entry",
+            entry=number,
+            entries=alive,
+            undo_first=_undo_first(state, number),
+        )
+
+
+def _check_moved_on(state: State, entry: Entry) -> None:
+    """Every unit that the entry moved must be where it put it.
+
+    Raises:
+        InsufficientError: ``units_moved_on``, with all later entries, and with everything
+            that is to be undone, in order.
+    """
+    found = moved_on(state, entry)
+    if not found:
+        return
+    entries = sorted({use for one in found for use in one.entries})
+    first = _undo_first(state, entry.index)
+    order = ", ".join(str(one["entry"]) for one in first[:ORDER_SHOWN_MAX])
+    more = " ..." if len(first) > ORDER_SHOWN_MAX else ""
+    units = "; ".join(f"{list(one.missing)} of {one.asset} from {one.account}" for one in found)
+    raise InsufficientError(
+        f"units of entry {entry.index} have moved on by entries {entries} ({units}); undo these "
+        f"first, in this order: {order}{more}",
+        code="units_moved_on",
+        details={
+            "entry": entry.index,
+            "account": found[0].account,
+            "asset": found[0].asset,
+            "missing": [list(part) for part in found[0].missing],
+            "entries": entries,
+            "undo_first": first,
+        },
+    )
+
+
+def _undo_first(state: State, number: int) -> list[dict[str, Any]]:
+    return [one.as_json() for one in later_uses(state, number).uses]
 
 
 def reversal(effects_of: Mapping[str, Effects]) -> Kind[EntryReversed]:
@@ -121,6 +170,74 @@ def reversal(effects_of: Mapping[str, Effects]) -> Kind[EntryReversed]:
             "fields": {"entry": 4, "reason": "重复登记，予以冲正"},
         },
     )
+
+
+class EntryReplaced(Fields):
+    """Which later entry records anew, and rightly, what a reversed entry recorded."""
+
+    entry: Index = Field(description="the entry that was reversed")
+    by: Index = Field(description="the entry that stands in its place")
+    reason: Text | None = None
+
+
+def _plan_replaced(draft: Draft[EntryReplaced], state: State) -> Plan:
+    fields = draft.fields
+    state.entry(fields.entry, "fields.entry")
+    by = state.entry(fields.by, "fields.by")
+    undone = state.get(f"reversed/{fields.entry}")
+    if undone is None:
+        reject(
+            "not_reversed",
+            f"fields.entry: entry {fields.entry} is not reversed; reverse it first, then name "
+            "what stands in its place",
+            field="fields.entry",
+        )
+    if (
+        fields.by <= fields.entry
+        or by.kind in (*CORRECTIONS, REPLACEMENT)
+        or state.get(f"reversed/{fields.by}") is not None
+    ):
+        reject(
+            "not_a_replacement",
+            f"fields.by: expected a later entry than {fields.entry} that records anew and is "
+            f"not reversed, got entry {fields.by} ({by.kind})",
+            field="fields.by",
+        )
+    taken = state.get(f"replaces/{fields.by}")
+    if taken is not None:
+        reject(
+            "already_replaces",
+            f"fields.by: entry {fields.by} stands in the place of entry {taken['replaces']} by "
+            f"entry {taken['entry']}; an entry replaces one other",
+            field="fields.by",
+            entry=taken["entry"],
+        )
+    return Plan(references=references_of([fields.entry, fields.by, undone["entry"]]))
+
+
+def _effects_replaced(entry: Entry, state: State, sign: int) -> None:
+    replaced, by = entry.fields["entry"], entry.fields["by"]
+    key = f"replaced/{replaced}"
+    found = (state.get(key) or {"by": []})["by"]
+    state.put(key, {"by": [*found, by]})
+    state.put(f"replaces/{by}", {"replaces": replaced, "entry": entry.index})
+
+
+ENTRY_REPLACED = Kind(
+    name=REPLACEMENT,
+    title_zh="指明替代条目",
+    title_en="Replacement named",
+    moves="nothing",
+    fields=EntryReplaced,
+    recorders=frozenset((Role.CLERK, Role.WAREHOUSE, Role.SHOP)),
+    approvers=APPROVERS,
+    plan=_plan_replaced,
+    effects=_effects_replaced,
+    example={
+        "occurred_on": "2021-10-09",
+        "fields": {"entry": 3428, "by": 3430, "reason": "按实际渠道重新登记"},
+    },
+)
 
 
 class EntryAnnotated(Fields):

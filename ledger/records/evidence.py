@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.corrections import CORRECTIONS
 from ledger.records.kind import (
     AMOUNT_FEN_MAX,
     Code,
@@ -48,6 +49,9 @@ class DocumentAttached(Fields):
     size_bytes: Annotated[int, Field(ge=1, le=SIZE_BYTES_MAX)]
     shows: Text
     about: Annotated[list[Index], Field(min_length=1, max_length=ABOUT_MAX)]
+    notice_of: Index | None = Field(
+        None, description="the correction whose published notice (更正说明) this is"
+    )
 
 
 class DocumentSealed(Sealed):
@@ -60,7 +64,25 @@ def _plan_document(draft: Draft[DocumentAttached], state: State) -> Plan:
     fields = draft.fields
     for number, index in enumerate(fields.about):
         state.entry(index, f"fields.about.{number}")
-    return Plan(references=references_of(fields.about))
+    notice_of = [] if fields.notice_of is None else [fields.notice_of]
+    for index in notice_of:
+        found = state.entry(index, "fields.notice_of")
+        if found.kind not in CORRECTIONS:
+            reject(
+                "not_a_correction",
+                f"fields.notice_of: entry {index} is a {found.kind}; name the entry that "
+                f"corrects ({' or '.join(CORRECTIONS)})",
+                field="fields.notice_of",
+            )
+    return Plan(references=references_of(fields.about, notice_of))
+
+
+def _effects_document(entry: Entry, state: State, sign: int) -> None:
+    notice_of = entry.fields.get("notice_of")
+    if notice_of is not None:
+        key = f"notices-of/{notice_of}"
+        found = (state.get(key) or {"entries": []})["entries"]
+        state.put(key, {"entries": [*found, entry.index]})
 
 
 DOCUMENT_ATTACHED = Kind(
@@ -72,6 +94,7 @@ DOCUMENT_ATTACHED = Kind(
     sealed=DocumentSealed,
     recorders=frozenset((Role.CLERK, Role.WAREHOUSE, Role.SHOP, Role.REGISTRAR)),
     plan=_plan_document,
+    effects=_effects_document,
     example={
         "occurred_on": "2021-10-09",
         "fields": {
@@ -250,14 +273,15 @@ def _plan_matched(draft: Draft[StatementMatched], state: State) -> Plan:
 
 def _effects_matched(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
+    claim = {"entry": entry.index} if sign > 0 else None
     for one in fields["lines"]:
-        state.put(f"bank-line/{fields['statement']}/{one['line']}", {"entry": entry.index})
+        state.put(f"bank-line/{fields['statement']}/{one['line']}", claim)
     for gift in fields["gifts"]:
-        state.put(f"bank-match/{gift}", {"entry": entry.index})
+        state.put(f"bank-match/{gift}", claim)
     brought = sum(one["amount_fen"] for one in fields["lines"])
-    state.add(f"bank-matched/{fields['statement']}", amount_fen=brought)
-    state.add("bank-total", matched_lines=len(fields["lines"]))
-    state.add("bank-total", difference_fen=fields["difference_fen"])
+    state.add(f"bank-matched/{fields['statement']}", amount_fen=sign * brought)
+    state.add("bank-total", matched_lines=sign * len(fields["lines"]))
+    state.add("bank-total", difference_fen=sign * fields["difference_fen"])
 
 
 STATEMENT_MATCHED = Kind(

@@ -158,9 +158,9 @@ DONATION_MONEY = Kind(
 
 
 class DonationRefunded(Fields):
-    """Money given back to its donor: exactly units of that gift."""
+    """Money given back to its donor or its matcher: exactly units of that gift."""
 
-    gift: Index
+    gift: Index = Field(description="a gift of money, or a matching gift (donation.matched)")
     amount_fen: Fen | None = Field(None, description="absent: the whole gift")
     reason: Text
 
@@ -175,10 +175,11 @@ class RefundSealed(Sealed):
 def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:
     fields = draft.fields
     gift = state.entry(fields.gift, "fields.gift")
-    if gift.kind != "donation.money":
+    if gift.kind not in ("donation.money", "donation.matched"):
         reject(
             "not_a_gift",
-            f"fields.gift: entry {fields.gift} is {gift.kind}, not donation.money",
+            f"fields.gift: entry {fields.gift} is {gift.kind}, not donation.money or "
+            "donation.matched",
             field="fields.gift",
         )
     flows = state.entry_flows(fields.gift)
@@ -244,9 +245,11 @@ def _effects_refund(entry: Entry, state: State, sign: int) -> None:
     for issue, posting in zip(_clawed_issues(entry, state), entry.postings[1:], strict=True):
         state.add(f"clawed/{issue}", points=sign * posting["amount"])
     state.add(f"refunded/{entry.fields['gift']}", amount_fen=amount)
-    state.add(f"fund-total/{gift.fields['fund']}", refunded_fen=amount)
-    if "project" in gift.fields:
-        state.add(f"project-total/{gift.fields['project']}", refunded_fen=amount)
+    # A matching gift names no fund of its own: it is for what its gifts are for.
+    meant = gift if "fund" in gift.fields else state.entry(gift.fields["gifts"][0], "fields.gift")
+    state.add(f"fund-total/{meant.fields['fund']}", refunded_fen=amount)
+    if "project" in meant.fields:
+        state.add(f"project-total/{meant.fields['project']}", refunded_fen=amount)
 
 
 def _clawed_issues(entry: Entry, state: State) -> list[int]:

@@ -332,6 +332,7 @@ class GoodsDistributed(Fields):
     recipient: Code | None = Field(None, description="the party code of an organisation")
     project: Code | None = None
     lot: LotCode | None = Field(None, description="absent: first expired, first out")
+    requested_on: Day | None = Field(None, description="the day on which it was asked for")
 
 
 class RecipientSealed(Sealed):
@@ -362,6 +363,11 @@ def _plan_distributed(draft: Draft[GoodsDistributed], state: State) -> Plan:
 def _effects_distributed(entry: Entry, state: State, sign: int) -> None:
     amount = sign * entry.postings[0]["amount"]
     state.add(f"item-total/{entry.fields['item']}", distributed=amount)
+    requested_on = entry.fields.get("requested_on", "")
+    if requested_on > entry.occurred_on:
+        # Possible, and worth a look: `attention` lists it.
+        early = {"occurred_on": entry.occurred_on, "requested_on": requested_on}
+        state.put(f"delivered-early/{entry.index}", early if sign > 0 else None)
 
 
 GOODS_DISTRIBUTED = Kind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -69,9 +70,7 @@ def _plan_matched(draft: Draft[DonationMatched], state: State) -> Plan:
         given = _matchable(state, fields.rule, gift, terms, where)
         places.add((given.fields["fund"], given.fields.get("project")))
         refunded = (state.get(f"refunded/{gift}") or {"amount_fen": 0})["amount_fen"]
-        added = (given.fields["amount_fen"] - refunded) * terms["numerator"]
-        added //= terms["denominator"]
-        amount += min(added, terms.get("per_gift_fen_max", added))
+        amount += matched_fen(terms, given.fields["amount_fen"] - refunded)
     if len(places) != 1:
         reject(
             "gifts_of_several_funds",
@@ -90,6 +89,12 @@ def _plan_matched(draft: Draft[DonationMatched], state: State) -> Plan:
     find_project(state, project, fund)
     move = Move("CNY", amount, DONORS, f"fund:{fund}", label=project or "")
     return Plan((move,), references_of(rule, matcher, fields.gifts))
+
+
+def matched_fen(terms: Mapping[str, Any], amount_fen: int) -> int:
+    """What a rule adds to an amount of money, by its terms; the rest of a division is nothing."""
+    added: int = amount_fen * terms["numerator"] // terms["denominator"]
+    return min(added, int(terms.get("per_gift_fen_max", added)))
 
 
 def _matchable(state: State, rule: str, gift: int, terms: Any, where: str) -> Entry:

@@ -88,6 +88,9 @@ class Disclosure(Fields):
         "annual_report",
         "major_change",
     ]
+    longer_than_days: Annotated[int, Field(ge=1, le=3660)] | None = Field(
+        None, description="only projects and campaigns that last longer; one without end does"
+    )
     every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     within_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     by_day: Annotated[str, Field(pattern=YEARLY_PATTERN)] | None = Field(
@@ -102,8 +105,27 @@ class Disclosure(Fields):
 class Ageing(Fields):
     """After how many days something asks for attention."""
 
-    subject: Literal["unspent_restricted", "in_transit", "short_dated", "points_expiring"]
+    subject: Literal[
+        "unspent_restricted",
+        "in_transit",
+        "short_dated",
+        "points_expiring",
+        "service_recorded_late",
+    ]
     days: Annotated[int, Field(ge=1, le=3660)]
+
+
+class Pattern(Fields):
+    """How many alike things of one person are shown together for a look."""
+
+    subject: Literal["refunds_of_holder"]
+    count_min: Annotated[int, Field(ge=2, le=1000)]
+
+
+class Statistics(Fields):
+    """Public statistics: a group of fewer persons than this is not shown."""
+
+    group_min: Annotated[int, Field(ge=3, le=1000)]
 
 
 PARTS: tuple[str, ...] = (
@@ -115,6 +137,8 @@ PARTS: tuple[str, ...] = (
     "time_bank",
     "disclosure",
     "ageing",
+    "pattern",
+    "statistics",
 )
 """The topics; each is also the name of the field that holds its parameters."""
 
@@ -138,6 +162,8 @@ class RulePublished(Fields):
         "time_bank",
         "disclosure",
         "ageing",
+        "pattern",
+        "statistics",
     ]
     points_issue: PointsIssue | None = None
     points_price: PointsPrice | None = None
@@ -147,6 +173,8 @@ class RulePublished(Fields):
     time_bank: TimeBank | None = None
     disclosure: Disclosure | None = None
     ageing: Ageing | None = None
+    pattern: Pattern | None = None
+    statistics: Statistics | None = None
 
 
 def _plan_rule(draft: Draft[RulePublished], state: State) -> Plan:

@@ -222,7 +222,7 @@ AID_PAID = Kind(
             "purpose": "elderly-care",
             "payee_class": "elderly",
         },
-        "sealed": {"payee_name": "示例受助人", "account": "示例账户"},
+        "sealed": {"payee_name": "示例受益人", "account": "示例账户"},
     },
 )
 

@@ -101,9 +101,12 @@ def _served(state: State, volunteer: str, day: str) -> list[list[int]]:
 
 def _effects_served(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
-    times = _served(state, fields["volunteer"], entry.occurred_on)
-    times.append([_minutes(fields["starts_at"]), _minutes(fields["ends_at"]), entry.index])
-    state.put(f"served/{fields['volunteer']}/{entry.occurred_on}", {"times": times})
+    before = _served(state, fields["volunteer"], entry.occurred_on)
+    times = [one for one in before if one[2] != entry.index]
+    if sign > 0:
+        times.append([_minutes(fields["starts_at"]), _minutes(fields["ends_at"]), entry.index])
+    key = f"served/{fields['volunteer']}/{entry.occurred_on}"
+    state.put(key, {"times": times} if times else None)
 
 
 SERVICE_RECORDED = Kind(
@@ -144,6 +147,15 @@ def _plan_confirmed(draft: Draft[ServiceConfirmed], state: State) -> Plan:
             "not_a_service",
             f"fields.service: entry {fields.service} is {service.kind}, not service.recorded",
             field="fields.service",
+        )
+    undone = state.get(f"reversed/{fields.service}")
+    if undone is not None:
+        reject(
+            "service_reversed",
+            f"fields.service: entry {undone['entry']} reversed entry {fields.service}; record the "
+            "service as it was, then confirm that",
+            field="fields.service",
+            entry=undone["entry"],
         )
     confirmed = state.get(f"confirmed/{fields.service}")
     if confirmed is not None:

@@ -7,7 +7,17 @@ head. The only package that imports SQLModel, SQLAlchemy and Alembic.
 
 from ledger.store.appender import Appender
 from ledger.store.reader import Reader
-from ledger.store.rows import AccountRow, Batch, Head
-from ledger.store.store import Store
+from ledger.store.rows import AccountRow, AnchorRow, Batch, Head, PoolRow
+from ledger.store.store import Store, read_copy
 
-__all__ = ["AccountRow", "Appender", "Batch", "Head", "Reader", "Store"]
+__all__ = [
+    "AccountRow",
+    "AnchorRow",
+    "Appender",
+    "Batch",
+    "Head",
+    "PoolRow",
+    "Reader",
+    "Store",
+    "read_copy",
+]

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
 from ledger.store.failures import translated
 from ledger.store.reader import Reader
-from ledger.store.rows import Batch
+from ledger.store.rows import AnchorRow, Batch
 from ledger.store.tables import TABLES
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import split_note
@@ -82,11 +82,13 @@ class Appender(Reader):
         self._insert("order_number", ("digest", "entry"), batch.order_numbers)
 
     def _write_state(self, batch: Batch) -> None:
-        """What follows from what is recorded: accounts, holdings, flows, objects."""
+        """What follows from what is recorded: accounts, holdings, flows, objects, references."""
         ids = batch.account_ids
         self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
         self._delete("holding", ("account", "first"), batch.holdings_gone)
         self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
+        columns = ("account", "label", "received", "held", "returned")
+        self._upsert("pool", columns, batch.pools, add=True)
         gone = [(key,) for key, value in batch.objects if value is None]
         self._delete("state_object", ("key",), gone)
         kept = [(key, value) for key, value in batch.objects if value is not None]
@@ -106,6 +108,7 @@ class Appender(Reader):
             for flow in batch.flows
         ]
         self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
+        self._insert("entry_reference", ("target", "source"), batch.references)
 
     def write_proposals(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """Set rows of the proposals, ``(id, ciphertext)``; they count only after `commit`.
@@ -116,12 +119,82 @@ class Appender(Reader):
         with translated():
             self._upsert("proposal", ("id", "ciphertext"), rows)
 
+    def write_vault(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """Replace rows of the vault, ``(index, ciphertext)``; they count only after `commit`.
+
+        For what is forgotten again in a database that was restored: the log that goes on
+        writes its vault with the batches.
+
+        Raises:
+            FatalError: the disk failed; nothing counts.
+        """
+        with translated():
+            self._upsert("vault", ("entry", "ciphertext"), rows)
+
+    def write_cosignatures(self, size: int, rows: Sequence[tuple[str, bytes]]) -> int:
+        """Keep what witnesses said of a checkpoint; it counts only after `commit`.
+
+        Args:
+            size: The checkpoint's size.
+            rows: ``(verifier key, signature line)``, verified; those that are there already
+                are passed over.
+
+        Returns:
+            How many are new; nothing was written where none is.
+
+        Raises:
+            NotFoundError: no checkpoint was signed at that size.
+            FatalError: the disk failed; nothing counts.
+        """
+        self.checkpoint(size)
+        known = {key for key, _ in self.cosignatures(size)}
+        fresh = [(key, line) for key, line in rows if key not in known]
+        if not fresh:
+            return 0
+        table, witness = TABLES["cosignature"], TABLES["witness"]
+        with translated():
+            last = self._connection.execute(sa.select(sa.func.max(table.c.number))).scalar()
+            first = 0 if last is None else last + 1
+            self._insert(
+                "cosignature",
+                ("number", "size", "verifier_key", "line"),
+                [(first + place, size, *row) for place, row in enumerate(fresh)],
+            )
+            for key, _ in fresh:
+                row = self._connection.execute(
+                    sa.select(witness.c.cosignatures, witness.c.last_size).where(
+                        witness.c.verifier_key == key
+                    )
+                ).first()
+                count, before = (0, size) if row is None else row
+                columns = ("verifier_key", "cosignatures", "last_size")
+                self._upsert("witness", columns, [(key, count + 1, max(before, size))])
+        return len(fresh)
+
+    def write_anchor(self, row: AnchorRow) -> None:
+        """Add a time stamp; it counts only after `commit`.
+
+        Raises:
+            FatalError: the disk failed, or the authority has stamped this size already.
+        """
+        columns = ("size", "authority", "response", "certificates", "mac")
+        with translated():
+            self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
+
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             values = [dict(zip(columns, row, strict=True)) for row in rows]
             self._connection.execute(sa.insert(TABLES[table]), values)
 
-    def _upsert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def _upsert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        add: bool = False,
+    ) -> None:
+        """Set rows, or add their numbers to those of the rows that are there."""
         if not rows:
             return
         found = TABLES[table]
@@ -129,7 +202,9 @@ class Appender(Reader):
         insert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
         query = insert(found)
         changed: Mapping[str, Any] = {
-            name: query.excluded[name] for name in columns if name not in key
+            name: found.c[name] + query.excluded[name] if add else query.excluded[name]
+            for name in columns
+            if name not in key
         }
         query = query.on_conflict_do_update(index_elements=key, set_=changed)
         values = [dict(zip(columns, row, strict=True)) for row in rows]

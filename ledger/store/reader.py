@@ -8,27 +8,15 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from ledger.errors import CorruptionError, MalformedError, NotFoundError
+from ledger.errors import NotFoundError
 from ledger.flows import Flow
-from ledger.store.failures import translated
-from ledger.store.rows import AccountRow, Head
-from ledger.store.tables import TABLES
-from ledger.tlog.merkle import HASH_SIZE
-from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
+from ledger.store.log_reader import PAGE_ROWS_MAX, LogReader, checked_limit, clamped
+from ledger.store.rows import AccountRow, PoolRow
+from ledger.store.tables import TABLES, WIDE
 
-IN_MAX = 500
-"""Values in one IN list; longer ones are asked for in parts."""
-SCAN_ROWS = 1000
-"""Rows that a scan holds in memory at once."""
-PAGE_ROWS_MAX = 10_000
-"""The largest `limit` of the methods that have one."""
-NUMBER_MAX = 2**63 - 1
-"""The largest number that a column holds; nothing stored comes near it."""
-
-_HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", "edge"))
-_CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
-_ORDER, _ACCOUNT, _HOLDING = (TABLES[one] for one in ("order_number", "account", "holding"))
+_ACCOUNT, _HOLDING, _POOL = (TABLES[one] for one in ("account", "holding", "pool"))
 _FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
+_ENTRY, _REFERENCE = TABLES["entry"], TABLES["entry_reference"]
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -47,9 +35,18 @@ _FLOWS = (
     .join(_SOURCE, _FLOW.c.source == _SOURCE.c.id)
     .join(_TARGET, _FLOW.c.target == _TARGET.c.id)
 )
+_POOLS = sa.select(
+    _POOL.c.account,
+    _ACCOUNT.c.asset,
+    _ACCOUNT.c.name,
+    _POOL.c.label,
+    _POOL.c.received,
+    _POOL.c.held,
+    _POOL.c.returned,
+).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
 
 
-class Reader:
+class Reader(LogReader):
     """One snapshot: everything read through it is of one size of the log.
 
     For one thread. Numbers that no column can hold are simply not there. Besides what
@@ -59,184 +56,6 @@ class Reader:
         FatalError: the disk failed.
         MalformedError: text with half a surrogate pair, which no store can hold.
     """
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._open: set[sa.CursorResult[Any]] = set()
-
-    def close(self) -> None:
-        """End scans that were not read to their end: they would hold on to the snapshot."""
-        for result in list(self._open):
-            result.close()
-
-    def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
-        """The rows of a query; each value is of its column's type."""
-        shape = [
-            (column, column.type.python_type, getattr(column, "nullable", True))
-            for column in query.selected_columns
-        ]
-        kinds = tuple(kind for _, kind, _ in shape)
-        options = {"yield_per": SCAN_ROWS}
-        with translated():
-            result = self._connection.execute(query, execution_options=options)
-            self._open.add(result)
-            try:
-                for row in result:
-                    # The usual case in one comparison: an audit reads every row there is.
-                    if tuple(map(type, row)) != kinds:
-                        _check_types(row, shape)
-                    yield row
-            finally:
-                self._open.discard(result)
-                result.close()
-
-    def _one(self, query: sa.Select[Any]) -> Any:
-        return next(self._rows(query.limit(1)), None)
-
-    def _all(self, query: sa.Select[Any]) -> list[Any]:
-        return list(self._rows(query))
-
-    def head(self) -> Head | None:
-        """The newest state of the log, None before its first entry."""
-        row = self._one(
-            sa.select(
-                _HEAD.c.size,
-                _HEAD.c.root,
-                _HEAD.c.last_leaf_hash,
-                _HEAD.c.last_recorded_at,
-                _HEAD.c.checkpoint,
-            )
-        )
-        return None if row is None else Head(*row)
-
-    def edges(self) -> list[bytes]:
-        """The partial tiles of the right edge, by level; empty ones where there is none."""
-        rows = self._all(sa.select(_EDGE.c.hashes).order_by(_EDGE.c.level))
-        return [hashes for (hashes,) in rows]
-
-    def entry(self, index: int) -> bytes:
-        """An entry's bytes.
-
-        Raises:
-            NotFoundError: the log has no such entry.
-        """
-        return self._of_entry(_ENTRY.c.data, index)
-
-    def leaf_hash(self, index: int) -> bytes:
-        """An entry's leaf hash, 32 bytes.
-
-        Raises:
-            NotFoundError: the log has no such entry.
-        """
-        return self._of_entry(_ENTRY.c.leaf_hash, index)
-
-    def _of_entry(self, column: sa.Column[Any], index: int) -> bytes:
-        row = self._one(sa.select(column).where(_ENTRY.c.index == _number(index)))
-        if row is None:
-            raise NotFoundError(f"the log has no entry {index}", code="no_entry")
-        return bytes(row[0])
-
-    def entries(self, first: int, end: int) -> list[bytes]:
-        """The bytes of entries [first, end).
-
-        Raises:
-            CorruptionError: one of them is missing.
-        """
-        query = sa.select(_ENTRY.c.data).where(
-            _ENTRY.c.index >= _number(first), _ENTRY.c.index < _number(end)
-        )
-        rows = self._all(query.order_by(_ENTRY.c.index))
-        if len(rows) != max(0, end - first):
-            raise CorruptionError(
-                f"expected the entries {first} to {end - 1}, {len(rows)} are stored; "
-                "run shanji audit",
-                code="entry_missing",
-            )
-        return [data for (data,) in rows]
-
-    def tile(self, level: int, number: int, width: int) -> bytes:
-        """The first `width` hashes of a tile, full or on the right edge: 32 bytes each.
-
-        Raises:
-            NotFoundError: the tree has no tile of that width there.
-        """
-        row = self._one(
-            sa.select(_TILE.c.hashes).where(
-                _TILE.c.level == _number(level), _TILE.c.number == _number(number)
-            )
-        )
-        if row is None and level >= 0 and width < TILE_WIDTH:
-            head = self.head()
-            if head is not None and head.size >> TILE_HEIGHT * (level + 1) == number:
-                edge = sa.select(_EDGE.c.hashes).where(_EDGE.c.level == _number(level))
-                row = self._one(edge)
-        if row is None or not 0 < width * HASH_SIZE <= len(row[0]):
-            raise NotFoundError(
-                f"the tree has no tile of level {level}, number {number} with {width} hashes",
-                code="no_tile",
-            )
-        return bytes(row[0][: width * HASH_SIZE])
-
-    def bundle(self, number: int, width: int) -> bytes:
-        """The first `width` entries of a bundle (c2sp.org/tlog-tiles).
-
-        Raises:
-            NotFoundError: the log has not that many there.
-        """
-        head = self.head()
-        first = number * TILE_WIDTH
-        inside = head is not None and first >= 0 and first + width <= head.size
-        if not inside or not 0 < width <= TILE_WIDTH:
-            raise NotFoundError(
-                f"the log has no entry bundle {number} with {width} entries", code="no_tile"
-            )
-        return format_bundle(self.entries(first, first + width))
-
-    def checkpoint(self, size: int) -> bytes:
-        """The checkpoint that was signed at a size.
-
-        Raises:
-            NotFoundError: none was.
-        """
-        row = self._one(sa.select(_CHECKPOINT.c.note).where(_CHECKPOINT.c.size == _number(size)))
-        if row is None:
-            raise NotFoundError(f"no checkpoint was signed at size {size}", code="no_checkpoint")
-        return bytes(row[0])
-
-    def checkpoints(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Checkpoints of sizes above `after`, ``(size, note)``, by rising size.
-
-        Raises:
-            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
-        """
-        query = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.note)
-        query = query.where(_CHECKPOINT.c.size > _number(after)).order_by(_CHECKPOINT.c.size)
-        return [(size, note) for size, note in self._all(query.limit(_page(limit)))]
-
-    def vault(self, index: int) -> bytes | None:
-        """The vault's row of an entry, encrypted; None where it has none."""
-        row = self._one(sa.select(_VAULT.c.ciphertext).where(_VAULT.c.entry == _number(index)))
-        return None if row is None else bytes(row[0])
-
-    def idempotency(self, keys: Collection[str]) -> dict[str, tuple[bytes, int]]:
-        """What is known of these keys: ``{key: (digest, index)}``."""
-        query = sa.select(_KEY.c.key, _KEY.c.digest, _KEY.c.entry)
-        rows = self._chosen(query, _KEY.c.key, keys)
-        return {key: (digest, entry) for key, digest, entry in rows}
-
-    def order_numbers(self, digests: Collection[bytes]) -> dict[bytes, int]:
-        """Which of these orders are recorded: ``{digest: index}``."""
-        query = sa.select(_ORDER.c.digest, _ORDER.c.entry)
-        return dict(map(tuple, self._chosen(query, _ORDER.c.digest, digests)))
-
-    def _chosen(
-        self, query: sa.Select[Any], column: sa.ColumnElement[Any], values: Collection[Any]
-    ) -> list[Any]:
-        wanted = list(dict.fromkeys(values))
-        rows: list[Any] = []
-        for start in range(0, len(wanted), IN_MAX):
-            rows += self._all(query.where(column.in_(wanted[start : start + IN_MAX])))
-        return rows
 
     def object(self, key: str) -> bytes | None:
         """A named object's canonical JSON."""
@@ -254,7 +73,7 @@ class Reader:
             _OBJECT.c.key > after,
             _OBJECT.c.key < prefix + "\U0010ffff",
         )
-        rows = self._all(query.order_by(_OBJECT.c.key).limit(_page(limit)))
+        rows = self._all(query.order_by(_OBJECT.c.key).limit(checked_limit(limit)))
         return [(key, value) for key, value in rows]
 
     def proposal(self, row: str) -> bytes | None:
@@ -295,16 +114,19 @@ class Reader:
         held = self._holdings(row[0], row[0])
         return AccountRow(row[0], asset, name, row[1], held.get(row[0], []))
 
-    def accounts(self, after_id: int, limit: int) -> list[AccountRow]:
+    def accounts(self, after_id: int, limit: int, *, ranges: bool = True) -> list[AccountRow]:
         """Accounts whose id is above `after_id`, by rising id: -1 begins.
+
+        Args:
+            ranges: Whether they come with all that they hold, however much that is.
 
         Raises:
             MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
         """
         query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
-        query = query.where(_ACCOUNT.c.id > _number(after_id)).order_by(_ACCOUNT.c.id)
-        rows = self._all(query.limit(_page(limit)))
-        held = self._holdings(rows[0][0], rows[-1][0]) if rows else {}
+        query = query.where(_ACCOUNT.c.id > clamped(after_id)).order_by(_ACCOUNT.c.id)
+        rows = self._all(query.limit(checked_limit(limit)))
+        held = self._holdings(rows[0][0], rows[-1][0]) if rows and ranges else {}
         return [
             AccountRow(id_, asset, name, received, held.get(id_, []))
             for id_, asset, name, received in rows
@@ -319,6 +141,59 @@ class Reader:
             account: [(first, first + length, label) for _, first, length, label in held]
             for account, held in groupby(rows, key=lambda row: row[0])
         }
+
+    def account_total(self, asset: str, name: str) -> PoolRow | None:
+        """All pools of an account as one, without a label; None where it was never used."""
+        amounts = (_POOL.c.received, _POOL.c.held, _POOL.c.returned)
+        query = sa.select(_ACCOUNT.c.id, *(sa.func.sum(one) for one in amounts))
+        query = query.join(_POOL, _ACCOUNT.c.id == _POOL.c.account, isouter=True)
+        query = query.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
+        row = self._one(query.group_by(_ACCOUNT.c.id))
+        if row is None:
+            return None
+        id_, *sums = row
+        received, held, returned = (one or 0 for one in sums)
+        return PoolRow(id_, asset, name, "", received, held, returned)
+
+    def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
+        """What an account's units of one label are in all; None where it never had any."""
+        row = self._one(
+            _POOLS.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name, _POOL.c.label == label)
+        )
+        return None if row is None else PoolRow(*row)
+
+    def held_pools(self, after: tuple[int, str], limit: int) -> list[PoolRow]:
+        """Pools of any account that hold something, by rising (account id, label).
+
+        Args:
+            after: The account id and label to begin behind; (-1, "") begins.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        key = sa.tuple_(_POOL.c.account, _POOL.c.label)
+        query = _POOLS.where(key > sa.tuple_(*after), _POOL.c.held > 0)
+        query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
+        return [PoolRow(*row) for row in self._all(query)]
+
+    def held_ranges(
+        self, account: int, *, first: int = 0, label: str | None = None, limit: int
+    ) -> list[tuple[int, int, str]]:
+        """Ranges still in an account (its id) that start at `first` or above, by rising number.
+
+        Args:
+            label: Only those that carry it; None for all.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label).where(
+            _HOLDING.c.account == account, _HOLDING.c.first >= clamped(first)
+        )
+        if label is not None:
+            query = query.where(_HOLDING.c.label == label)
+        rows = self._all(query.order_by(_HOLDING.c.first).limit(checked_limit(limit)))
+        return [(start, start + length, carried) for start, length, carried in rows]
 
     def arrivals(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that brought units [first, end) into an account, by rising number."""
@@ -337,7 +212,7 @@ class Reader:
         )
         if row is None:
             return []
-        first, end = _number(first), _number(end)
+        first, end = clamped(first), clamped(end)
         here, number = _FLOW.c[side] == row[0], _FLOW.c[f"{side}_first"]
         (before,) = self._one(sa.select(sa.func.max(number)).where(here, number <= first))
         start = first if before is None else before
@@ -348,19 +223,32 @@ class Reader:
             del flows[0]
         return flows
 
-    def account_moves(self, account: int, end: int) -> list[tuple[int, int, int]]:
-        """What each entry below `end` moved: ``(entry, units in, units out)``, rising.
+    def account_moves(
+        self, account: int, end: int, *, first: int = 0, limit: int | None = None
+    ) -> list[tuple[int, int, int]]:
+        """What each of the entries [first, end) moved: ``(entry, units in, out)``, rising.
 
         By the two indexes of the flows: it reads those of this account (its id) only.
+
+        Args:
+            limit: At most so many entries; None for all.
         """
-        moved: dict[int, list[int]] = {}
-        for place, side in enumerate(("target", "source")):
-            here, number = _FLOW.c[side] == account, _FLOW.c[f"{side}_first"]
-            query = sa.select(_FLOW.c.entry, _FLOW.c.length)
-            for entry, length in self._rows(query.where(here, number >= 0)):
-                if entry < end:
-                    moved.setdefault(entry, [0, 0])[place] += length
-        return [(entry, moved[entry][0], moved[entry][1]) for entry in sorted(moved)]
+        moved = _moved(account, first, end)
+        incoming, outgoing = (sa.func.sum(moved.c[name]) for name in ("incoming", "outgoing"))
+        query = sa.select(moved.c.entry, incoming, outgoing)
+        query = query.group_by(moved.c.entry).order_by(moved.c.entry)
+        return list(map(tuple, self._all(query if limit is None else query.limit(limit))))
+
+    def account_sums(self, account: int, first: int, end: int) -> tuple[int, int, int]:
+        """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
+        moved = _moved(account, first, end)
+        sums = [
+            sa.func.coalesce(sa.func.sum(moved.c[name]), 0) for name in ("incoming", "outgoing")
+        ]
+        (entries, incoming, outgoing) = self._one(
+            sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
+        )
+        return int(entries), int(incoming), int(outgoing)
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
@@ -369,9 +257,23 @@ class Reader:
 
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""
-        query = _FLOWS.where(_FLOW.c.entry == _number(index))
+        query = _FLOWS.where(_FLOW.c.entry == clamped(index))
         rows = self._all(query.order_by(_FLOW.c.posting, _FLOW.c.part))
         return [Flow(*row) for row in rows]
+
+    def referrers(self, index: int, *, after: int = -1, limit: int) -> list[int]:
+        """Later entries that refer to an entry, above `after`, by rising index.
+
+        By the table's key: it reads as many rows as it returns.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_REFERENCE.c.source).where(
+            _REFERENCE.c.target == clamped(index), _REFERENCE.c.source > clamped(after)
+        )
+        rows = self._all(query.order_by(_REFERENCE.c.source).limit(checked_limit(limit)))
+        return [source for (source,) in rows]
 
     def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
         """One row of a table, whole and as stored; None where there is none.
@@ -408,29 +310,26 @@ class Reader:
         return map(tuple, self._rows(query))
 
 
-def _check_types(row: sa.Row[Any], shape: Sequence[tuple[Any, type[Any], bool]]) -> None:
-    """A damaged file can have any type in any column, and even SQLite gives it out."""
-    for value, (column, kind, optional) in zip(row, shape, strict=True):
-        if type(value) is not kind and not (optional and value is None):
-            raise CorruptionError(
-                f"expected {column} to be {kind.__name__}, a row has {type(value).__name__}; "
-                "run shanji audit",
-                code="database_damaged",
+def _moved(account: int, first: int, end: int) -> sa.Subquery:
+    """The flows of an account by entries [first, end): entry, units in, units out."""
+    sides = []
+    for side, amounts in (("target", ("length", None)), ("source", (None, "length"))):
+        columns = [
+            (sa.literal_column("0", WIDE) if name is None else _FLOW.c[name]).label(what)
+            for name, what in zip(amounts, ("incoming", "outgoing"), strict=True)
+        ]
+        sides.append(
+            sa.select(_FLOW.c.entry, *columns).where(
+                _FLOW.c[side] == account,
+                _FLOW.c[f"{side}_first"] >= 0,
+                _FLOW.c.entry >= clamped(first),
+                _FLOW.c.entry < clamped(end),
             )
+        )
+    return sa.union_all(*sides).subquery("moved")
 
 
 def _table(name: str) -> sa.Table:
     if name not in TABLES:
         raise NotFoundError(f"the store has no table {name!r}, but {', '.join(TABLES)}")
     return TABLES[name]
-
-
-def _number(value: int) -> int:
-    """A number as a column can be compared with it: what is past the ends stays past all rows."""
-    return max(-NUMBER_MAX, min(value, NUMBER_MAX))
-
-
-def _page(limit: int) -> int:
-    if not 0 < limit <= PAGE_ROWS_MAX:
-        raise MalformedError(f"expected a limit of 1 to {PAGE_ROWS_MAX}, got {limit}")
-    return limit

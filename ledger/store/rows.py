@@ -31,6 +31,38 @@ class AccountRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolRow:
+    """The units of one label in one account: ever received, still held, and those of both
+    that moved because an earlier move was taken back."""
+
+    account: int
+    asset: str
+    name: str
+    label: str
+    received: int
+    held: int
+    returned: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """An authority's time stamp of the checkpoint of one size.
+
+    Attributes:
+        response: The authority's answer, DER.
+        certificates: The roots it was verified under when it came, and what leads to
+            them, PEM.
+        mac: The vault's keyed digest of the row: no signature covers all its bytes.
+    """
+
+    size: int
+    authority: str
+    response: bytes
+    certificates: bytes
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that one commit writes.
 
@@ -46,8 +78,11 @@ class Batch:
         accounts: ``(id, asset, name, received)``, new or changed.
         holdings_set, holdings_gone: Segments ``(account id, first, length, label)`` that
             are there now, and ``(account id, first)`` that are there no more.
+        pools: ``(account id, label, received, held, returned)``, each to be added to what
+            is stored.
         flows: What moved; `account_ids` gives the id of each ``(asset, account)`` named.
         objects: ``(key, canonical JSON or None)``; None removes it.
+        references: ``(entry that is referred to, entry that refers to it)``.
     """
 
     head: Head
@@ -60,6 +95,8 @@ class Batch:
     accounts: Sequence[tuple[int, str, str, int]]
     holdings_set: Sequence[tuple[int, int, int, str]]
     holdings_gone: Sequence[tuple[int, int]]
+    pools: Sequence[tuple[int, str, int, int, int]]
     flows: Sequence[Flow]
     objects: Sequence[tuple[str, bytes | None]]
     account_ids: Mapping[tuple[str, str], int]
+    references: Sequence[tuple[int, int]]

@@ -129,6 +129,36 @@ class Store:
         finally:
             connection.close()
 
+    def copy_to(self, target: Path) -> None:
+        """Copy the database, as it stands in one moment, to a new file, durably.
+
+        Whoever writes goes on meanwhile (SQLite's online backup); what was erased before is
+        not in the copy, which has no write-ahead log beside it.
+
+        Args:
+            target: The file to make; `read_copy` reads it.
+
+        Raises:
+            FatalError: the disk failed, or the file is there already.
+        """
+        with translated(), self._readers.connect() as connection:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            _make(target)
+            try:
+                with closing(sqlite3.connect(target)) as copy:
+                    source.backup(copy)
+            except sqlite3.Error as error:
+                raise FatalError(
+                    f"{target} could not be written ({error}); make room there, then try again",
+                    code="backup_unwritable",
+                ) from error
+        handle = os.open(target, os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     def check(self) -> list[str]:
         """What is wrong with the schema and the file's structure, in words.
 
@@ -145,6 +175,31 @@ class Store:
         """Release the file; may be called more than once."""
         self._readers.dispose()
         self._writer.dispose()
+
+
+@contextmanager
+def read_copy(path: Path) -> Iterator[Reader]:
+    """A file that `Store.copy_to` made, read without changing it or leaving anything beside it.
+
+    Nobody may write to the file meanwhile.
+
+    Raises:
+        NotFoundError: no such file.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"{path} is not there; name the right file")
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
+    try:
+        with translated():
+            connection = engine.connect()
+        with connection, closing(Reader(connection)) as reader:
+            yield reader
+    finally:
+        engine.dispose()
 
 
 def _path_of(url: str) -> Path:

@@ -1,7 +1,8 @@
 """The tables (design, sections 1, 4, 5). The migrations make them; a test compares.
 
 Rows of the tables in `IMMUTABLE` are written once: triggers refuse to change or to
-delete them. Everything but `entry`, `vault` and `checkpoint` is derived from those.
+delete them. Everything but `entry`, `vault`, `checkpoint` and `cosignature` is derived
+from those.
 """
 
 from __future__ import annotations
@@ -144,11 +145,27 @@ class HoldingTable(SQLModel, table=True):
     """The ranges of units that are still in an account."""
 
     __tablename__ = "holding"
-    __table_args__ = _CLUSTERED
+    __table_args__ = (Index("holding_by_label", "account", "label", "first", "length"), _CLUSTERED)
     account: int = _whole(primary_key=True)
     first: int = _whole(primary_key=True)
     length: int = _whole()
     label: str = _text()
+
+
+class PoolTable(SQLModel, table=True):
+    """Of each account, what its units with one label are in all: one row answers how much a
+    pool received, and how much of it is still there.
+
+    `returned` counts units that moved because an earlier move was taken back (``pools``).
+    """
+
+    __tablename__ = "pool"
+    __table_args__ = _CLUSTERED
+    account: int = _whole(primary_key=True)
+    label: str = _text(primary_key=True)
+    received: int = _whole()
+    held: int = _whole()
+    returned: int = _whole()
 
 
 class FlowTable(SQLModel, table=True):
@@ -171,6 +188,15 @@ class FlowTable(SQLModel, table=True):
     label: str = _text()
 
 
+class EntryReferenceTable(SQLModel, table=True):
+    """Which entries are about an entry: each entry's references, the other way round."""
+
+    __tablename__ = "entry_reference"
+    __table_args__ = _CLUSTERED
+    target: int = _whole(primary_key=True)
+    source: int = _whole(primary_key=True)
+
+
 class StateObjectTable(SQLModel, table=True):
     """Named objects of the state, as canonical JSON."""
 
@@ -189,8 +215,59 @@ class ProposalTable(SQLModel, table=True):
     ciphertext: bytes = _bytes()
 
 
+class CosignatureTable(SQLModel, table=True):
+    """What witnesses said of checkpoints, in the order in which it came.
+
+    ``line`` is the signature line as it stands on the note; ``verifier_key`` checks it.
+    """
+
+    __tablename__ = "cosignature"
+    __table_args__ = (
+        Index("cosignature_by_size", "size", "verifier_key", unique=True),
+        _STRICT,
+    )
+    number: int = _whole(primary_key=True)
+    size: int = _whole()
+    verifier_key: str = _text()
+    line: bytes = _bytes()
+
+
+class WitnessTable(SQLModel, table=True):
+    """Each witness's number of cosignatures and the last size: a missing row shows."""
+
+    __tablename__ = "witness"
+    __table_args__ = _CLUSTERED
+    verifier_key: str = _text(primary_key=True)
+    cosignatures: int = _whole()
+    last_size: int = _whole()
+
+
+class AnchorTable(SQLModel, table=True):
+    """Time stamps of checkpoints by outside authorities (``audit.anchors``)."""
+
+    __tablename__ = "anchor"
+    __table_args__ = _CLUSTERED
+    size: int = _whole(primary_key=True)
+    authority: str = _text(primary_key=True)
+    response: bytes = _bytes()
+    certificates: bytes = _bytes()
+    mac: bytes = _bytes()
+
+
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
-IMMUTABLE = ("entry", "tile", "checkpoint", "idempotency", "order_number", "flow")
-UNDELETABLE = ("head", "vault", "proposal")
+IMMUTABLE = (
+    "entry",
+    "tile",
+    "checkpoint",
+    "idempotency",
+    "order_number",
+    "flow",
+    "cosignature",
+    "anchor",
+    "entry_reference",
+)
+UNDELETABLE = ("head", "vault", "proposal", "witness")
+OUTSIDE = ("anchor",)
+"""What outsiders said of the log: nothing in the log tells how much of it there must be."""

@@ -201,6 +201,40 @@ def root_from_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[byte
     return _climb(leaf, index, inner, proof)
 
 
+def root_from_subtree(
+    height: int, position: int, size: int, node: bytes, proof: Sequence[bytes]
+) -> bytes:
+    """Compute the root that a perfect subtree's path leads to (``collect_siblings`` builds it).
+
+    Args:
+        height: The subtree has 2**height leaves; 0 for a leaf.
+        position: Its 0-based place among the subtrees of that height.
+        size: Leaves in the tree.
+        node: The subtree's 32-byte hash.
+        proof: The 32-byte hashes, the subtree's sibling first.
+
+    Returns:
+        The 32-byte root; it proves nothing until compared with a signed one.
+
+    Raises:
+        MalformedError: an argument has an impossible form.
+        VerificationError: no proof of this length exists for the subtree and size.
+    """
+    check_integer("height", height, PROOF_HASHES_MAX)
+    check_integer("position", position)
+    check_integer("size", size)
+    check_hash("node hash", node)
+    _check_proof(proof)
+    if (position + 1) << height > size:
+        raise VerificationError(
+            f"expected a subtree inside the tree of size {size}, got height {height}, position "
+            f"{position}; the proof is for another checkpoint"
+        )
+    inner = max(0, ((position << height) ^ (size - 1)).bit_length() - height)
+    _check_proof_length(proof, inner + (position >> inner).bit_count())
+    return _climb(node, position, inner, proof)
+
+
 def verify_inclusion(
     index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes
 ) -> None:

@@ -173,13 +173,16 @@ def check_problem(value: Any, status: int) -> None:
 
 
 @contextmanager
-def serving(folder: Path, **settings: Any) -> Iterator[Caller]:
-    """The service over the log in a folder; audited when it has stopped."""
+def serving(folder: Path, *, audit: bool = True, **settings: Any) -> Iterator[Caller]:
+    """The service over the log in a folder; audited when it has stopped, unless it is large
+    and nothing was recorded."""
     app = create_app(Settings(data=folder, **settings))
     with start_blocking_portal() as portal:
         lifespan = portal.wrap_async_context_manager(app.router.lifespan_context(app))
         with lifespan:
             yield Caller(app, portal, folder)
+    if not audit:
+        return
     book = Book.open(folder)
     try:
         audited(book)

@@ -108,6 +108,8 @@ def samples(index: int) -> dict[str, str]:
         "account": "fund:general",
         "digest": "0",
         "id": "1",
+        "size": "1",
+        "authority": "tsa",
     }
 
 

@@ -19,8 +19,8 @@ from ledger import proposals
 from ledger.audit.replay import audit
 from ledger.errors import LedgerError, OutcomeUnknownError, RejectedError
 from ledger.proposals import CLAIM_SECONDS_MAX, DAYS_MAX, number_row, recorded_key
+from ledger.recorded import Recorded
 from ledger.records.kind import Role
-from ledger.sequencer import Recorded
 from ledger.verify import verify_receipt
 
 ACCOUNT = "金丝雀账户 7f3a"

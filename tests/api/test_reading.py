@@ -71,7 +71,28 @@ def test_entries_are_listed_newest_first_by_cursor(untouched: Caller) -> None:
     assert untouched.value("/v1/entries?before=0")["entries"] == []
     assert untouched.value(f"/v1/entries?before={10**9}&limit=1")["entries"][0]["index"] == size - 1
     one = untouched.value("/v1/entries?before=5&limit=1")["entries"][0]
-    assert one == untouched.value("/v1/entries/4")
+    assert {**one, "referred_by": []} == untouched.value("/v1/entries/4")
+
+
+def test_later_entries_about_an_entry_are_listed(untouched: Caller) -> None:
+    # Fund 1: the first gift; holder 6: the points; both of them also by the paged list.
+    gift = FIRST_GIFT
+    assert untouched.value(f"/v1/entries/{gift}")["referred_by"] == [
+        {"index": gift + 2, "kind": "points.issued"}
+    ]
+    path = "/v1/entries/2/referrers?limit=2"
+    size = untouched.value("/v1/log")["size"]
+    seen: list[int] = []
+    while path:
+        page = untouched.value(path)
+        assert page["as_of"] == size
+        assert len(page["referred_by"]) <= 2
+        seen += [one["index"] for one in page["referred_by"]]
+        path = page.get("next")
+    entries = [untouched.value(f"/v1/entries/{index}")["entry"] for index in range(size)]
+    assert seen == [index for index, one in enumerate(entries) if 2 in one["references"]]
+    assert len(seen) == 3
+    assert untouched.call("GET", f"/v1/entries/{size}/referrers").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from caller import Caller, gift
 from scribe import FIRST_GIFT
+from typer.testing import CliRunner
 
+from ledger.cli import build
 from ledger.entry import base64url, open_disclosures, open_sealed, parse_base64url
 from ledger.receipt import parse_receipt
 from ledger.records.kind import OPENERS, Role
+from ledger.tlog.note import format_verifier_key
 from ledger.verify import verify_receipt
 
 VALUES = {"donor_name": "示例捐赠人", "order_number": "ORDER-1", "message": "加油"}
@@ -141,3 +145,30 @@ def test_an_answer_to_a_record_equals_the_receipt_fetched_later(service: Caller)
     value = service.record(gift(donor_name="某人"))
     answer = service.get(value["links"]["receipt"], role=Role.CLERK)
     assert answer.text == value["receipt"]
+
+
+def test_a_donor_fetches_by_the_seed_and_shows_one_field_to_a_third_party(
+    service: Caller, tmp_path: Path
+) -> None:
+    """No token anywhere: the seed is the capability, the proof needs only the log's key."""
+    body = gift(3_000, donor_name="示例捐赠人庚辛", message="不给别人看")
+    recorded = service.record(body)
+    opening = parse_receipt(recorded["receipt"].encode()).opening
+    assert opening.seed is not None
+    seed = base64url(opening.seed)
+    path = f"/v1/entries/{recorded['index']}"
+    assert service.value(f"{path}/opening", seed=seed)["values"]["message"] == "不给别人看"
+    answer = service.get(f"{path}/receipt?reveal=donor_name", seed=seed)
+    fetched = verify_receipt(answer.content, service.book.verifier_keys)
+    assert fetched.values == {"donor_name": "示例捐赠人庚辛"}
+    # The same file is made offline from the receipt that the donor has.
+    whole, shown = tmp_path / "whole.tlog-proof", tmp_path / "shown.tlog-proof"
+    whole.write_text(recorded["receipt"])
+    words = ["reveal", str(whole), "--field", "donor_name", "--output", str(shown)]
+    assert CliRunner().invoke(build(), words).exit_code == 0
+    assert shown.read_bytes() == answer.content
+    key = format_verifier_key(service.book.verifier_keys[0])
+    told = CliRunner().invoke(build(), ["verify", str(shown), "--key", key])
+    assert told.exit_code == 0
+    assert "示例捐赠人庚辛" in told.stdout
+    assert "不给别人看" not in told.stdout

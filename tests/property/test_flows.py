@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.entry import Entry, format_entry, parse_entry
-from ledger.flows import Flow, Moves
+from ledger.flows import REVERSAL, Flow, Moves
 from ledger.units import Range, joined
-from ledger.verify import REVERSAL, Direction, EntryFlows, walk, walks_as_json
+from ledger.verify import Direction, EntryFlows, walk, walks_as_json
 
 FUNDS = ("fund:a", "fund:b", "fund:c")
 STOCKS = ("stock:a", "stock:b")

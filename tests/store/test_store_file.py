@@ -24,7 +24,7 @@ from ledger.errors import (
     NotReadyError,
     OutcomeUnknownError,
 )
-from ledger.store import Appender, Store, schema
+from ledger.store import AnchorRow, Appender, Store, schema
 from ledger.store import store as store_module
 from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
 
@@ -380,7 +380,7 @@ DIES = """
 import os, sys
 sys.path.insert(0, "tests")
 from batches import Batches, put
-from ledger.store import Store
+from ledger.store import AnchorRow, Store
 store, batches = Store.open(sys.argv[1]), Batches()
 put(store, batches.make(300))
 with store.append() as appender:
@@ -428,9 +428,13 @@ def full(path: Path, batches: Batches) -> sqlite3.Connection:
     with closing(Store.open(str(path))) as store:
         flow = Flow(0, 0, 0, "CNY", "world:donor", None, "fund:a", 0, 5)
         accounts = [(0, "CNY", "world:donor", 0), (1, "CNY", "fund:a", 5)]
-        put(store, batches.make(257, flows=[flow], accounts=accounts))
+        put(store, batches.make(257, flows=[flow], accounts=accounts, references=[(0, 1)]))
         with store.append() as appender:
             appender.write_proposals([("count", b"encrypted")])
+            head = appender.head()
+            assert head is not None
+            appender.write_cosignatures(head.size, [("key-1", b"line"), ("key-2", b"line")])
+            appender.write_anchor(AnchorRow(257, "tsa", b"response", b"certificates", b"mac"))
             appender.commit()
     return sqlite3.connect(path)
 

@@ -25,7 +25,7 @@ from ledger.errors import (
 from ledger.flows import Flow
 from ledger.store import Reader, Store
 from ledger.store.failures import translated
-from ledger.store.reader import PAGE_ROWS_MAX, SCAN_ROWS
+from ledger.store.log_reader import PAGE_ROWS_MAX, SCAN_ROWS
 
 FUND = ("CNY", "fund:a")
 ACCOUNTS = [(0, "CNY", "world:donor", 0), (1, *FUND, 100), (2, "CNY", "fund:b", 0)]

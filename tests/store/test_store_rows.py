@@ -9,8 +9,8 @@ from batches import Batches, digest, put
 
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
-from ledger.store import AccountRow, Store
-from ledger.store.reader import IN_MAX
+from ledger.store import AccountRow, AnchorRow, PoolRow, Store
+from ledger.store.log_reader import IN_MAX
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, parse_bundle
@@ -197,6 +197,48 @@ FLOWS = [
 ]
 
 
+def test_pools_add_up_and_come_back(store: Store, batches: Batches) -> None:
+    put(store, batches.make(1, accounts=ACCOUNTS, pools=[(1, "", 60, 60, 0), (1, "b", 40, 40, 0)]))
+    put(store, batches.make(1, pools=[(1, "b", 10, -20, 5), (2, "", 7, 7, 0)]))
+    with store.read() as reader:
+        plain, marked = (PoolRow(1, *FUND, "", 60, 60, 0), PoolRow(1, *FUND, "b", 50, 20, 5))
+        assert reader.pool(*FUND, "b") == marked
+        assert reader.pool(*FUND, "c") is None
+        assert reader.account_total(*FUND) == PoolRow(1, *FUND, "", 110, 80, 5)
+        assert reader.account_total("CNY", "world:donor") == PoolRow(
+            0, "CNY", "world:donor", "", 0, 0, 0
+        )
+        assert reader.account_total("points", "fund:a") is None
+        rows = reader.held_pools((-1, ""), 9)
+        assert [row.account for row in rows] == [1, 1, 2]
+        assert rows[:2] == [plain, marked]
+        assert reader.held_pools((1, ""), 1) == [marked]
+        assert reader.held_pools((2, ""), 9) == []
+
+
+def test_ranges_are_given_in_pages_and_by_label(store: Store, batches: Batches) -> None:
+    held = [(1, 10 * number, 5, "ab"[number % 2]) for number in range(9)]
+    put(store, batches.make(1, accounts=ACCOUNTS, holdings_set=held))
+    every = [(first, first + 5, label) for _, first, _, label in held]
+    with store.read() as reader:
+        assert reader.held_ranges(1, limit=99) == every
+        assert reader.held_ranges(1, limit=2) == every[:2]
+        assert reader.held_ranges(1, first=41, limit=99) == every[5:]
+        assert reader.held_ranges(1, label="b", first=11, limit=2) == every[3:7:2]
+        assert reader.held_ranges(2, limit=99) == []
+
+
+def test_moves_and_sums_of_an_account(store: Store, batches: Batches) -> None:
+    put(store, batches.make(5, accounts=ACCOUNTS, flows=FLOWS))
+    with store.read() as reader:
+        moves = reader.account_moves(1, 5)
+        assert moves == [(0, 30, 0), (1, 20, 0), (2, 50, 0), (3, 0, 20), (4, 0, 10)]
+        assert reader.account_moves(1, 4, first=1, limit=2) == moves[1:3]
+        assert reader.account_sums(1, 0, 5) == (5, 100, 30)
+        assert reader.account_sums(1, 2, 4) == (2, 50, 20)
+        assert reader.account_sums(1, 9, 9) == (0, 0, 0)
+
+
 def test_flows_come_back_by_entry_and_by_overlap(store: Store, batches: Batches) -> None:
     put(store, batches.make(5, accounts=ACCOUNTS, flows=FLOWS))
     first, second, third, paid, paid_more, paid_last = FLOWS
@@ -230,11 +272,18 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
             accounts=ACCOUNTS,
             flows=FLOWS,
             holdings_set=[(1, 60, 40, "b"), (1, 0, 60, "a")],
+            pools=[(1, "b", 40, 40, 0), (1, "a", 60, 60, 0)],
             objects=[("b", b"2"), ("a", b"1")],
+            references=[(9, 10), (2, 11), (2, 3)],
         ),
     )
     with store.append() as appender:
         appender.write_proposals([("count", b"2"), ("000000000001", b"1")])
+        lines = [("key-2", b"line"), ("key-1", b"line")]
+        assert appender.write_cosignatures(TILE_WIDTH + 1, lines) == 2
+        assert appender.write_cosignatures(TILE_WIDTH + 1, lines) == 0
+        for size, authority in ((257, "b"), (257, "a"), (1, "c")):
+            appender.write_anchor(AnchorRow(size, authority, b"response", b"roots", b"mac"))
         appender.commit()
     with store.read() as reader:
         rows = [tuple(row) for row in reader.scan(table)]

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from scribe import FIRST_GIFT, Scribe, audited
+from bodies import full
+from prerequisites import SERVED
+from scribe import FIRST_GIFT, Scribe, audited, tell_rules
+from told import recorded, tell_before
 from typer.testing import CliRunner
 
 from ledger import cli
@@ -27,23 +30,15 @@ RULES = (
     ("disclosure", {"subject": "project_progress", "every_days": 92}),
     ("disclosure", {"subject": "campaign_progress", "every_days": 92}),
     ("disclosure", {"subject": "leftover_handling", "within_days": 92}),
+    ("ageing", {"subject": "service_recorded_late", "days": 30}),
+    ("pattern", {"subject": "refunds_of_holder", "count_min": 3}),
 )
 
 
 @pytest.fixture
 def told(world: Scribe) -> Iterator[Scribe]:
     """The small world with the rules that say when something asks for attention."""
-    for number, (topic, terms) in enumerate(RULES):
-        fields = {
-            "code": f"rule-{number}",
-            "version": 1,
-            "name": "示例规则",
-            "text": "示例规则。",
-            "in_force_from": "2021-02-01",
-            "topic": topic,
-            topic: terms,
-        }
-        world.tell("rule.published", fields, day="2021-01-02")
+    tell_rules(world, RULES)
     yield world
     audited(world.book)
 
@@ -253,7 +248,12 @@ def test_several_refunded_gifts_of_one_holder_are_shown_together(told: Scribe) -
         told.tell("donation.refunded", {"gift": gift, "reason": "退款"})
     (item,) = found(told, "refunds_of_holder")
     assert item["entries"] == entries
-    assert item["details"] == {"holder": "holder-1", "refunded_gifts": 3}
+    assert item["details"] == {
+        "holder": "holder-1",
+        "refunded_gifts": 3,
+        "rule": "rule-8",
+        "rule_version": 1,
+    }
     # Nobody used the points: they were taken back with the refunds.
     assert found(told, "points_of_refunded_gift") == []
 
@@ -271,7 +271,100 @@ def test_service_recorded_late_is_shown(told: Scribe) -> None:
     late = told.tell("service.recorded", fields, day="2021-12-10")
     (item,) = found(told, "service_recorded_late")
     assert item["entries"] == [late]
-    assert item["details"] == {"volunteer": "holder-1", "services": 1, "days_max": 31}
+    assert item["details"] == {
+        "volunteer": "holder-1",
+        "services": 1,
+        "days_max": 31,
+        "rule": "rule-7",
+        "rule_version": 1,
+    }
+    # A mistaken record is nobody's late service.
+    told.tell("entry.reversed", {"entry": late, "reason": "登记错人"})
+    assert found(told, "service_recorded_late") == []
+
+
+def publish(scribe: Scribe, code: str, topic: str, terms: dict[str, Any], version: int = 1) -> int:
+    fields = {
+        "code": code,
+        "version": version,
+        "name": "示例规则",
+        "text": "示例规则。",
+        "in_force_from": f"2021-02-0{version}",
+        "topic": topic,
+        topic: terms,
+    }
+    return scribe.tell("rule.published", fields, day="2021-01-02")
+
+
+def test_without_a_rule_no_pattern_is_shown(world: Scribe) -> None:
+    fields = {**SERVED, "starts_at": "09:00", "ends_at": "10:00"}
+    world.tell("service.recorded", fields, day="2021-03-10")
+    for _ in range(3):
+        gift = world.tell(
+            "donation.money",
+            {"fund": "general", "channel": "bank", "amount_fen": 1_000},
+            day="2022-01-01",
+        )
+        issue(world, gift)
+        world.tell("donation.refunded", {"gift": gift, "reason": "退款"})
+    assert board(world).items == ()
+    publish(world, "late", "ageing", {"subject": "service_recorded_late", "days": 30})
+    publish(world, "repeats", "pattern", {"subject": "refunds_of_holder", "count_min": 4})
+    assert [one.code for one in board(world).items] == ["service_recorded_late"]
+    # A new version counts from its day on, and only the number changes.
+    publish(world, "repeats", "pattern", {"subject": "refunds_of_holder", "count_min": 3}, 2)
+    assert found(world, "refunds_of_holder", "2021-02-01") == []
+    assert found(world, "refunds_of_holder", "2021-02-02") != []
+
+
+def test_a_short_project_is_not_asked_for_progress(world: Scribe) -> None:
+    terms = {"subject": "project_progress", "longer_than_days": 183, "every_days": 92}
+    publish(world, "progress", "disclosure", terms)
+    base = {"name": "示例", "fund": "relief", "purpose": "medical-aid", "starts_on": "2021-01-01"}
+    for code, ends_on in (("short", "2021-07-03"), ("long", "2021-07-04")):
+        world.tell("project.opened", {**base, "code": code, "ends_on": ends_on}, day="2021-01-01")
+    codes = [one["details"]["project"] for one in found(world, "project_report_overdue")]
+    # Those without an end last as long as they are open.
+    assert codes == ["clinic", "flood", "long"]
+
+
+def test_matching_money_left_by_a_refund_is_shown_until_it_goes_back(world: Scribe) -> None:
+    matching = recorded(world, "donation.matched")
+    (gift,) = matching.fields["gifts"]
+    assert found(world, "matching_of_refunded_gift") == []
+    first = world.tell("donation.refunded", {"gift": gift, "amount_fen": 40_000, "reason": "退款"})
+    # Half of 100,000 would be 50,000; a gift is matched by 30,000 at most: 60,000 gives that.
+    assert found(world, "matching_of_refunded_gift") == []
+    second = world.tell("donation.refunded", {"gift": gift, "amount_fen": 20_000, "reason": "退款"})
+    (item,) = found(world, "matching_of_refunded_gift")
+    assert item["entries"] == [gift, matching.index, first, second]
+    assert item["details"] == {
+        "matching": matching.index,
+        "gifts": [gift],
+        "refunds": [first, second],
+        "matched_fen": 30_000,
+        "returnable_fen": 10_000,
+        "rule": "match",
+        "rule_version": 1,
+    }
+    give_back = {"gift": matching.index, "amount_fen": 10_000, "reason": "捐赠已退款"}
+    world.tell("donation.refunded", give_back)
+    assert found(world, "matching_of_refunded_gift") == []
+
+
+def test_bank_lines_of_a_reversed_gift_are_shown_until_the_match_is_undone(world: Scribe) -> None:
+    tell_before(world, "statement.matched")
+    gift = world.tell(
+        "donation.money", {"fund": "general", "channel": "bank", "amount_fen": 100_000}
+    )
+    match = world.tell("statement.matched", full("statement.matched", gifts=[gift]))
+    undone = world.tell("entry.reversed", {"entry": gift, "reason": "登记有误"})
+    (item,) = found(world, "bank_match_of_reversed_gift")
+    assert item["entries"] == [gift, match, undone]
+    assert item["details"] == {"gift": gift, "reversal": undone, "match": match}
+    world.tell("entry.reversed", {"entry": match, "reason": "捐赠已冲正"})
+    assert found(world, "bank_match_of_reversed_gift") == []
+    audited(world.book)
 
 
 def dispose(scribe: Scribe, flag: str, entries: list[int]) -> int:

@@ -87,7 +87,7 @@ def test_no_key_is_in_the_database_or_in_a_repr(book: Book) -> None:
     log_key = load_pem_private_key((keys / "log-key.pem").read_bytes(), password=None)
     assert isinstance(log_key, Ed25519PrivateKey)
     files = b"".join(one.read_bytes() for one in book.folder.glob(f"{DATABASE}*"))
-    shown = repr((book.vault, book._signer, book, book.sequencer))
+    shown = repr((book.vault, book.keyring, book, book.sequencer))
     for secret in (vault_key, log_key.private_bytes_raw()):
         assert secret not in files
         assert secret.hex().encode() not in files

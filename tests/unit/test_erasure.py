@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from scribe import FIRST_GIFT, NOON, Scribe, StepClock, audited, open_copy, stored_object
 
-from ledger.book import Book
+from ledger.backup.checking import list_backups
+from ledger.backup.making import erasures_of, make_backup
+from ledger.book import DATABASE, Book
+from ledger.entry import base64url
 from ledger.errors import ConflictError, CorruptionError, RejectedError
 from ledger.records.request import Prepared
 from ledger.store import Store
@@ -87,6 +91,45 @@ def test_nor_after_vacuum(erased: tuple[Scribe, int, bytes, bytes], tmp_path: Pa
     connection.close()
     assert row[16:48] not in seen
     assert row[-24:] not in seen
+
+
+def test_no_copy_of_the_value_or_the_seed_is_anywhere_in_the_data_folder(
+    erased: tuple[Scribe, int, bytes, bytes], tmp_path: Path
+) -> None:
+    """The stored rows one by one, opened with the vault's key: the seed is in none."""
+    world, index, row, _ = erased
+    book = world.book
+    seed = book.vault.decrypt(index, row).seed
+    assert seed is not None
+    with book.store.read() as reader:
+        for entry, stored in reader.scan("vault"):
+            opened = book.vault.decrypt(entry, stored)
+            assert opened.seed != seed
+            assert not set(SEALED.values()) & set((opened.values or {}).values())
+    files = [one for one in book.folder.rglob("*") if one.is_file()]
+    forms = (seed, seed.hex().encode(), base64url(seed).encode())
+    for form in (*forms, *(text.encode() for text in SEALED.values())):
+        assert not [one for one in files if form in one.read_bytes()]
+
+
+def test_a_new_backup_has_none_of_it_and_an_old_one_is_named(world: Scribe, tmp_path: Path) -> None:
+    (done,) = world.submit([gift(world)])
+    row = ciphertext(world.book, done.index)
+    before, _ = make_backup(world.book.folder, tmp_path / "backups", retention_days=1)
+    erase(world, done.index)
+    after, _ = make_backup(world.book.folder, tmp_path / "backups", retention_days=1)
+    assert row in (before / DATABASE).read_bytes()
+    seen = (after / DATABASE).read_bytes()
+    assert not [at for at in range(0, len(row) - 24, 8) if row[at : at + 24] in seen]
+    with world.book.store.read() as reader:
+        erasures = erasures_of(reader)
+    day_after_next = datetime.now(UTC) + timedelta(days=2)
+    old, new = list_backups(tmp_path / "backups", now=day_after_next, erasures=erasures)
+    assert (old.path, old.over, old.holds) == (before, True, (done.index,))
+    assert (new.path, new.over, new.holds) == (after, True, ())
+    receipt = done.receipt
+    assert verify_receipt(receipt, world.book.verifier_keys).values == SEALED
+    audited(world.book)
 
 
 def test_the_vault_keeps_only_what_stops_a_second_entry(

@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-SCRIPTS = ("run", "test", "check", "lock")
+SCRIPTS = ("run", "test", "check", "lock", "fault", "model")
 TOOLS = (
     *("awk", "bash", "cat", "cmp", "cp", "dirname", "env", "git", "head", "id", "ln", "mkdir"),
     *("mv", "readlink", "rm", "sh", "sleep", "wc", "xargs"),
@@ -456,7 +456,8 @@ def test_a_stray_module_or_import_fails(sources: Path, path: str, text: str, bro
 def test_every_import_is_a_declared_dependency(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked = [*project["dependencies"], *extras["server"], *extras["postgres"], "merkletools"]
+    asked = [*project["dependencies"], *extras["server"], *extras["auditor"]]
+    asked += [*extras["postgres"], "merkletools"]
     declared = {canonicalize_name(Requirement(text).name) for text in asked}
     graph = grimp.build_graph("ledger", "api", include_external_packages=True, cache_dir=None)
     imported = {module for module in graph.modules if graph.is_module_squashed(module)} - set(

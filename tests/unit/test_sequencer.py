@@ -24,7 +24,8 @@ from ledger.errors import (
     QueueFullError,
     RejectedError,
 )
-from ledger.sequencer import BATCH_MAX, Sequencer, recall, utc_now
+from ledger.recorded import recall
+from ledger.sequencer import BATCH_MAX, Sequencer, utc_now
 from ledger.store import Appender
 from ledger.verify import verify_receipt
 
@@ -85,7 +86,7 @@ def test_what_waits_is_appended_in_batches(world: Scribe) -> None:
     gate = Gate(world.book)
     before = world.book.head().size
     sequencer = Sequencer(
-        world.book.store, world.book.vault, world.book.origin, [world.book._signer], batch_max=4
+        world.book.store, world.book.vault, world.book.origin, world.book.keyring, batch_max=4
     )
     futures = sequencer.submit(gifts(world, 10))
     gate.open()

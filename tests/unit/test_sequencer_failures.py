@@ -131,7 +131,7 @@ def test_a_failed_statement_leaves_nothing(
 ) -> None:
     statements = statements_of_a_batch(brim_template, tmp_path / "count")
     written = {one.split()[2].strip('"') for one in statements if one.startswith("INSERT INTO")}
-    assert written > {"entry", "tile", "edge", "vault", "flow", "account", "state_object"}
+    assert written > {"entry", "tile", "edge", "vault", "flow", "account", "pool", "state_object"}
     assert any(one.startswith("DELETE FROM holding") for one in statements)
     for step in range(len(statements)):
         scribe = warm_copy(brim_template, tmp_path / f"step-{step}")
@@ -141,7 +141,7 @@ def test_a_failed_statement_leaves_nothing(
         for future in book.sequencer.submit(touching_all(scribe)):
             assert isinstance(future.exception(60), FatalError), statements[step]
         assert book.head() == head
-        with pytest.raises(NotReadyError, match="could not be written"):
+        with pytest.raises(NotReadyError, match="no record can be written now"):
             book.sequencer.ready()
         assert book.sequencer.stats()["failed"] == COUNT
         fault.at = None
@@ -223,7 +223,7 @@ def test_a_crash_at_the_commit(brim: Scribe, monkeypatch: pytest.MonkeyPatch, do
 @pytest.mark.parametrize(
     "name",
     [
-        "sign_checkpoint",
+        "Keyring.sign",
         "verify_inclusion",
         "leaf_hash",
         "Vault.encrypt",

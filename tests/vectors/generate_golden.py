@@ -36,8 +36,8 @@ from golden_records_2 import KINDS_2
 from ledger.book import SYSTEM, Book
 from ledger.entry import build_disclosure
 from ledger.receipt import Receipt, build_receipt, parse_receipt
+from ledger.recorded import Recorded
 from ledger.records.request import prepare
-from ledger.sequencer import Recorded
 from ledger.tlog.merkle import leaf_hash, root_of
 from ledger.tlog.note import format_verifier_key
 from ledger.tlog.tiles import TileReader, format_bundle

@@ -13,6 +13,8 @@ from golden_records import DAY, Told, document
 APPROVER = "approver-1"
 GIFT, GOODS, ISSUE, SERVICE, REPORT, PAPER, STATEMENT = 21, 22, 23, 38, 50, 54, 55
 """The places of the entries that others are about."""
+LATER_KEY = "shanji.example/golden-kinds-2+321869d6+AexyfZgzyWlqGGUDWQMCQM2Du/yo3eiA+wPHdcdwco26"
+"""A verifier key that this log takes and gives up; no private part of it is needed."""
 
 
 def rule(code: str, topic: str, **terms: Any) -> Told:
@@ -455,4 +457,91 @@ LATER: Sequence[Told] = (
     ),
 )
 
-KINDS_2: Sequence[Sequence[Told]] = [[one] for one in (*REGISTERS, *LATER)]
+WRONG = 1 + len(REGISTERS) + len(LATER)
+RIGHT = WRONG + 2
+REPLACED: Sequence[Told] = (
+    Told("donation.money", {"fund": "general", "amount_fen": 70_000, "channel": "cash"}),
+    approved("entry.reversed", {"entry": WRONG, "reason": "金额录入有误"}),
+    Told("donation.money", {"fund": "general", "amount_fen": 7_000, "channel": "cash"}),
+    approved("entry.replaced", {"entry": WRONG, "by": RIGHT, "reason": "按实际金额重新登记"}),
+    Told(
+        "document.attached",
+        {
+            "sha256": document("notice"),
+            "media_type": "application/pdf",
+            "size_bytes": 9_731,
+            "shows": "更正说明",
+            "about": [WRONG],
+            "notice_of": WRONG + 1,
+        },
+    ),
+    Told("donation.goods", {"item": "rice", "quantity": 5, "site": "depot", "lot": "L9"}),
+    Told(
+        "goods.distributed",
+        {
+            "item": "rice",
+            "quantity": 5,
+            "site": "depot",
+            "recipient_class": "organisation",
+            "lot": "L9",
+            "requested_on": "2021-12-31",
+        },
+    ),
+)
+
+END = WRONG + len(REPLACED)
+
+
+def told_at(kind: str) -> int:
+    """The place of the first later record of a kind."""
+    return 1 + len(REGISTERS) + [one.kind for one in LATER].index(kind)
+
+
+# What came with the undoing of records that moved nothing, and more topics of rules.
+UNDOING: Sequence[Told] = (
+    Told(
+        "service.recorded",
+        {
+            "volunteer": "person-1",
+            "organiser": "centre-1",
+            "activity": "陪伴",
+            "starts_at": "19:00",
+            "ends_at": "20:00",
+        },
+    ),
+    approved("entry.reversed", {"entry": END, "reason": "登记错人"}),
+    approved("entry.reversed", {"entry": told_at("statement.matched"), "reason": "匹配有误"}),
+    approved(
+        "donation.refunded",
+        {"gift": told_at("donation.matched"), "amount_fen": 1_000, "reason": "捐赠退款后退回配捐"},
+    ),
+    rule("late", "ageing", subject="service_recorded_late", days=30),
+    rule("repeats", "pattern", subject="refunds_of_holder", count_min=3),
+    rule("groups", "statistics", group_min=5),
+    rule("long", "disclosure", subject="project_progress", longer_than_days=183, every_days=92),
+)
+
+KEYS: Sequence[Told] = (
+    approved(
+        "key.added",
+        {
+            "verifier_key": LATER_KEY,
+            "algorithm": "ed25519",
+            "reason": "年度轮换",
+        },
+        recorded_by="registrar-1",
+    ),
+    approved(
+        "key.revoked",
+        {
+            "key_id": LATER_KEY.split("+")[1],
+            "reason": "superseded",
+            "note": "未启用，予以停用",
+        },
+        recorded_by="registrar-1",
+    ),
+)
+
+KINDS_2: Sequence[Sequence[Told]] = [
+    [one] for one in (*REGISTERS, *LATER, *REPLACED, *UNDOING, *KEYS)
+]

@@ -22,7 +22,9 @@ from ledger.records.kind import Role
 
 PAGES = Path(texts.__file__).parent
 TEMPLATES = sorted((PAGES / "templates").glob("*.html"))
-WORD_TABLES = frozenset(("unit", "account", "label", "role", "state", "type", "value", "field"))
+WORD_TABLES = frozenset(
+    ("unit", "account", "label", "role", "state", "type", "value", "why", "field")
+)
 """Tables of ``words.toml``: asked for by what an entry holds."""
 
 ANY = r"[a-z0-9_.]+"

@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 from bodies import FULL, full
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from prerequisites import BEFORE
 from scribe import Scribe, StepClock, held, make_book, open_copy, tell_small_world
 from tamper import Tamper
+from timestamp_authority import TimestampAuthority
 
+from ledger.audit.authorities import Authority, stamp_newest
 from ledger.book import Book
 from ledger.records.kind import Role
+from ledger.tlog.cosignature import CosignatureSigner, MlDsa44Signer
+from ledger.tlog.note import NoteSignature, format_signature, format_verifier_key, split_note
 
 SIZE = 300
 
@@ -23,8 +29,13 @@ def long_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The closed folder of a log of `SIZE` entries in many batches."""
     folder = tmp_path_factory.mktemp("long") / "book"
     book = make_book(folder, clock=StepClock())
-    tell_long_log(Scribe(book))
+    scribe = Scribe(book)
+    tell_long_log(scribe)
     assert book.head().size == SIZE
+    tell_cosignatures(book)
+    tsa = TimestampAuthority(folder.parent / "tsa")
+    named = [Authority(name, "http://127.0.0.1/", tsa.root) for name in ("tsa-a", "tsa-b", "tsa-c")]
+    stamp_newest(book.store, book.vault, named, send=lambda _, query: tsa.answer(query))
     book.close()
     return folder
 
@@ -108,8 +119,16 @@ def tell_later(scribe: Scribe, gift: int, issue: int) -> None:
     told("receipt.voided")
     told("receipt.reissued", gifts=[gift], amount_fen=2_050)
     told("project.reported")
-    for kind in ("entry.annotated", "document.attached", "attention.disposed"):
-        told(kind)
+    told("document.attached", notice_of=told("entry.annotated"))
+    cash = {"fund": "general", "channel": "cash", "amount_fen": 500}
+    wrong = scribe.tell("donation.money", cash)
+    told("entry.reversed", entry=wrong)
+    right = scribe.tell("donation.money", cash)
+    told("entry.replaced", entry=wrong, by=right)
+    told("attention.disposed")
+    told("key.added")
+    before("key.revoked")
+    told("key.revoked")
     statement = told("statement.imported")
     lines = [{"line": 1, "amount_fen": 2_150}]
     told("statement.matched", statement=statement, lines=lines, gifts=[gift])
@@ -136,6 +155,26 @@ def tell_proposals(book: Book) -> None:
         book.proposals.propose(body, key=key, person="recorder-1", role=Role.CLERK)
     book.proposals.approve(1, person="approver-1")
     book.proposals.reject(2, person="approver-1", reason="重复申请")
+
+
+def tell_cosignatures(book: Book) -> None:
+    """What two witnesses said of some checkpoints; one of them has a post-quantum key."""
+    ed25519 = Ed25519PrivateKey.from_private_bytes(bytes([5]) * 32)
+    signers: list[Any] = [
+        CosignatureSigner("w1.example", ed25519, lambda: 1_700_000_000),
+        MlDsa44Signer("w2.example", MLDSA44PrivateKey.generate(), lambda: 1_700_000_001),
+    ]
+    with book.store.append() as store:
+        sizes = [size for size, _ in store.checkpoints(0, 1000)]
+        for place, size in enumerate(sizes[:: len(sizes) // 6]):
+            text = split_note(store.checkpoint(size))[0]
+            rows = []
+            for signer in signers[: 1 + place % 2]:
+                line = NoteSignature(signer.name, signer.key_id, signer.sign(text))
+                rows.append((format_verifier_key(signer.verifier_key), format_signature(line)))
+            assert store.write_cosignatures(size, rows) == len(rows)
+            assert store.write_cosignatures(size, rows) == 0
+        store.commit()
 
 
 @pytest.fixture(scope="module")

@@ -170,10 +170,10 @@ def test_a_log_that_goes_on_after_it_was_put_back_has_two_histories(
 def test_what_was_kept_and_holds_is_counted(copy: Book) -> None:
     with copy.store.read() as reader:
         notes = [note for _, note in reader.checkpoints(0, 1000)]
-    empty = sign_checkpoint(copy.origin, 0, EMPTY_ROOT, [copy._signer])
+    empty = sign_checkpoint(copy.origin, 0, EMPTY_ROOT, copy.keyring.signers)
     with copy.store.read() as reader:
         root = TileReader(5, reader.tile).root()
-    between = sign_checkpoint(copy.origin, 5, root, [copy._signer])
+    between = sign_checkpoint(copy.origin, 5, root, copy.keyring.signers)
     receipts = [copy.receipt(index) for index in (0, 100, 299)]
     report = audit_of(copy, *notes, empty, between, *receipts, notes[0])
     assert report.clean, report.findings
@@ -182,7 +182,7 @@ def test_what_was_kept_and_holds_is_counted(copy: Book) -> None:
 
 def test_a_signed_root_that_the_log_never_had(copy: Book) -> None:
     for size in (0, 5, 300):
-        note = sign_checkpoint(copy.origin, size, b"\7" * 32, [copy._signer])
+        note = sign_checkpoint(copy.origin, size, b"\7" * 32, copy.keyring.signers)
         (finding,) = audit_of(copy, note).findings
         assert finding.code == "history"
         assert f"its root at size {size} is {'07' * 32}" in finding.message

@@ -16,8 +16,10 @@ from tamper import Row, Tamper, names, other_values
 from ledger.audit.replay import audit
 from ledger.audit.report import Report
 from ledger.book import Book
-from ledger.store.tables import TABLES
+from ledger.store.tables import OUTSIDE, TABLES
 
+INSIDE = [table for table in TABLES if table not in OUTSIDE]
+"""What the entries and the vault give: a row that is missing there is found too."""
 COLUMNS = [(table, column.name) for table in TABLES for column in TABLES[table].columns]
 PLACES = {"first": 0, "middle": 0.5, "last": 1}
 VALUES_MAX = 2
@@ -53,7 +55,7 @@ def test_the_log_is_clean_and_has_everything(long_book: Book, tamper: Tamper) ->
         rows = tamper.rows(table)
         assert rows, table
         checked = {"head": None, "edge": None, "entry": "entries", "tile": "tiles"}
-        checked |= {"checkpoint": "checkpoints", "flow": "flows"}
+        checked |= {"checkpoint": "checkpoints", "flow": "flows", "anchor": "anchors"}
         name = checked.get(table, table)
         assert name is None or report.checked[name] == len(rows)
     assert report.checked["rules"] == report.size == 300
@@ -94,7 +96,7 @@ def test_a_number_that_becomes_nothing_is_found(
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", INSIDE)
 def test_a_missing_row_is_found(long_book: Book, tamper: Tamper, table: str, place: str) -> None:
     with undone(tamper, table) as rows:
         row = at(rows, place)
@@ -103,7 +105,7 @@ def test_a_missing_row_is_found(long_book: Book, tamper: Tamper, table: str, pla
         assert any(names(one, table, row) for one in report.findings), report.findings
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", INSIDE)
 def test_an_empty_table_is_found(long_book: Book, tamper: Tamper, table: str) -> None:
     with undone(tamper, table):
         tamper.replace(table, [])

@@ -155,7 +155,7 @@ def forged(book: Book, folder: Path, index: int, old: bytes, new: bytes) -> Path
     entries[index] = entries[index].replace(old, new)
     tree = TileWriter(0, [])
     tiles = tree.extend([leaf_hash(one) for one in entries])
-    note = sign_checkpoint(book.origin, 300, tree.root(), [book._signer])
+    note = sign_checkpoint(book.origin, 300, tree.root(), book.keyring.signers)
     written = {
         "checkpoint": note,
         "tile/0/000": tiles[0][2],
@@ -207,7 +207,7 @@ def test_another_key_s_checkpoint_is_refused(served: Path, long_book: Book) -> N
 
 
 def test_a_fork_is_two_histories(served: Path, long_book: Book) -> None:
-    note = sign_checkpoint(long_book.origin, 200, b"\7" * 32, [long_book._signer])
+    note = sign_checkpoint(long_book.origin, 200, b"\7" * 32, long_book.keyring.signers)
     report = audit_of(served, long_book, known=[note, long_book.checkpoint()])
     assert [one.code for one in report.findings] == ["history"]
     assert report.checked["known"] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ledger.intake.columns import Columns
 from tests.unit.intake.list_files import HEADER, Value, order
 from tests.unit.intake.planned import DAY, PAIR, codes, errors_of, pairs, plan_of
 
@@ -118,6 +119,19 @@ def test_amounts_that_look_like_fen() -> None:
     assert codes(pairs(*like_fen, 1050.0)) == []
     assert codes(pairs(*[amount / 10 for amount in like_fen])) == []
     assert codes(pairs(*[900.0] * 5)) == []
+
+
+def test_amounts_that_look_like_fen_stop_where_nobody_said_the_unit() -> None:
+    like_fen = [1000.0, 2000.0, 500.0, 1000.0, 10000.0]
+    plan = pairs(*like_fen, unit_stated=False)
+    assert errors_of(plan) == [(row, "金额", "amount_maybe_fen") for row in range(2, 7)]
+    assert "as fen 10.00 yuan" in plan.errors[0].reason
+    assert "--unit fen" in plan.errors[0].remedy
+    assert pairs(*like_fen[:4], unit_stated=False).clean
+    rows = [(order(number), amount) for number, amount in enumerate(like_fen)]
+    stated = Columns(order_number="订单号", amount="金额（元）")
+    settings = {"columns": stated, "default_date": DAY, "unit_stated": False}
+    assert plan_of(rows, ("订单号", "金额（元）"), **settings).clean
 
 
 def test_gifts_under_one_yuan_are_counted() -> None:

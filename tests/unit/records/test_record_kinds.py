@@ -73,8 +73,11 @@ def test_money_leaves_only_by_two_people() -> None:
         "points.reversed",
         "project.closed",
         "entry.annotated",
+        "entry.replaced",
         "privacy.erased",
         "entry.hidden",
+        "key.added",
+        "key.revoked",
     }
     assert {role for kind in KINDS for role in kind.approvers} == {Role.APPROVER}
     assert {kind.name for kind in KINDS if Role.AUDITOR in kind.recorders} <= {

@@ -498,7 +498,10 @@ def test_an_error_names_the_entries_that_stand_in_the_way(world: Scribe) -> None
     paid = world.tell(*aid(1))
     world.tell("points.reversed", {"issue": GIFT + 2, "reason": "x"})
     error = rejected(world, *reverse(GIFT))
+    (first,) = error.details.pop("undo_first")
+    assert (first["entry"], first["of"], first["undone_by"]) == (paid, [GIFT], "entry.reversed")
     assert error.details == {
+        "entry": GIFT,
         "account": "fund:general",
         "asset": "CNY",
         "missing": [[0, 1]],

@@ -1,0 +1,29 @@
+"""Names for what the statistics group by: codes of things, purposes, age bands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from api.pages.directory import Directory
+from api.pages.texts import Translator
+from ledger.statistics import Statistics
+from ledger.statistics.figures import UNSPECIFIED
+
+_FAMILY_OF_KEY = {"project": "project", "organiser": "party", "item": "item"}
+
+
+def statistics_names(
+    statistics: Statistics, directory: Directory, translator: Translator
+) -> Callable[[str, str], str]:
+    """What a page calls the value of a key; looked up while the snapshot is open."""
+    found = {
+        (key, value): directory.place(_FAMILY_OF_KEY[key], value).name
+        for table in (statistics.people_reached, statistics.service)
+        for one in table.cells
+        for key, value in one.key.items()
+    }
+    found |= {
+        ("item", one["item"]): directory.place("item", one["item"]).name for one in statistics.goods
+    }
+    found["purpose", UNSPECIFIED] = translator.text("statistics.unspecified")
+    return lambda key, value: found.get((key, value), value)

@@ -1,0 +1,84 @@
+"""The index of references: what later entries are about, in both directions."""
+
+from __future__ import annotations
+
+import importlib
+
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from scribe import Scribe, audited, whole_log
+from tamper import Tamper
+from told import tell_before
+
+from ledger.audit.replay import audit
+from ledger.book import Book
+
+MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
+
+
+def expected(book: Book) -> list[tuple[int, int]]:
+    """What the entries say, turned round."""
+    pairs = ((target, one.index) for one in whole_log(book) for target in one.references)
+    return sorted(pairs)
+
+
+def stored(book: Book) -> list[tuple[int, int]]:
+    with book.store.read() as reader:
+        return [(target, source) for target, source in reader.scan("entry_reference")]
+
+
+def test_every_reference_is_found_from_both_ends(world: Scribe) -> None:
+    tell_before(world, "receipt.reissued")
+    assert stored(world.book) == expected(world.book)
+    with world.book.store.read() as reader:
+        for target in range(world.book.head().size):
+            found = reader.referrers(target, limit=100)
+            assert found == [one.index for one in whole_log(world.book) if target in one.references]
+        first, *rest = reader.referrers(1, limit=100)
+        assert reader.referrers(1, after=first, limit=100) == rest
+        assert reader.referrers(1, limit=1) == [first]
+        assert reader.referrers(10**30, limit=1) == []
+    audited(world.book)
+
+
+def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
+    """The table is made anew, as from a database that was written before there was one."""
+    before = stored(world.book)
+    folder = world.book.folder
+    entries = [entry.previous for entry in whole_log(world.book)]
+    world.book.close()
+    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE entry_reference")
+            with Operations.context(MigrationContext.configure(connection)):
+                MIGRATION.upgrade()
+    finally:
+        engine.dispose()
+    book = Book.open(folder)
+    try:
+        assert stored(book) == before
+        assert [entry.previous for entry in whole_log(book)] == entries
+        audited(book)
+    finally:
+        book.close()
+
+
+def test_an_upgrade_leaves_damaged_entries_to_the_audit() -> None:
+    assert MIGRATION._references(b'{"references": [3, 1, 3]}') == [1, 3]
+    for damaged in (b"", b"{}", b"[]", b'{"references": 7}', b"\xff"):
+        assert MIGRATION._references(damaged) == []
+
+
+def test_the_audit_names_a_reference_that_was_moved(world: Scribe) -> None:
+    book = world.book
+    tamper = Tamper(book.folder)
+    (target, source), *_ = tamper.rows("entry_reference")
+    tamper.change("entry_reference", (target, source), "source", source + 100)
+    report = audit(book.store, vault=book.vault, keys=book.verifier_keys)
+    tamper.close()
+    assert [(one.code, one.place) for one in report.findings] == [
+        ("reference_row", f"entry_reference {target} {source}"),
+        ("reference_row", f"entry_reference {target} {source + 100}"),
+    ]
