@@ -135,6 +135,7 @@ class Report:
                 {key: _text(one) for key, one in asdict(finding).items() if one is not None}
                 for finding in self.findings
             ],
+            "witnesses": [dict(one) for one in self.witnesses],
             "not_checked": [_text(one) for one in self.not_checked],
             "entries_per_second": self.speed.entries_per_second,
         }

@@ -9,7 +9,6 @@ the rebuilt ones before later entries look them up.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -240,9 +239,10 @@ class Rules:
             touched: Only the rows that this run changed; False: every row.
         """
         if not self.replaying:
-            # A row that cannot be read may be why.
+            # What cannot be compared is read all the same: a row that is damaged is named.
             for table in TABLES:
-                deque(Rows(reader, table, self._notes), maxlen=0)
+                for _ in Rows(reader, table, self._notes):
+                    pass
             return
         for row in self._rows or ():
             self._unexplained(row)

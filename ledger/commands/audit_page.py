@@ -40,7 +40,7 @@ _CHECKED = {
     "checkpoints": "检查点与签名 / Checkpoints and signatures",
     "tiles": "默克尔树数据块 / Tiles of the tree",
     "rules": "按规则重放的条目 / Entries recorded again by the rules",
-    "flows": "单位流向 / Flows of units",
+    "flows": "单位去向 / Flows of units",
     "account": "账户 / Accounts",
     "holding": "现存单位区间 / Ranges still held",
     "state_object": "状态对象 / Objects of the state",
@@ -48,6 +48,8 @@ _CHECKED = {
     "idempotency": "请求键 / Keys of requests",
     "order_number": "订单号 / Order numbers",
     "proposal": "待审批记录 / Proposals",
+    "anchors": "时间戳 / Time stamps of checkpoints",
+    "cosignature": "见证签名 / Cosignatures of witnesses",
     "known": "审计人自存的检查点 / Checkpoints that the auditor kept",
 }
 _COLUMNS = {

@@ -12,8 +12,10 @@ from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.flows import walk_backward, walk_forward
 from ledger.store import Reader
+from ledger.tlog.note import split_note
 from ledger.trace import StoreFlows
 
+from .keys import signers
 from .units import Tag, Unit, is_outside
 from .world import Told, World
 
@@ -128,6 +130,13 @@ def _total(reader: Reader, key: str, adds: tuple[str, ...], takes: tuple[str, ..
     data = reader.object(key)
     value = {} if data is None else orjson.loads(data)
     return sum(value.get(one, 0) for one in adds) - sum(value.get(one, 0) for one in takes)
+
+
+def compare_signers(reader: Reader, world: World) -> None:
+    """Every checkpoint is signed by the keys that were active then, and by no others."""
+    for size, checkpoint in reader.checkpoints(0, len(world.entries) + 1):
+        got = [one.key_id.hex() for one in split_note(checkpoint)[1]]
+        assert sorted(got) == sorted(signers(world, size)), size
 
 
 def compare_openings(book: Book, world: World) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .units import Accounts, Move, Posted, RefusedError, Unit
+from .units import Accounts, Move, Posted, RefusedError, Undone, Unit
 
 Body = Mapping[str, Any]
 ONE_ORDER = ("donation.money", "donation.matched")
@@ -52,6 +52,7 @@ class Answer:
     index: int | None = None
     code: str | None = None
     replayed: bool = False
+    undo_first: tuple[Undone, ...] = ()
 
 
 Rule = Callable[["World", Told], list[Move]]
@@ -111,7 +112,7 @@ class World:
             moves = self.rules[told.kind](self, told)
             chosen = self.accounts.choose(moves)
         except RefusedError as refused:
-            return Answer(code=refused.code)
+            return Answer(code=refused.code, undo_first=refused.undo_first)
         back = told.kind == REVERSAL
         told.postings = self.accounts.carry_out(told.index, moves, chosen, back=back)
         told.moved = chosen

@@ -91,6 +91,8 @@ def unconfirmed(c: Chooser) -> list[int]:
 
 def confirmed(c: Chooser) -> Fields:
     waiting = unconfirmed(c)
+    if c.rarely(8):
+        waiting = [one.index for one in c.world.entries if one.reversed_by is not None]
     service = c.entry("service.recorded", wanted=lambda one: one.index in waiting)
     known = c.world.entries[service] if service < len(c.world.entries) else None
     organiser = None if known is None else known.get("organiser")

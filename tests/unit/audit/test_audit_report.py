@@ -56,21 +56,27 @@ FORM: dict[str, Any] = {
     "checked": dict.fromkeys(
         (
             "account",
+            "anchors",
             "checkpoints",
+            "cosignature",
             "entries",
+            "entry_reference",
             "flows",
             "holding",
             "idempotency",
             "order_number",
+            "pool",
             "proposal",
             "rules",
             "state_object",
             "tiles",
             "vault",
+            "witness",
         ),
         "int",
     ),
     "not_checked": [],
+    "witnesses": [{"last_size": "int", "time": "int", "verifier_key": "str"}],
     "kinds": [{"kind": "str", "entries": "int"}],
     "sums": {
         **{
