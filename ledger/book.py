@@ -16,6 +16,7 @@ made once and then only opened.
 from __future__ import annotations
 
 import hmac
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ from ledger.keys.files import (
 from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
 from ledger.keys.ring import Keyring
 from ledger.keys.sealed import format_vault_key
-from ledger.known import KnownCheckpoints
+from ledger.known import KnownCheckpoints, read_halt, write_halt
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
@@ -67,6 +68,8 @@ from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TileReader
 from ledger.vault import KEY_BYTES, Vault
 from ledger.witnessing import Covering, Witnessing
+
+logger = logging.getLogger(__name__)
 
 DATABASE = "ledger.sqlite3"
 LATEST_MAX = 1000
@@ -111,7 +114,7 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
-        self._halted: str | None = None
+        self._halted = read_halt(folder)
         self.witnessing = Witnessing()
         """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
@@ -318,12 +321,19 @@ class Book:
 
     @property
     def halted(self) -> str | None:
-        """Why this process signs nothing more, as given to `halt`; None where it does sign."""
+        """Why nothing more is signed here, as given to `halt`; None where it is."""
         return self._halted
 
     def halt(self, reason: str) -> None:
-        """Sign nothing more for as long as this process runs: a witness contradicts the log."""
+        """Sign nothing more, in this process or any other: a witness contradicts the log.
+
+        A person who has found out who is right moves the file away (``known.HALTED``).
+        """
         self._halted = reason
+        try:
+            write_halt(self.folder, reason)
+        except OSError as error:
+            logger.error("that the log is halted could not be kept: %s", error)
 
     @property
     def proposals(self) -> Proposals:

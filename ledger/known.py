@@ -5,6 +5,10 @@ entries under sizes that somebody has seen signed already: two histories. What t
 seen to have reached is therefore kept as signed checkpoints, one a file, in the data folder
 (``known-checkpoints/``): by a restore, by whoever hears from a witness, by hand. While one
 of them is ahead of the log, or of another history, nothing is written.
+
+A witness that has seen more names a size and gives no checkpoint. What it said is kept too
+(``halted.txt``): every process that opens the folder, a command as well as the service, then
+writes nothing until a person has decided who is right, and moves the file away.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ from ledger.verify import checkpoint_of, verify_checkpoint
 
 FOLDER = "known-checkpoints"
 SUFFIX = ".checkpoint"
+HALTED = "halted.txt"
+HALTED_CHARS_MAX = 10_000
 FILES_MAX = 1000
 """Known checkpoints of one log; the newest alone would do."""
 BEHIND = "behind_known_checkpoint"
@@ -69,10 +75,49 @@ def require_contains(reader: Reader, known: Sequence[Checkpoint]) -> None:
             )
 
 
+def read_halt(folder: Path) -> str | None:
+    """Why nothing is written in a data folder any more, and what to do; None where it is.
+
+    Raises:
+        MalformedError: the file is there and cannot be read.
+    """
+    path = folder / HALTED
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            reason = file.read(HALTED_CHARS_MAX).strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MalformedError(f"{path} cannot be read: {error.strerror}") from None
+    return f"{reason} (once that is decided, move {path} away)"
+
+
+def write_halt(folder: Path, reason: str) -> None:
+    """Keep, durably, why nothing may be written in a data folder; what was first said stays.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    if (folder / HALTED).exists():
+        return
+    part = folder / f"{HALTED}.part"
+    with part.open("w", encoding="utf-8") as file:
+        file.write(reason + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(folder / HALTED)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class KnownCheckpoints:
     """The known checkpoints of one data folder; read again when a file comes or goes."""
 
     def __init__(self, folder: Path, keys: Callable[[], Sequence[VerifierKey]]) -> None:
+        self._data = folder
         self._folder = folder / FOLDER
         self._keys = keys
         self._names: frozenset[str] = frozenset()
@@ -83,10 +128,14 @@ class KnownCheckpoints:
         """Return if the log may be written.
 
         Raises:
-            NotReadyError: it is behind a known checkpoint.
+            NotReadyError: it is behind a known checkpoint, or a witness contradicts it
+                (``halted``).
             CorruptionError: it is of another history than one.
             MalformedError: a file there is no checkpoint that the log's keys signed.
         """
+        reason = read_halt(self._data)
+        if reason is not None:
+            raise NotReadyError(reason, code="halted")
         names = self._list()
         if names != self._names:
             # Only now, for a log that is being made has no entry to name its keys.

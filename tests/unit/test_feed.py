@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from ledger.audit.witness.judge import Verdict
 from ledger.book import Book
 from ledger.errors import MalformedError, NotReadyError, PendingError
 from ledger.feed import Feed, check_policy
+from ledger.known import HALTED
 from ledger.tlog.note import NoteSignature, format_signature, parse_signatures, split_note
 from ledger.tlog.policy import Group, LogKey, Policy
 from ledger.tlog.policy import Witness as PolicyWitness
@@ -153,6 +155,52 @@ def test_a_restored_backup_is_noticed_before_anything_is_signed(
         feed.close()
     finally:
         restored.close()
+    # A command that asks no witness writes nothing there either, until a person has decided.
+    again = Book.open(tmp_path / "backup")
+    try:
+        with pytest.raises(NotReadyError, match=HALTED) as got:
+            fund(again, "c")
+        assert got.value.code == "halted"
+        assert again.head().size == 2
+    finally:
+        again.close()
+    (tmp_path / "backup" / HALTED).unlink()
+    decided = Book.open(tmp_path / "backup")
+    try:
+        fund(decided, "c")
+        assert decided.head().size == 3
+    finally:
+        decided.close()
+
+
+def test_a_process_that_is_at_work_hears_that_another_was_told_to_stop(book: Book) -> None:
+    fund(book, "a")
+    other = Book.open(book.folder)
+    other.halt("w1.example: it saw more")
+    other.halt("w2.example: so did it")
+    other.close()
+    with pytest.raises(NotReadyError, match=r"w1\.example") as got:
+        fund(book, "b")
+    assert got.value.code == "halted"
+    assert book.head().size == 2
+    # Two witnesses may say so: what was said first stays.
+    assert "w2" not in (book.folder / HALTED).read_text("utf-8")
+
+
+def test_what_cannot_be_kept_still_stops_this_process(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fund(book, "a")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        book.halt("w1.example: it saw more")
+    assert not (book.folder / HALTED).exists()
+    with pytest.raises(NotReadyError, match=r"w1\.example"):
+        fund(book, "b")
 
 
 def test_a_fork_is_noticed(book: Book, asked: list[Desk], tmp_path: Path) -> None:
