@@ -316,6 +316,11 @@ class Book:
                 )
             return self._sequencer
 
+    @property
+    def halted(self) -> str | None:
+        """Why this process signs nothing more, as given to `halt`; None where it does sign."""
+        return self._halted
+
     def halt(self, reason: str) -> None:
         """Sign nothing more for as long as this process runs: a witness contradicts the log."""
         self._halted = reason

@@ -8,7 +8,7 @@ again gives the same bytes, so what is hashed is the one way to say it.
 Personal fields never enter an entry: it holds their commitments, the digests of
 SD-JWT disclosures (RFC 9901, section 4.2), salted from one random seed an entry.
 
-This format is frozen by the golden vectors in ``tests/vectors``: a new need is a new
+This format is frozen by the golden vectors in ``docs/vectors``: a new need is a new
 `version` or a new kind, never a change here.
 """
 

@@ -29,6 +29,7 @@ status and no exit code: ``api/problems.py`` and ``ledger/cli.py`` map types.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -78,12 +79,20 @@ class EvidenceError(VerificationError):
     """A mismatch together with the files from which a third party can check it.
 
     Args:
+        message, code, field, details: As for every error.
         files: File names and their bytes; ``ledger.audit.evidence`` reads them again.
-        message, code: As for `LedgerError`.
     """
 
-    def __init__(self, message: str, *, code: str, files: Mapping[str, bytes]) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        details: Mapping[str, object] | None = None,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(message, code=code, field=field, details=details)
         self.files: dict[str, bytes] = dict(files)
 
 

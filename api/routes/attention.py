@@ -51,7 +51,8 @@ def read_attention(
 ) -> Response:
     """Overdue disclosures, unspent restricted money, goods and points that lie or run out,
     patterns worth a look. A flag is evidence for a person to judge, never an accusation; an
-    auditor's `attention.disposed` entry disposes of it."""
+    auditor's `attention.disposed` entry disposes of it. Where a witness contradicts the log, that
+    comes first, and stays until the service starts anew."""
     day = book.today() if as_of is None else parse_day(as_of, "as_of")
     with book.store.read() as reader:
-        return Json(attend(reader, day).as_json())
+        return Json(attend(reader, day, halted=book.halted).as_json())

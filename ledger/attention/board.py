@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.attention.deadlines import overdue
 from ledger.attention.holdings import ageing
-from ledger.attention.item import Item, View
+from ledger.attention.item import Item, View, make_item
 from ledger.attention.patterns import patterns
 from ledger.records.dispositions import disposition_key
 from ledger.store import Reader
@@ -43,12 +43,14 @@ class Board:
         }
 
 
-def attend(reader: Reader, day: str) -> Board:
+def attend(reader: Reader, day: str, *, halted: str | None = None) -> Board:
     """Look for everything that asks for attention.
 
     Args:
         reader: One snapshot; what it holds counts, whatever the day.
         day: The day (Asia/Shanghai) to count ages and deadlines to.
+        halted: Why the service records nothing more, if so: it comes first, and no auditor's
+            decision disposes of it.
     """
     view = View(reader, day)
     head = reader.head()
@@ -58,6 +60,8 @@ def attend(reader: Reader, day: str) -> Board:
         for one in found[:ITEMS_MAX]
     ]
     items.sort(key=lambda one: (one.disposition is not None, one.severity != "warning"))
+    if halted is not None:
+        items.insert(0, make_item("witness_contradicts", "warning", (), {"message": halted}))
     return Board(day, head.size if head else 0, tuple(items), len(found) > ITEMS_MAX)
 
 

@@ -25,6 +25,10 @@ FLOWS_FEW = 200
 Severity = Literal["notice", "warning"]
 
 TITLES: Mapping[str, tuple[str, str]] = {
+    "witness_contradicts": (
+        "见证人与本账本不一致，已停止记账",
+        "A witness contradicts this log, which records nothing more",
+    ),
     "project_report_overdue": ("项目进展公开已逾期", "Project report overdue"),
     "campaign_disclosure_overdue": ("募捐情况公开已逾期", "Campaign disclosure overdue"),
     "leftover_unassigned": ("结项后剩余款项尚未处理", "Leftover not assigned after the close"),

@@ -21,8 +21,9 @@ IN_FLIGHT_EACH = 3
 
 JOBS_MAX = 256
 
-_GARBAGE_EVERY = 100_000
-"""Chunks make many short-lived objects; looking for cycles among them finds none."""
+_GARBAGE_EVERY = 10_000
+"""Chunks make many objects without cycles, and each database query a few with; looking for
+cycles more rarely still lets those pile up."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -17,7 +17,7 @@ from ledger.audit.history import History
 from ledger.audit.past import check_past
 from ledger.audit.pipeline import worker_pool
 from ledger.audit.report import Notes, Report
-from ledger.audit.result import Run, conclude
+from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
 from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
@@ -31,7 +31,6 @@ from ledger.errors import (
     LedgerError,
     MalformedError,
     NotFoundError,
-    RetryableError,
     UndecidedError,
     UnknownSignerError,
 )
@@ -266,24 +265,12 @@ def audit_public(
     run = Run(OVER, jobs, clock)
     keep = state if not hashes_only else None
     shadow = Shadow.temporary() if keep is None else Shadow.open(keep)
-    try:
-        if full:
-            shadow.clear()
+
+    def steps() -> None:
         log = _Public(source, keys, shadow, notes, parse=not hashes_only)
-        try:
-            _audit(log, known, progress, shadow, executor, notes, run)
-        except RetryableError:
-            if run.walk is not None:
-                run.walk.save()
-            raise
-        except LedgerError as error:
-            if run.walk is None:
-                raise
-            notes.find(error.code, "source", None, error.message)
-            notes.not_checked.append("what comes after the failure")
-        return conclude(run, notes, shadow)
-    finally:
-        shadow.close()
+        _audit(log, known, progress, shadow, executor, notes, run)
+
+    return carry_out(run, notes, shadow, steps, place="source", full=full, must_begin=True)
 
 
 def _audit(

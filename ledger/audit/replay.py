@@ -22,7 +22,7 @@ from ledger.audit.past import check_past
 from ledger.audit.pipeline import worker_pool
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
-from ledger.audit.result import Run, conclude
+from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
@@ -340,22 +340,12 @@ def audit(
     notes = Notes()
     run = Run(OVER, jobs, clock)
     shadow = Shadow.temporary() if state is None else Shadow.open(state)
-    try:
-        if full:
-            shadow.clear()
-        try:
-            _audit(store, vault, keys, known, progress, shadow, executor, notes, run, erased_again)
-            run.witnesses = _witnesses(store, notes, policy)
-        except RetryableError:
-            raise
-        except LedgerError as error:
-            if run.walk is None and error.code.startswith("state_"):
-                raise
-            notes.find(error.code, "database", None, error.message)
-            notes.not_checked.append("what comes after the failure")
-        return conclude(run, notes, shadow)
-    finally:
-        shadow.close()
+
+    def steps() -> None:
+        _audit(store, vault, keys, known, progress, shadow, executor, notes, run, erased_again)
+        run.witnesses = _witnesses(store, notes, policy)
+
+    return carry_out(run, notes, shadow, steps, place=OVER, full=full, must_begin=False)
 
 
 def _audit(

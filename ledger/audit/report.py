@@ -136,6 +136,7 @@ class Report:
                 for finding in self.findings
             ],
             "not_checked": [_text(one) for one in self.not_checked],
+            "witnesses": [dict(one) for one in self.witnesses],
             "entries_per_second": self.speed.entries_per_second,
         }
         return value

@@ -6,7 +6,7 @@ import os
 import platform
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +18,7 @@ from ledger.audit.shadow import Shadow
 from ledger.audit.standing import Base, Standing
 from ledger.audit.walk import Costs, Walk
 from ledger.day import Clock
+from ledger.errors import LedgerError, RetryableError
 from ledger.tlog.merkle import EMPTY_ROOT
 
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"
@@ -55,6 +56,48 @@ class Run:
         self.origin = standing.origin
         standing.restore(notes)
         return standing
+
+
+def carry_out(
+    run: Run,
+    notes: Notes,
+    shadow: Shadow,
+    steps: Callable[[], None],
+    *,
+    place: str,
+    full: bool,
+    must_begin: bool,
+) -> Report:
+    """Take the steps of an audit, and report; the state is closed in any case.
+
+    Args:
+        steps: The audit; what it comes to lies in `run` and `notes`.
+        place: Where a failure is, in words.
+        full: Forget what the state has.
+        must_begin: Whether a failure before the walk has begun is the caller's; otherwise
+            only one of the state is, and any other is a finding.
+
+    Raises:
+        RetryableError: nothing can be said now; what was done is kept.
+        LedgerError: see `must_begin`.
+    """
+    try:
+        if full:
+            shadow.clear()
+        try:
+            steps()
+        except RetryableError:
+            if run.walk is not None:
+                run.walk.save()
+            raise
+        except LedgerError as error:
+            if run.walk is None and (must_begin or error.code.startswith("state_")):
+                raise
+            notes.find(error.code, place, None, error.message)
+            notes.not_checked.append("what comes after the failure")
+        return conclude(run, notes, shadow)
+    finally:
+        shadow.close()
 
 
 def conclude(run: Run, notes: Notes, shadow: Shadow) -> Report:

@@ -46,7 +46,7 @@ _KEYS = frozenset(
         "versions",
     )
 )
-_OPTIONAL = frozenset(("relies_on", "second_opinion"))
+_OPTIONAL = frozenset(("relies_on", "second_opinion", "witnesses"))
 
 
 def format_report(report: Report) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ledger.audit.sample import Sample
 from ledger.intake.cells import format_yuan
+from ledger.records.catalog import KIND_BY_NAME
 
 _STYLE = """
 body { font: 11pt/1.5 "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", sans-serif;
@@ -39,7 +40,7 @@ _CHECKED = {
     "checkpoints": "检查点与签名 / Checkpoints and signatures",
     "tiles": "默克尔树数据块 / Tiles of the tree",
     "rules": "按规则重放的条目 / Entries recorded again by the rules",
-    "flows": "单位流向 / Flows of units",
+    "flows": "单位去向 / Flows of units",
     "account": "账户 / Accounts",
     "holding": "现存单位区间 / Ranges still held",
     "state_object": "状态对象 / Objects of the state",
@@ -47,6 +48,8 @@ _CHECKED = {
     "idempotency": "请求键 / Keys of requests",
     "order_number": "订单号 / Order numbers",
     "proposal": "待审批记录 / Proposals",
+    "anchors": "时间戳 / Time stamps of checkpoints",
+    "cosignature": "见证签名 / Cosignatures of witnesses",
     "known": "审计人自存的检查点 / Checkpoints that the auditor kept",
 }
 _COLUMNS = {
@@ -112,7 +115,7 @@ def report_page(value: Mapping[str, Any], signed_by: str = "") -> str:
     if value["not_checked"]:
         items = "".join(f"<li>{escape(one)}</li>" for one in value["not_checked"])
         parts += _section("未检查 / Not checked", f"<ul>{items}</ul>")
-    rows = [(one["kind"], one["entries"]) for one in value["kinds"]]
+    rows = [(_kind(one["kind"]), one["entries"]) for one in value["kinds"]]
     parts += _section("按种类 / By kind", _table(("种类 / Kind", "条目 / Entries"), rows))
     for name, title in _SUMS.items():
         parts += _sums(title, value["sums"].get(name, []), money=name == "funds")
@@ -120,6 +123,11 @@ def report_page(value: Mapping[str, Any], signed_by: str = "") -> str:
     parts += _section("速度与程序 / Speed and programs", _speed(value))
     parts.append('<div class="sign"><div>审计人 / Auditor</div><div>日期 / Date</div></div>')
     return _page(f"审计报告 Audit report · {value['origin']}", "审计报告 / Audit report", parts)
+
+
+def _kind(name: str) -> str:
+    kind = KIND_BY_NAME.get(name)
+    return name if kind is None else f"{name}　{kind.title_zh} / {kind.title_en}"
 
 
 def _relied(base: Mapping[str, Any] | None) -> list[str]:
@@ -233,7 +241,13 @@ def _cell(value: Any) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    cells = "".join(f"<th>{escape(one)}</th>" for one in head)
+    rows = list(rows)
+    first = rows[0] if rows else head
+    numbers = [isinstance(one, int) for one in first[: len(head)]]
+    cells = "".join(
+        f"<th{' class=n' if number else ''}>{escape(one)}</th>"
+        for one, number in zip(head, numbers, strict=True)
+    )
     top = f"<thead><tr>{cells}</tr></thead>" if head else ""
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f"<table>{top}<tbody>{body}</tbody></table>"

@@ -228,7 +228,13 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
                 with store.read() as reader:
                     head = reader.head()
                 jobs = _jobs(jobs, 0 if head is None else head.size)
-                return audit_database(store, vault=vault, progress=progress, jobs=jobs, **more)
+                report = audit_database(store, vault=vault, progress=progress, jobs=jobs, **more)
+                if policy is not None and report.clean:
+                    # Only now, so that what is wrong is told whoever cosigned it.
+                    with store.read() as reader:
+                        note = reader.cosigned_checkpoint(report.size)
+                    verify_checkpoint(note, policy, now=int(time.time()))
+                return report
             finally:
                 store.close()
         source = open_log(str(data) if where is None else where)

@@ -7,6 +7,7 @@ migrations make.
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -143,8 +144,9 @@ def _objects(connection: sa.Connection) -> dict[str, str | None]:
     return {f"{kind} {name} of {table}": sql for kind, name, table, sql in rows}
 
 
-def _reference() -> dict[str, str | None]:
-    """What the migrations make, from an empty database."""
+@cache
+def _reference(_migrations: Path) -> dict[str, str | None]:
+    """What the migrations in that folder make, from an empty database."""
     engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
     try:
         with engine.begin() as connection:
@@ -161,7 +163,7 @@ def check(connection: sa.Connection) -> list[str]:
     row, the mark in the header, and asks SQLite to check its own pages and indexes.
     """
     findings: list[str] = []
-    expected, found = _reference(), _objects(connection)
+    expected, found = _reference(MIGRATIONS), _objects(connection)
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
             findings.append(f"schema: {name} is missing")

@@ -195,6 +195,7 @@ def test_a_witness_that_has_seen_more_stops_the_log(
 ) -> None:
     with serving(folder, policy=policy_file) as caller:
         caller.record(gift())
+        assert caller.value("/v1/attention")["items"] == []
         asked[0].behave = lambda _: TOO_LARGE
         caller.record(gift())
         eventually(lambda: caller.get("/readyz").status_code == 503)
@@ -208,6 +209,9 @@ def test_a_witness_that_has_seen_more_stops_the_log(
         assert caller.book.head().size == size
         listed = caller.value("/v1/witnesses")["witnesses"]
         assert listed[0]["trouble"] == "behind"
+        alarm = caller.value("/v1/attention")["items"][0]
+        assert (alarm["code"], alarm["severity"]) == ("witness_contradicts", "warning")
+        assert "w0.example" in alarm["details"]["message"]
         assert 'shanji_witness_trouble{witness="w0.example"} 1' in caller.get("/metrics").text
         assert caller.get("/v1/entries/0").status_code == 200
         assert caller.call("GET", "/v1/proposals", role=Role.CLERK).status_code == 200

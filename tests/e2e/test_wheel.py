@@ -83,7 +83,7 @@ def test_the_plain_install_verifies_a_receipt(repository: Path, tmp_path: Path) 
     assert {"shanji", "cryptography"} <= installed
     assert not installed & SERVER_PACKAGES
 
-    vectors = repository / "tests/vectors/receipts"
+    vectors = repository / "docs/vectors/receipts"
     for file, code in (("gift.tlog-proof", 0), ("tampered.tlog-proof", 1)):
         command = (programs / "shanji", "verify", vectors / file, "--key", vectors / "log.vkey")
         done = run(*command, cwd=tmp_path)

@@ -22,5 +22,6 @@ in the order in which its module here has them, which is mostly that of its fiel
 are not there come last.
 
 Not in the model, for they need more than its small numbers: `too_many_ranges`,
-`units_overflow` and `entry_too_large`. Not compared: messages, details, `references`.
+`units_overflow`, `entry_too_large` and `too_many_keys`; nor ML-DSA keys. Not compared:
+messages, details, `references`.
 """

@@ -12,10 +12,12 @@ from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.flows import walk_backward, walk_forward
 from ledger.store import Reader
+from ledger.tlog.note import split_note
 from ledger.trace import StoreFlows
 
+from .keys import signers
 from .units import Tag, Unit, is_outside
-from .world import REVERSAL, Told, World
+from .world import Told, World
 
 Segment = tuple[int, int, str]
 
@@ -130,6 +132,13 @@ def _total(reader: Reader, key: str, adds: tuple[str, ...], takes: tuple[str, ..
     return sum(value.get(one, 0) for one in adds) - sum(value.get(one, 0) for one in takes)
 
 
+def compare_signers(reader: Reader, world: World) -> None:
+    """Every checkpoint is signed by the keys that were active then, and by no others."""
+    for size, checkpoint in reader.checkpoints(0, len(world.entries) + 1):
+        got = [one.key_id.hex() for one in split_note(checkpoint)[1]]
+        assert sorted(got) == sorted(signers(world, size)), size
+
+
 def compare_openings(book: Book, world: World) -> None:
     """Personal fields open as they were sent, and no more once they were erased."""
     erased = {
@@ -150,5 +159,5 @@ def compare_openings(book: Book, world: World) -> None:
 def to_take_back(world: World) -> Iterator[Told]:
     """The entries that can be reversed, the newest first."""
     for told in reversed(world.entries):
-        if told.postings and told.kind != REVERSAL and told.reversed_by is None:
+        if told.reversible:
             yield told

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .goods import NEVER, asset_of, lot_tag, pieces, stock_account
 from .money import earmark, fund_account, open_project
 from .papers import receipt_of
-from .points import fulfilment, holder_account
+from .points import confirmation, fulfilment, holder_account
 from .registry import the
-from .units import Move, Posted, RefusedError, is_outside
-from .world import REVERSAL, Rule, Told, World, refuse_if
+from .units import Move, Posted, RefusedError, Undone, is_outside
+from .world import CLAIMING, CORRECTIONS, REVERSAL, Rule, Told, World, refuse_if
 
 OPENING = "world:opening"
 
@@ -80,25 +82,84 @@ def reversed_(world: World, told: Told) -> list[Move]:
     """Every posting of the entry, the other way round, with its very units."""
     undone = world.entry(told.fields["entry"])
     refuse_if(undone.kind == REVERSAL, "reversal_of_reversal")
-    refuse_if(not undone.postings, "nothing_to_reverse")
+    refuse_if(not undone.postings and undone.kind not in CLAIMING, "nothing_to_reverse")
     refuse_if(undone.reversed_by is not None, "already_reversed")
-    refuse_if(relied_on(world, undone.index), "entry_relied_on")
-    depending = [one for one in world.alive("points.issued") if one.get("source") == undone.index]
-    refuse_if(any(world.there(one.index) for one in depending), "points_depend")
+    for code, uses in (
+        ("entry_relied_on", relying),
+        ("points_depend", points_for),
+        ("units_moved_on", taking),
+    ):
+        if any(True for _ in uses(world, undone)):
+            raise RefusedError(code, undo_first(world, undone))
     moves: list[Move] = []
     for number, (posting, units) in enumerate(zip(undone.postings, undone.moved, strict=True)):
-        if not is_outside(posting.target) and world.there(undone.index, number) != units:
-            raise RefusedError("units_moved_on")
+        assert is_outside(posting.target) or world.there(undone.index, number) == units
         moves.append(
             Move(posting.asset, posting.amount, posting.target, posting.source, units=units)
         )
     return moves
 
 
-def relied_on(world: World, index: int) -> bool:
-    """Whether a valid receipt, a fulfilment or a matching gift names the entry."""
-    matched = any(index in one.fields["gifts"] for one in world.alive("donation.matched"))
-    return matched or bool(receipt_of(world, index)) or bool(fulfilment(world, index))
+Use = tuple[Told, str]
+"""A later entry that stands in the way, and the kind that undoes it."""
+
+
+def relying(world: World, told: Told) -> Iterator[Use]:
+    """A valid receipt, a fulfilment, matching gifts, a confirmation."""
+    for one in world.alive("donation.matched"):
+        if told.index in one.fields["gifts"]:
+            yield one, REVERSAL
+    naming = (
+        (receipt_of(world, told.index), "receipt.voided"),
+        (fulfilment(world, told.index), "wish.withdrawn"),
+        (confirmation(world, told.index), REVERSAL),
+    )
+    for found, way in naming:
+        if found is not None:
+            yield found, way
+
+
+def points_for(world: World, told: Told) -> Iterator[Use]:
+    """Points that the entry earned, of which some are still there."""
+    for one in world.alive("points.issued"):
+        if one.get("source") == told.index and world.there(one.index):
+            yield one, "points.reversed"
+
+
+def taking(world: World, told: Told) -> Iterator[Use]:
+    """What took units from where the entry had put them."""
+    for number, (posting, units) in enumerate(zip(told.postings, told.moved, strict=True)):
+        for unit in () if is_outside(posting.target) else units:
+            if not unit.is_where(told.index, number):
+                yield world.entries[unit.after(told.index, number)], REVERSAL
+
+
+def undo_first(world: World, told: Told) -> list[Undone]:
+    """All that rests on an entry, and on that again, the newest first."""
+    rests: dict[int, set[int]] = {}
+    ways: dict[int, str | None] = {}
+    waiting, seen = [told], {told.index}
+    while waiting:
+        at = waiting.pop()
+        for uses in (relying, points_for, taking):
+            for use, way in uses(world, at):
+                rests.setdefault(use.index, set()).add(at.index)
+                ways[use.index] = None if use.kind == REVERSAL else way
+                if way == REVERSAL and use.index not in seen:
+                    seen.add(use.index)
+                    waiting.append(use)
+    return [(one, tuple(sorted(rests[one])), ways[one]) for one in sorted(rests, reverse=True)]
+
+
+def replaced(world: World, told: Told) -> list[Move]:
+    """What stands in the place of a reversed entry; it stands in no other's."""
+    undone, by = world.entry(told.fields["entry"]), world.entry(told.fields["by"])
+    refuse_if(undone.reversed_by is None, "not_reversed")
+    anew = by.index > undone.index and by.kind not in (*CORRECTIONS, told.kind)
+    refuse_if(not anew or by.reversed_by is not None, "not_a_replacement")
+    named = [one for one in world.entries if one.kind == told.kind]
+    refuse_if(any(one.get("by") == by.index for one in named), "already_replaces")
+    return []
 
 
 EARMARKS = ("project", "from_project", "to_project", "lot", "made_on", "best_before")
@@ -138,5 +199,6 @@ def codes_of(entry: Told) -> set[str]:
 RULES: dict[str, Rule] = {
     "balance.opened": opened,
     "entry.reversed": reversed_,
+    "entry.replaced": replaced,
     "entry.annotated": annotated,
 }

@@ -105,14 +105,14 @@ def added_fen(world: World, terms: Mapping[str, Any], given: Told) -> int:
 
 
 def refund(world: World, told: Told) -> list[Move]:
-    """Exactly units of the gift, its last ones first to go; points go with them."""
+    """Exactly units of a gift or matching gift, its last ones first; points go with them."""
     index = told.fields["gift"]
     given = world.entry(index)
-    refuse_if(given.kind != "donation.money", "not_a_gift")
+    refuse_if(given.kind not in ("donation.money", "donation.matched"), "not_a_gift")
     amount = told.get("amount_fen") or given.fields["amount_fen"]
     left = world.there(index)
     refuse_if(amount > len(left), "gift_units_spent")
-    account = fund_account(given.fields["fund"])
+    account = given.postings[0].target
     moves = [Move("CNY", amount, account, DONOR, units=left[len(left) - amount :])]
     rest = given.fields["amount_fen"] - refunded_fen(world, index) - amount
     for issue in world.alive("points.issued"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .money import refunded_fen
 from .registry import the
 from .units import Move
-from .world import Rule, Told, World, refuse_if
+from .world import CORRECTIONS, Rule, Told, World, refuse_if
 
 BOUND = ("receipt.bound", "receipt.reissued")
 Number = tuple[str, str]
@@ -82,6 +82,9 @@ def voided(world: World, told: Told) -> list[Move]:
 def document(world: World, told: Told) -> list[Move]:
     for index in told.fields["about"]:
         world.entry(index)
+    if told.get("notice_of") is not None:
+        corrects = world.entry(told.fields["notice_of"]).kind in CORRECTIONS
+        refuse_if(not corrects, "not_a_correction")
     return []
 
 
@@ -100,7 +103,7 @@ def bank_matched(world: World, told: Told) -> list[Move]:
     fields, index = told.fields, told.fields["statement"]
     found = world.entry(index)
     refuse_if(found.kind != "statement.imported", "not_a_statement")
-    matches = [one for one in world.entries if one.kind == "statement.matched"]
+    matches = list(world.alive("statement.matched"))
     taken = [
         line["line"]
         for one in matches

@@ -113,10 +113,8 @@ def served(world: World, told: Told) -> list[Move]:
     refuse_if(ends <= begins, "service_ends_first")
     same_day = [
         times(one)
-        for one in world.entries
-        if one.kind == "service.recorded"
-        and one.get("volunteer") == volunteer
-        and one.day == told.day
+        for one in world.alive("service.recorded")
+        if one.get("volunteer") == volunteer and one.day == told.day
     ]
     overlap = any(begins < other[1] and other[0] < ends for other in same_day)
     refuse_if(overlap, "service_overlaps")
@@ -129,8 +127,8 @@ def served(world: World, told: Told) -> list[Move]:
 def confirmed(world: World, told: Told) -> list[Move]:
     service = world.entry(told.fields["service"])
     refuse_if(service.kind != "service.recorded", "not_a_service")
-    others = [one.get("service") for one in world.alive("service.confirmed")]
-    refuse_if(service.index in others, "service_confirmed")
+    refuse_if(service.reversed_by is not None, "service_reversed")
+    refuse_if(confirmation(world, service.index), "service_confirmed")
     who = told.fields["confirmed_by"]
     party = the(world, "party", who)
     refuse_if(who == service.get("volunteer"), "confirmed_by_volunteer")
@@ -141,6 +139,12 @@ def confirmed(world: World, told: Told) -> list[Move]:
     begins, ends = times(service)
     account = f"minutes:{service.fields['volunteer']}"
     return [Move("minutes", ends - begins, "world:service", account, tag=())]
+
+
+def confirmation(world: World, service: int) -> Told | None:
+    """The entry that confirms a service."""
+    found = (one for one in world.alive("service.confirmed") if one.get("service") == service)
+    return next(found, None)
 
 
 def spent(world: World, told: Told) -> list[Move]:

@@ -107,6 +107,8 @@ TOPICS = (
     "time_bank",
     "disclosure",
     "ageing",
+    "pattern",
+    "statistics",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import corrections, goods, money, papers, points, registry
+from . import corrections, goods, keys, money, papers, points, registry
 from .world import Rule
 
 RULES: Mapping[str, Rule] = {
@@ -14,6 +14,7 @@ RULES: Mapping[str, Rule] = {
     **points.RULES,
     **papers.RULES,
     **corrections.RULES,
+    **keys.RULES,
 }
 
 APPROVED = frozenset(
@@ -36,6 +37,9 @@ APPROVED = frozenset(
         "entry.hidden",
         "entry.annotated",
         "entry.reversed",
+        "entry.replaced",
+        "key.added",
+        "key.revoked",
     )
 )
 """Kinds that a second person approves: paying out, purposes, write-offs, corrections, erasure."""

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from log_keys import put_key
 from scribe import NOON, TODAY, StepClock, audited, make_book
 
 from ledger.book import Book
@@ -27,10 +28,12 @@ from ledger.records.request import Prepared, prepare
 
 from .asking.beginning import requests
 from .asking.chooser import Request
+from .asking.keys import NUMBERS
 from .comparison import (
     check_conservation,
     check_places,
     compare_openings,
+    compare_signers,
     compare_totals,
     compare_traces,
     compare_units,
@@ -40,6 +43,7 @@ from .comparison import (
 from .papers import receipt_of
 from .points import fulfilment
 from .rulebook import APPROVED, RULES
+from .units import Undone
 from .world import Answer, Body, Told, World
 
 T = TypeVar("T")
@@ -132,6 +136,8 @@ def template() -> Path:
     folder = new_folder()
     atexit.register(shutil.rmtree, folder)
     make_book(folder / "book").close()
+    for number in NUMBERS:
+        put_key(number, folder / "book" / "keys" / f"log-key-{number}.pem")
     return folder / "book"
 
 
@@ -206,8 +212,9 @@ class Twins:
 
     def check_answer(self, kind: str, answer: Answer, ask: Callable[[], Recorded]) -> None:
         """The book answers as the model did: an entry with these postings, or this code."""
-        got, recorded = _asked(ask)
+        got, undo_first, recorded = _told(ask)
         assert got == answer.code, (kind, answer, got)
+        assert undo_first == answer.undo_first, (kind, answer, undo_first)
         if recorded is None:
             return
         assert answer.index == recorded.index, (kind, answer)
@@ -295,16 +302,17 @@ class Twins:
             compare_units(reader, self.world, used)
             check_conservation(reader, self.world)
             compare_totals(reader, self.world)
+            compare_signers(reader, self.world)
             compare_traces(reader, self.world)
         compare_openings(self.book, self.world)
         audited(self.book)
 
     def take_everything_back(self) -> None:
-        """Reverse all that moved, the newest first; then nothing is left anywhere.
+        """Reverse all that moved or claims something, the newest first; then nothing is left.
 
-        What moved nothing is not reversed, by the rules: an official receipt is voided and a
+        The rest is not reversed, by the rules: an official receipt is voided and a
         fulfilment withdrawn where they stand in the way; registrations, reports, documents,
-        statements, services, closings, erasures and dispositions stay.
+        statements, closings, erasures and dispositions stay.
         """
         by, approver, day = "recorder-1", "approver-1", self.world.today
         for told in to_take_back(self.world):
@@ -320,6 +328,18 @@ class Twins:
     def close(self) -> None:
         self.book.close()
         shutil.rmtree(self._folder)
+
+
+def _told(
+    ask: Callable[[], Recorded],
+) -> tuple[str | None, tuple[Undone, ...], Recorded | None]:
+    """The code of a refusal and what it says must be undone before, or what was recorded."""
+    try:
+        return None, (), ask()
+    except LedgerError as error:
+        uses: Any = error.details.get("undo_first", ())
+        found = tuple((one["entry"], tuple(one["of"]), one["undone_by"]) for one in uses)
+        return error.code, found, None
 
 
 def _asked(ask: Callable[[], T]) -> tuple[str | None, T | None]:

@@ -12,13 +12,17 @@ Tag = tuple[str, ...]
 Rank = Callable[[Tag], tuple[str, ...] | None]
 """A tag's place in the queue; None: such units stay."""
 
+Undone = tuple[int, tuple[int, ...], str | None]
+
 
 class RefusedError(Exception):
-    """The model refuses a record; `code` is what the ledger must answer."""
+    """The model refuses a record; `code` is what the ledger must answer, and `undo_first`
+    which later entries, the entries that each rests on, and how each is undone."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, undo_first: Sequence[Undone] = ()) -> None:
         super().__init__(code)
         self.code = code
+        self.undo_first = tuple(undo_first)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Unit:
         """Whether it is where that posting brought it, all later steps taken back."""
         last = self.steps[-1] if self.steps else None
         return last is not None and (last.entry, last.posting) == (entry, posting)
+
+    def after(self, entry: int, posting: int) -> int:
+        """The entry that took it from where that posting had brought it."""
+        brought = [(step.entry, step.posting) for step in self.steps]
+        return self.steps[brought.index((entry, posting)) + 1].entry
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .units import Accounts, Move, Posted, RefusedError, Unit
+from .units import Accounts, Move, Posted, RefusedError, Undone, Unit
 
 Body = Mapping[str, Any]
 ONE_ORDER = ("donation.money", "donation.matched")
 """Kinds whose order number enters once, whichever of them brings it."""
 REVERSAL = "entry.reversed"
+CORRECTIONS = (REVERSAL, "entry.annotated")
+CLAIMING = ("service.recorded", "statement.matched")
+"""Kinds that move nothing and yet are reversed: they hold an hour, or lines and gifts."""
 
 
 @dataclass
@@ -35,6 +38,12 @@ class Told:
         """A public field, None where it was left out."""
         return self.fields.get(name)
 
+    @property
+    def reversible(self) -> bool:
+        """Whether there is anything to take back, and it was not taken back yet."""
+        does = bool(self.postings) or self.kind in CLAIMING
+        return does and self.kind != REVERSAL and self.reversed_by is None
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -43,6 +52,7 @@ class Answer:
     index: int | None = None
     code: str | None = None
     replayed: bool = False
+    undo_first: tuple[Undone, ...] = ()
 
 
 Rule = Callable[["World", Told], list[Move]]
@@ -102,7 +112,7 @@ class World:
             moves = self.rules[told.kind](self, told)
             chosen = self.accounts.choose(moves)
         except RefusedError as refused:
-            return Answer(code=refused.code)
+            return Answer(code=refused.code, undo_first=refused.undo_first)
         back = told.kind == REVERSAL
         told.postings = self.accounts.carry_out(told.index, moves, chosen, back=back)
         told.moved = chosen

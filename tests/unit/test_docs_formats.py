@@ -18,8 +18,8 @@ import rfc8785
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
-LOG = json.loads((ROOT / "tests/vectors/golden/small_log.json").read_text(encoding="utf-8"))
-RECEIPTS = ROOT / "tests" / "vectors" / "receipts"
+LOG = json.loads((ROOT / "docs/vectors/golden/small_log.json").read_text(encoding="utf-8"))
+RECEIPTS = ROOT / "docs" / "vectors" / "receipts"
 GIFT = LOG["records"][9]
 
 BLOCKS: dict[str, str] = dict(re.findall(r"^```\w+ ([\w-]+)\n(.*?)\n```$", PAGE, re.M | re.S))
@@ -173,7 +173,7 @@ class TestVerifier:
         key = LOG["verifier_key"].encode()
         with pytest.raises(AssertionError):
             verify(tampered(LOG["receipts"]["none"]), key)
-        other = json.loads((ROOT / "tests/vectors/golden/kinds.json").read_text("utf-8"))
+        other = json.loads((ROOT / "docs/vectors/golden/kinds.json").read_text("utf-8"))
         with pytest.raises(ValueError, match="not signed by this key"):
             verify(LOG["receipts"]["partial"].encode(), other["verifier_key"].encode())
 

@@ -27,8 +27,9 @@ from ledger.records.catalog import KINDS
 from ledger.tlog.note import parse_verifier_key
 from ledger.verify import verify_growth, verify_receipt, verify_trace
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors"
-sys.path.insert(0, str(VECTORS))
+TESTS = Path(__file__).resolve().parents[1]
+VECTORS = TESTS.parent / "docs" / "vectors"
+sys.path.insert(0, str(TESTS / "vectors"))
 generate_golden = importlib.import_module("generate_golden")
 
 FILES = (

@@ -7,8 +7,8 @@ overwritten: a new need is a new version or kind (design, section 3), whose reco
 added at the end of ``golden_records_2.KINDS_2``. ``--force`` is for the time before the
 first real log.
 
-``golden/kinds.json`` has a log with the first record kinds, ``golden/kinds_2.json`` one with
-those that came later, ``golden/small_log.json`` one of
+Under ``docs/vectors``, ``golden/kinds.json`` has a log with the first record kinds,
+``golden/kinds_2.json`` one with those that came later, ``golden/small_log.json`` one of
 twelve entries with its roots, checkpoint, tiles, receipts and traces; ``receipts/`` has
 a receipt, a damaged one and the log's key as files.
 """
@@ -44,7 +44,7 @@ from ledger.tlog.tiles import TileReader, format_bundle
 from ledger.trace import trace_proof
 from ledger.vault import Vault
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "vectors"
 
 ORGANISATION = "示例区慈善会"
 LOG_KEY_SEED = hashlib.sha256(b"golden log key").digest()
@@ -220,7 +220,7 @@ def as_text(value: object) -> bytes:
 
 
 def make() -> dict[str, bytes]:
-    """All files by their path under this folder."""
+    """All files by their path under ``docs/vectors``."""
     folder = Path(tempfile.mkdtemp())
     try:
         small = small_log(folder / "small")

@@ -1,6 +1,6 @@
 """Makes the test vectors of policies: ``python tests/vectors/generate_policy.py``.
 
-Three files under ``policy/``, each a list of ``{desc, input, want | want_error}``:
+Three files under ``docs/vectors/policy/``, each a list of ``{desc, input, want | want_error}``:
 
 - ``files.json``: a policy file, and what it says; ``want_error`` is an error's class.
 - ``quorums.json``: a policy and the names of witnesses that cosigned; is it a quorum?
@@ -23,7 +23,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-FOLDER = Path(__file__).parent / "policy"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "vectors" / "policy"
 
 Vector = dict[str, Any]
 

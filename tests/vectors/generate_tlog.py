@@ -1,6 +1,6 @@
 """Makes the test vectors of ledger.tlog: ``python tests/vectors/generate_tlog.py``.
 
-Each file under ``tlog/`` is a list of ``{desc, input, want | want_error}``, where
+Each file under ``docs/vectors/tlog/`` is a list of ``{desc, input, want | want_error}``, where
 ``want_error`` is the name of the error's class. What is wanted comes from the
 oracle in ``tests/oracle_merkle.py``, from hashlib and cryptography, or was
 written down by hand or taken from published specifications; never from the
@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 oracle = importlib.import_module("oracle_merkle")
 notes = importlib.import_module("tlog_note_vectors")
 
-FOLDER = Path(__file__).parent / "tlog"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "vectors" / "tlog"
 
 Vector = dict[str, Any]
 

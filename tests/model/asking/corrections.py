@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..world import REVERSAL, Told
+from ..world import CLAIMING, Told
 from .chooser import Ask, Chooser, Fields
 
 
@@ -27,7 +27,7 @@ def fund(c: Chooser) -> Fields:
     fields: Fields = {"fund": code, "amount_fen": c.number(1, 80)}
     project = c.project_of(code)
     if project is not None and c.number(0, 1):
-        amount = c.amount(fields["amount_fen"])
+        amount = fields["amount_fen"] + 1 if c.rarely(6) else c.amount(fields["amount_fen"])
         fields["earmarked"] = [{"project": project, "amount_fen": amount}]
     return fields
 
@@ -45,13 +45,39 @@ def points(c: Chooser) -> Fields:
 
 
 def reversed_(c: Chooser) -> Fields:
-    def moved(one: Told) -> bool:
-        return bool(one.postings) and one.reversed_by is None and one.kind != REVERSAL
-
-    took = [one.index for one in c.world.entries if moved(one) and one.postings[0].takes]
-    stirred = [one.index for one in c.world.entries if moved(one) and c.came_back(one.index)]
-    entry = c.one_of(stirred) or c.one_of(took) or c.entry(wanted=moved)
+    alive = [one for one in c.world.entries if one.reversible]
+    took = [one.index for one in alive if one.postings and one.postings[0].takes]
+    stirred = [one.index for one in alive if c.came_back(one.index)]
+    claims = [one.index for one in alive if one.kind in CLAIMING]
+    again = [one.index for one in c.world.entries if one.reversed_by is not None]
+    if again and c.rarely():
+        return {"entry": c.pick(again), "reason": "冲正"}
+    if claims and c.rarely(6):
+        return {"entry": c.pick(claims), "reason": "冲正"}
+    entry = c.one_of(stirred) or c.one_of(took) or c.entry(wanted=lambda one: one in alive)
     return {"entry": entry, "reason": "冲正"}
+
+
+def undone(c: Chooser) -> list[int]:
+    """Reversed entries."""
+    return [one.index for one in c.world.entries if one.reversed_by is not None]
+
+
+def replaced(c: Chooser) -> Fields:
+    """A later entry of the same kind, mostly, in the place of a reversed one."""
+    index = c.entry(wanted=lambda one: one.reversed_by is not None)
+    before = c.world.entries[index] if index < len(c.world.entries) else c.world.entries[-1]
+    taken = [one.get("by") for one in c.world.entries if one.kind == "entry.replaced"]
+
+    def anew(one: Told) -> bool:
+        later = one.index > before.index and one.reversed_by is None
+        return later and one.index not in taken
+
+    if taken and c.rarely(8):
+        return {"entry": index, "by": c.pick(taken)}
+    same = [one for one in c.world.entries if one.kind == before.kind and anew(one)]
+    by = c.pick(same).index if same and not c.rarely(6) else c.entry(wanted=anew)
+    return {"entry": index, "by": by, "reason": c.maybe("重新登记")}
 
 
 def annotated(c: Chooser) -> Fields:
@@ -68,5 +94,6 @@ def annotated(c: Chooser) -> Fields:
 ASKS: dict[str, Ask] = {
     "balance.opened": opened,
     "entry.reversed": reversed_,
+    "entry.replaced": replaced,
     "entry.annotated": annotated,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..rulebook import APPROVED
-from . import corrections, goods, money, papers, points, registry
+from . import corrections, goods, keys, money, papers, points, registry
 from .chooser import APPROVERS, RECORDERS, Ask, Chooser, Fields, Request
 from .papers import FILE
 
@@ -15,6 +15,7 @@ ASKS: Mapping[str, Ask] = {
     **points.ASKS,
     **papers.ASKS,
     **corrections.ASKS,
+    **keys.ASKS,
     **registry.ASKS,
 }
 OFTEN: Mapping[str, int] = {
@@ -39,6 +40,9 @@ OFTEN: Mapping[str, int] = {
     "wish.claimed": 2,
     "wish.fulfilled": 3,
     "service.recorded": 2,
+    "entry.replaced": 2,
+    "key.added": 2,
+    "key.revoked": 2,
 }
 """How often a kind is asked for, where that is more than once."""
 WEIGHTED = tuple(kind for kind in ASKS for _ in range(OFTEN.get(kind, 1)))
@@ -85,6 +89,7 @@ READY: Mapping[str, Callable[[Chooser], object]] = {
     "receipt.voided": lambda c: papers.numbers(c, "valid"),
     "receipt.reissued": lambda c: papers.numbers(c, "void"),
     "statement.matched": papers.statements,
+    "entry.replaced": corrections.undone,
 }
 """What must be there for a kind to be accepted; without it, it is asked for less often."""
 TRIES = 4

@@ -47,6 +47,7 @@ def handed_out(c: Chooser) -> Fields:
     recipient = c.code("party") if c.rarely(4) else None
     project = c.code("project") if c.rarely(4) else None
     more = {"recipient": recipient, "project": project, "recipient_class": "family"}
+    more["requested_on"] = c.day_near(-5, 3) if c.rarely(3) else None
     return {**taken(c), **more}
 
 

@@ -45,13 +45,14 @@ def matched(c: Chooser) -> Fields:
 
 
 def refund(c: Chooser) -> Fields:
-    stirred = [one.index for one in c.world.alive("donation.money") if c.came_back(one.index)]
+    kinds = ("donation.money", "donation.matched")
+    stirred = [one.index for one in c.world.alive(*kinds) if c.came_back(one.index)]
     stirred += [
         one.fields["source"] for one in c.world.alive("points.issued") if c.came_back(one.index)
     ]
-    gift = c.one_of(stirred) or c.entry(
-        "donation.money", wanted=lambda one: bool(c.world.there(one.index))
-    )
+    matching = [one.index for one in c.world.alive(kinds[1]) if c.world.there(one.index)]
+    gift = c.one_of(stirred) or c.entry(*kinds, wanted=lambda one: bool(c.world.there(one.index)))
+    gift = c.pick(matching) if matching and c.rarely(5) else gift
     amount = None if c.rarely(3) else c.amount(len(c.world.there(gift)))
     return {"gift": gift, "amount_fen": amount, "reason": "退款"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..money import refunded_fen
 from ..papers import BOUND, number_of, receipt_of, status_of
 from ..points import later
-from ..world import Told
+from ..world import CORRECTIONS, Told
 from .chooser import Ask, Chooser, Fields
 
 CODE = "440601"
@@ -70,7 +70,9 @@ def reissued(c: Chooser) -> Fields:
 
 def document(c: Chooser) -> Fields:
     fields = {"sha256": FILE, "media_type": "application/pdf", "size_bytes": 9, "shows": "协议"}
-    return {**fields, "about": [c.entry() for _ in range(c.number(1, 3))]}
+    notice_of = c.entry(*CORRECTIONS) if c.number(0, 1) else None
+    about = [c.entry() for _ in range(c.number(1, 3))]
+    return {**fields, "about": about, "notice_of": notice_of}
 
 
 def statement(c: Chooser) -> Fields:
@@ -98,12 +100,7 @@ def statements(c: Chooser) -> list[int]:
 
 
 def matched(c: Chooser) -> Fields:
-    used = [
-        gift
-        for one in c.world.entries
-        if one.kind == "statement.matched"
-        for gift in one.fields["gifts"]
-    ]
+    used = [gift for one in c.world.alive("statement.matched") for gift in one.fields["gifts"]]
 
     def fresh(one: Told) -> bool:
         return one.reversed_by is None and one.index not in used

@@ -91,12 +91,14 @@ def unconfirmed(c: Chooser) -> list[int]:
 
 def confirmed(c: Chooser) -> Fields:
     waiting = unconfirmed(c)
+    if c.rarely(8):
+        waiting = [one.index for one in c.world.entries if one.reversed_by is not None]
     service = c.entry("service.recorded", wanted=lambda one: one.index in waiting)
     known = c.world.entries[service] if service < len(c.world.entries) else None
     organiser = None if known is None else known.get("organiser")
     return {
         "service": service,
-        "confirmed_by": c.code("party") if c.rarely(5) else organiser or "x",
+        "confirmed_by": c.code("party") if c.rarely(3) else organiser or "x",
     }
 
 
@@ -132,7 +134,9 @@ def fulfilled(c: Chooser) -> Fields:
     def fresh(one: Told) -> bool:
         return one.reversed_by is None and fulfilment(c.world, one.index) is None
 
-    return {"wish": wish(c, "claimed"), "gift": c.entry(*GIFTS, wanted=fresh)}
+    used = [one.fields["gift"] for one in c.world.entries if one.kind == "wish.fulfilled"]
+    gift = c.pick(used) if used and c.rarely(8) else c.entry(*GIFTS, wanted=fresh)
+    return {"wish": wish(c, "claimed"), "gift": gift}
 
 
 def withdrawn(c: Chooser) -> Fields:

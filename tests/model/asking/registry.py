@@ -89,7 +89,9 @@ def terms(c: Chooser, topic: str) -> Fields:
         "shelf_life": shelf_life,
         "time_bank": lambda c: {"minutes_per_day_max": c.pick((120, 240, 600))},
         "disclosure": disclosure,
-        "ageing": lambda c: {"subject": "unspent_restricted", "days": c.number(1, 90)},
+        "ageing": ageing,
+        "pattern": lambda c: {"subject": "refunds_of_holder", "count_min": c.number(2, 9)},
+        "statistics": lambda c: {"group_min": c.number(3, 9)},
     }
     return made[topic](c)
 
@@ -120,8 +122,15 @@ def shelf_life(c: Chooser) -> Fields:
     return {"days_min": c.number(1, 9), "items": [c.code("item")] if c.number(0, 1) else []}
 
 
+def ageing(c: Chooser) -> Fields:
+    subject = c.pick(("unspent_restricted", "service_recorded_late"))
+    return {"subject": subject, "days": c.number(1, 90)}
+
+
 def disclosure(c: Chooser) -> Fields:
     fields: Fields = {"subject": "annual_report", "by_day": "05-31"}
+    if c.rarely(3):
+        fields["longer_than_days"] = c.number(1, 400)
     return {**fields, "every_days": 30} if c.rarely(4) else fields
 
 

@@ -21,7 +21,14 @@ from ledger.book import Book
 from ledger.cli import build
 from ledger.commands.audit_page import report_page
 from ledger.entry import format_canonical, parse_canonical
-from ledger.errors import MalformedError, NotFoundError, UnknownSignerError, VerificationError
+from ledger.errors import (
+    MalformedError,
+    NotFoundError,
+    PendingError,
+    UnknownSignerError,
+    VerificationError,
+)
+from ledger.tlog.cosignature import CosignatureSigner
 from ledger.tlog.note import Ed25519Signer, format_verifier_key, sign_note
 
 SIGNER = Ed25519Signer("auditor.example/li", Ed25519PrivateKey.from_private_bytes(b"\5" * 32))
@@ -56,21 +63,27 @@ FORM: dict[str, Any] = {
     "checked": dict.fromkeys(
         (
             "account",
+            "anchors",
             "checkpoints",
+            "cosignature",
             "entries",
+            "entry_reference",
             "flows",
             "holding",
             "idempotency",
             "order_number",
+            "pool",
             "proposal",
             "rules",
             "state_object",
             "tiles",
             "vault",
+            "witness",
         ),
         "int",
     ),
     "not_checked": [],
+    "witnesses": [{"last_size": "int", "time": "int", "verifier_key": "str"}],
     "kinds": [{"kind": "str", "entries": "int"}],
     "sums": {
         **{
@@ -232,3 +245,17 @@ def test_the_command_takes_a_data_folder_by_name(copy: Book, tmp_path: Path) -> 
 def test_the_command_tells_what_is_missing(tmp_path: Path, key_file: Path) -> None:
     assert run("audit", tmp_path, "--sign", key_file).exit_code == 2
     assert isinstance(run("audit", tmp_path).exception, NotFoundError)
+
+
+def test_too_few_witnesses_are_pending_over_a_database_too(copy: Book, tmp_path: Path) -> None:
+    policy, report = tmp_path / "policy", tmp_path / "report.json"
+    logs = "".join(f"log {format_verifier_key(one)}\n" for one in copy.verifier_keys)
+    private_key = Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
+    unseen = CosignatureSigner("w.example", private_key, lambda: 0)
+    witness = f"witness w {format_verifier_key(unseen.verifier_key)}\n"
+    policy.write_text(f"{logs}{witness}quorum w\n", encoding="utf-8")
+    outcome = run("audit", copy.folder, "--policy", policy, "--report", report)
+    assert isinstance(outcome.exception, PendingError)
+    assert not report.exists()
+    policy.write_text(f"{logs}{witness}quorum none\n", encoding="utf-8")
+    assert run("audit", copy.folder, "--policy", policy).exit_code == 0

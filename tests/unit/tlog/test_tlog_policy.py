@@ -1,4 +1,4 @@
-"""Policies: every vector under tests/vectors/policy, and policies made in memory."""
+"""Policies: every vector under docs/vectors/policy, and policies made in memory."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from ledger.tlog.policy import (
 )
 from ledger.tlog.witnessed import open_witnessed
 
-VECTORS = Path(__file__).resolve().parents[2] / "vectors"
-sys.path.insert(0, str(VECTORS))
+TESTS = Path(__file__).resolve().parents[2]
+VECTORS = TESTS.parent / "docs" / "vectors"
+sys.path.insert(0, str(TESTS / "vectors"))
 generate_policy = importlib.import_module("generate_policy")
 
 Vector = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Runs every vector under tests/vectors/tlog against ledger.tlog."""
+"""Runs every vector under docs/vectors/tlog against ledger.tlog."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ from ledger.tlog.tiles import (
     tile_width,
 )
 
-VECTORS = Path(__file__).resolve().parents[2] / "vectors"
-sys.path.insert(0, str(VECTORS))
+TESTS = Path(__file__).resolve().parents[2]
+VECTORS = TESTS.parent / "docs" / "vectors"
+sys.path.insert(0, str(TESTS / "vectors"))
 generate_tlog = importlib.import_module("generate_tlog")
 
 Vector = dict[str, Any]
