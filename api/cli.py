@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on [8000].")] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder of the log [var].")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder (by default var).")] = None,
     origin: Annotated[
         str | None, typer.Option(help="The log's name for ever; for the first start.")
     ] = None,

@@ -37,6 +37,8 @@ from ledger.book import Book
 from ledger.correction import corrections_of, replaced_by, replaces
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
+from ledger.flows import REVERSAL
+from ledger.records.corrections import holds_something
 from ledger.store import Reader
 
 __all__ = ["render_error", "router"]
@@ -132,6 +134,7 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         "unspent": unspent,
         "annotations": annotations,
         "corrections": corrections,
+        "holds_something": holds_something(parsed),
         "replaced_by": replacements,
         "replaces": replaced,
         "referrers": [(number, kind_title(kind, translator)) for number, kind in referrers],
@@ -150,7 +153,12 @@ def correction(request: Request, book: BookOf, index: IndexInPath) -> Response:
         log = _log(book, reader)
         view = correction_view(reader, index, log.origin, log.organisation, translator)
         uses, truncated = use_rows(reader, index, translator)
-        can_be_reversed = reversed_by(index, reader) is None
+        corrected = parse_entry(reader.entry(index))
+        can_be_reversed = (
+            corrected.kind != REVERSAL
+            and holds_something(corrected)
+            and reversed_by(index, reader) is None
+        )
     values = {
         "index": index,
         "view": view,

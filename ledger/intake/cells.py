@@ -18,6 +18,7 @@ from typing import Literal, NoReturn
 
 from ledger.errors import MalformedError
 from ledger.intake.columns import visible
+from ledger.records.kind import SCIENTIFIC
 
 Cell = str | int | float | bool | dt.datetime | dt.date | dt.time | dt.timedelta
 Unit = Literal["yuan", "fen"]
@@ -49,7 +50,6 @@ _SERIAL_DAY_0 = dt.datetime(1899, 12, 30)
 _SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"[0-9]+")
-_SCIENTIFIC = re.compile(r"[+-]?[0-9](?:\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
 _SCIENTIFIC_AMOUNT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+")
 _AMOUNT = re.compile(
     r"(?:CNY|RMB|人民币)?¥?\+?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?元?",
@@ -294,7 +294,7 @@ def _checked_order(cell: str) -> str:
             f"expected an order number, got {show(cell)!r}, which begins like a formula",
             "replace the formula by its value",
         )
-    if _SCIENTIFIC.fullmatch(text):
+    if SCIENTIFIC.fullmatch(text):
         _refuse_destroyed(cell)
     for character in text:
         if not (character.isalnum() or character in _ORDER_SIGNS):

@@ -34,6 +34,11 @@ CLAIMING = frozenset(("service.recorded", "statement.matched"))
 which only a reversal gives back."""
 
 
+def holds_something(entry: Entry) -> bool:
+    """Whether there is anything that a reversal would give back: units, or what is claimed."""
+    return bool(entry.postings) or entry.kind in CLAIMING
+
+
 class EntryReversed(Fields):
     """The reverse of an earlier entry's postings, with the reason for it."""
 
@@ -50,7 +55,7 @@ def _plan_reversed(draft: Draft[EntryReversed], state: State) -> Plan:
             f"fields.entry: entry {number} is itself a reversal; record what is right anew",
             field="fields.entry",
         )
-    if not entry.postings and entry.kind not in CLAIMING:
+    if not holds_something(entry):
         reject(
             "nothing_to_reverse",
             f"fields.entry: entry {number} ({entry.kind}) moved no units; correct it by "

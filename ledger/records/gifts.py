@@ -22,6 +22,7 @@ from ledger.records.kind import (
     Index,
     Kind,
     Name,
+    OrderNumber,
     Plan,
     Role,
     Sealed,
@@ -54,9 +55,7 @@ class DonorSealed(Sealed):
 
     donor_name: Name | None = None
     contact: Text | None = None
-    order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = Field(
-        None, description="enters the log once"
-    )
+    order_number: OrderNumber | None = Field(None, description="enters the log once")
     exact_time: Annotated[str, Field(min_length=1, max_length=40), clean(40)] | None = None
     message: Text | None = None
 
@@ -169,7 +168,7 @@ class RefundSealed(Sealed):
     """Where the money went back to."""
 
     account: Text | None = None
-    order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = None
+    order_number: OrderNumber | None = None
 
 
 def _plan_refund(draft: Draft[DonationRefunded], state: State) -> Plan:

@@ -8,6 +8,7 @@ unknown fields are refused.
 from __future__ import annotations
 
 import datetime
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,29 @@ def clean(length_max: int) -> AfterValidator:
     return AfterValidator(clean_text)
 
 
+SCIENTIFIC = re.compile(r"[+-]?[0-9](?:\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
+"""What a spreadsheet makes of a long number: 1.465E+27."""
+
+
+def _one_spelling(text: str) -> str:
+    """Refuses what would be the same order number to a person and another one to the ledger.
+
+    An order enters the log once (domain, section 1), so it may be written in one way only;
+    importers bring the cells of a spreadsheet into this form.
+    """
+    if SCIENTIFIC.fullmatch(text):
+        raise ValueError(
+            "is in scientific notation, its digits are lost; take the order number from the source"
+        )
+    if unicodedata.normalize("NFKC", text) != text or any(
+        character.isspace() or unicodedata.category(character) == "Cf" for character in text
+    ):
+        raise ValueError(
+            "has spaces, invisible characters or full-width forms; write it without them"
+        )
+    return text
+
+
 def _real_day(text: str) -> str:
     try:
         datetime.date.fromisoformat(text)
@@ -76,6 +100,9 @@ CODE_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
 Code = Annotated[str, Field(pattern=CODE_PATTERN, description="lower-case letters, digits, dashes")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120), clean(120)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000), clean(2000)]
+OrderNumber = Annotated[
+    str, Field(min_length=1, max_length=100), clean(100), AfterValidator(_one_spelling)
+]
 Day = Annotated[
     str,
     StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"),

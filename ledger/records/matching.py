@@ -17,11 +17,11 @@ from ledger.records.kind import (
     Index,
     Kind,
     Name,
+    OrderNumber,
     Plan,
     Role,
     Sealed,
     Text,
-    clean,
     reject,
 )
 from ledger.records.rules import rule_in_force
@@ -44,7 +44,7 @@ class DonationMatched(Fields):
 class MatcherSealed(Sealed):
     """The transfer that brought it."""
 
-    order_number: Annotated[str, Field(min_length=1, max_length=100), clean(100)] | None = None
+    order_number: OrderNumber | None = None
     contact: Text | None = None
     account: Name | None = None
 

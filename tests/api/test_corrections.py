@@ -185,6 +185,21 @@ def test_the_pages_link_both_ways(service: Caller, scribe: Scribe, lang: str) ->
     assert "示例" not in page.split("<main", 1)[1].split('id="notice"')[0].replace("示例仓", "")
 
 
+def test_only_what_can_be_reversed_shows_what_to_undo_first(
+    service: Caller, scribe: Scribe
+) -> None:
+    served = scribe.tell("service.recorded", FULL["service.recorded"]["fields"])
+    undone = reverse(scribe, GOODS)
+    assert f'href="/entries/{served}/correction"' in service.get(f"/entries/{served}").text
+    sections = {
+        index: 'id="uses"' in service.get(f"/entries/{index}/correction").text
+        for index in (served, FIRST_GIFT, GOODS, undone, 1)
+    }
+    # Reversed already, a reversal itself, a registration that holds nothing.
+    expected = {served: True, FIRST_GIFT: True, GOODS: False, undone: False, 1: False}
+    assert sections == expected
+
+
 def test_the_command(service: Caller, scribe: Scribe) -> None:
     undone = reverse(scribe, GOODS)
     call = ["correction", str(GOODS), "--data", str(service.folder)]

@@ -8,7 +8,7 @@ import pytest
 from prerequisites import SERVED
 from scribe import FIRST_GIFT, Scribe, audited
 
-from ledger.statistics import Latest, Statistics, gather
+from ledger.statistics import Group, Latest, Statistics, gather, publish
 from ledger.statistics import figures as module
 
 DAY = "2022-01-10"
@@ -196,3 +196,11 @@ def test_they_are_gathered_once_for_each_size(
         assert latest.of(reader, DAY).rule is not None
         assert latest.of(reader, "2021-01-01").rule is None
     assert len(gathered) == 3
+
+
+def test_several_small_groups_have_no_sum_that_counts_them() -> None:
+    # "Three groups, fewer than four persons" would say that there is one in each.
+    value = publish([Group({"kind": name}, 1) for name in "abc"], 4, "people").as_json()
+    assert value["total"] == {"withheld": True}
+    alone = publish([Group({"kind": "a"}, 1)], 4, "people").as_json()
+    assert alone["total"] == {"fewer_than": 4}

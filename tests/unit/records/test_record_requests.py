@@ -189,12 +189,12 @@ def test_a_kind_without_sealed_fields_takes_none() -> None:
     ],
 )
 def test_text_is_made_nfc(world: Scribe, kind: str, path: Path) -> None:
-    body = changed(whole(kind), path, "cafe\u0301 \uac00")
+    body = changed(whole(kind), path, "cafe\u0301\uac00")
     prepared = ready(body, vault=world.book.vault, approved_by=approver(kind))
     value: Any = {"fields": prepared.public, "sealed": prepared.row.values}
     for step in path:
         value = value[step]
-    assert value == "caf\u00e9 \uac00"
+    assert value == "caf\u00e9\uac00"
     done = world.book.sequencer.record(
         ready(
             {**body, "occurred_on": "2021-09-09"},
@@ -204,6 +204,17 @@ def test_text_is_made_nfc(world: Scribe, kind: str, path: Path) -> None:
     )
     assert world.entry(done.index).kind == kind
     audited(world.book)
+
+
+@pytest.mark.parametrize("kind", ["donation.money", "donation.matched", "donation.refunded"])
+@pytest.mark.parametrize(
+    "order",
+    ["1.465E+27", " A-1", "A-1 ", "A 1", "A-1\n", "A-\u200b1", "A-\u202e1", "\uff21-1", "A\u30001"],
+)
+def test_an_order_number_has_one_spelling(world: Scribe, kind: str, order: str) -> None:
+    body = {**whole(kind), "sealed": {"order_number": order}}
+    with pytest.raises(MalformedError, match="order_number"):
+        ready(body, vault=world.book.vault, approved_by=approver(kind))
 
 
 def approver(kind: str) -> str | None:
