@@ -275,7 +275,7 @@ def test_test_runs_all_or_what_it_is_told(ready: Checkout) -> None:
     assert ready.run("checkout/scripts/test").returncode == 0
     everything, coverage = ready.take_calls()
     assert everything.startswith("-m pytest -n 2")
-    assert "--fail-under=98" in coverage.split()
+    assert "--fail-under=100" in coverage.split()
     assert ready.run("checkout/scripts/test", "tests/unit", "-k", "a b").returncode == 0
     assert ready.take_calls() == ["-m pytest tests/unit -k a b"]
 
