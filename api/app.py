@@ -31,6 +31,7 @@ from api.routes import (
     health,
     keys,
     log,
+    printed,
     proofs,
     proposals,
     receipts,
@@ -53,6 +54,7 @@ ROUTERS = (
     entries.router,
     proposals.router,
     receipts.router,
+    printed.router,
     corrections.router,
     trace.router,
     proofs.router,
@@ -112,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.tokens = Tokens(settings.data)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
+            app.state.receipts_limiter = printed.receipts_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()

@@ -25,7 +25,7 @@ HTML_LANG: Mapping[Language, str] = {"zh": "zh-Hans", "en": "en"}
 """The value of the attribute ``lang`` (BCP 47)."""
 
 _FOLDER = Path(__file__).parent / "texts"
-_FILES = ("interface.toml", "words.toml")
+_FILES = ("interface.toml", "words.toml", "receipt.toml")
 
 
 @cache
