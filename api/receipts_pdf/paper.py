@@ -9,7 +9,7 @@ a gift that was reversed or refunded says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -181,7 +181,7 @@ class _Drafter:
             made_at=int(datetime.fromisoformat(entry.recorded_at).timestamp()),
             lang=self._own.language,
             organisation=printable(organisation),
-            title=self._both("receipt_pdf.title"),
+            title=self._both("paper.title"),
             kind=kind,
             number=f"#{entry.index}",
             about=self._text("about", index=entry.index, origin=self._book.origin),
@@ -189,25 +189,25 @@ class _Drafter:
             sums=[_set_sum(one) for one in sums],
             sums_more=self._text("sums_more", count=more) if more else "",
             headings={
-                name: self._both(f"receipt_pdf.{name}")
+                name: self._both(f"paper.{name}")
                 for name in ("facts", "personal", "proof", "limits")
             },
             facts=[_set_row(one) for one in (*self._heads(verified), *facts)],
             personal=[_set_row(one) for one in personal],
             personal_note=self._personal_note(verified),
             proof=list(self._proof(verified, data, receipt.opening.seed is not None)),
-            limits=[self._both(f"receipt_pdf.limit_{one}") for one in _LIMITS],
+            limits=[self._both(f"paper.limit_{one}") for one in _LIMITS],
             qr="" if link is None else locator_picture(link),
             qr_alt=self._text("qr_alt"),
             short_code=format_short_code(self._book.origin, entry.index),
-            short_label=self._both("receipt_pdf.short_code"),
-            scan=self._both("receipt_pdf.scan"),
+            short_label=self._both("paper.short_code"),
+            scan=self._both("paper.scan"),
             footer=self._text("footer", file=f"{entry.index}{SUFFIX}", origin=self._book.origin),
             glyphs=self._glyphs(missing),
         )
 
     def _text(self, key: str, **values: object) -> str:
-        return self._own.text(f"receipt_pdf.{key}", **values)
+        return self._own.text(f"paper.{key}", **values)
 
     def _both(self, key: str, **values: object) -> Both:
         return self._own.text(key, **values), self._other.text(key, **values)
@@ -245,11 +245,11 @@ class _Drafter:
         words = format_count_words(amount) + self._counted(asset)
         if asset == "minutes":
             hours, minutes = divmod(amount, MINUTES_PER_HOUR)
-            words += self._text("hours", hours=hours, minutes=minutes)
+            words += " " + self._text("hours", hours=hours, minutes=minutes)
         return Sum(
-            self._both(f"receipt_pdf.{'amount' if money else 'quantity'}"),
+            self._both(f"paper.{'amount' if money else 'quantity'}"),
             f"¥{shown.number}" if money else f"{shown.number} {shown.unit}{item}",
-            self._both("receipt_pdf.words"),
+            self._both("paper.words"),
             f"人民币{format_yuan_words(amount)}" if money else words,
             f"{source} → {target}",
         )
@@ -277,7 +277,7 @@ class _Drafter:
         ]
         if len(rows) > FACTS_MAX:
             more = self._text("facts_more", count=len(rows) - FACTS_MAX)
-            return [*rows[:FACTS_MAX], Row(self._both("receipt_pdf.more"), more)]
+            return [*rows[:FACTS_MAX], Row(self._both("paper.more"), more)]
         return rows
 
     def _flat(self, one: FieldRow, above: Sequence[str]) -> Iterator[Row]:
@@ -295,9 +295,7 @@ class _Drafter:
         return _capital(own), _capital(other)
 
     def _personal(self, verified: VerifiedReceipt) -> Iterator[Row]:
-        order = order_of(verified.entry.kind)
-        names = sorted(verified.values, key=lambda one: (order.get(one, len(order)), one))
-        for name in names:
+        for name in _in_order(verified.entry.kind, verified.values):
             value = verified.values[name]
             text = value if isinstance(value, str) else orjson.dumps(value).decode()
             yield Row(self._label((name,)), self._clip(text))
@@ -307,7 +305,8 @@ class _Drafter:
             return self._text("personal_none")
         if verified.hidden:
             comma = self._own.text("units.comma")
-            names = comma.join(self._own.word("field", one) for one in verified.hidden)
+            hidden = _in_order(verified.entry.kind, verified.hidden)
+            names = comma.join(self._own.word("field", one) for one in hidden)
             return self._text("personal_hidden", names=names)
         return self._text("personal_all")
 
@@ -327,16 +326,16 @@ class _Drafter:
         )
         keys = "、".join(one.key.key_id.hex() for one in seen.log_keys)
         size = self._text("size_text", size=f"{log.size:,}")
-        yield Row(self._both("receipt_pdf.origin"), log.origin)
-        yield Row(self._both("receipt_pdf.index"), f"{verified.entry.index:,}")
-        yield Row(self._both("receipt_pdf.size"), size)
+        yield Row(self._both("paper.origin"), log.origin)
+        yield Row(self._both("paper.index"), f"{verified.entry.index:,}")
+        yield Row(self._both("paper.size"), size)
         yield Row(self._both("proof.root"), log.root.hex())
         yield Row(self._both("proof.leaf"), verified.leaf_hash.hex())
-        yield Row(self._both("receipt_pdf.signed_by"), keys)
-        yield Row(self._both("receipt_pdf.witnesses"), witnessed)
-        yield Row(self._both("receipt_pdf.file_hash"), sha256(data).hexdigest())
+        yield Row(self._both("paper.signed_by"), keys)
+        yield Row(self._both("paper.witnesses"), witnessed)
+        yield Row(self._both("paper.file_hash"), sha256(data).hexdigest())
         if seed:
-            yield Row(self._both("receipt_pdf.seed"), self._text("seed_text"))
+            yield Row(self._both("paper.seed"), self._text("seed_text"))
 
     def _glyphs(self, missing: Sequence[str]) -> str:
         if not missing:
@@ -344,6 +343,12 @@ class _Drafter:
         named, more = name_characters(missing)
         points = " ".join(named) + (f" +{more}" if more else "")
         return self._text("glyphs", points=points)
+
+
+def _in_order(kind: str, names: Iterable[str]) -> list[str]:
+    """Names of fields in the order of their kind."""
+    order = order_of(kind)
+    return sorted(names, key=lambda one: (order.get(one, len(order)), one))
 
 
 def _capital(label: str) -> str:
