@@ -21,6 +21,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
+from api.pages import gift_routes
 from api.pages import routes as pages
 from api.routes import (
     accounts,
@@ -70,6 +71,7 @@ ROUTERS = (
     tiles.router,
     witnesses.router,
     health.router,
+    gift_routes.router,
     pages.router,
 )
 

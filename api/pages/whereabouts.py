@@ -8,6 +8,7 @@ larger one is a download.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.pages.directory import Amount, Directory, Place
@@ -92,7 +93,8 @@ class Whereabouts:
     """One direction; `walks` is None where it is too large for a page.
 
     `pools` and `links` are what the walk went through as a whole, and what is linked to it;
-    `held_fen` is how much of it is money that lies in the federation's accounts.
+    `held_fen` is how much of it is money that lies in the federation's accounts; `traced` are
+    the walks themselves.
     """
 
     direction: Direction
@@ -100,6 +102,7 @@ class Whereabouts:
     pools: PoolsTable
     links: LinksTable
     held_fen: int
+    traced: Sequence[Walk]
 
 
 def find_whereabouts(
@@ -123,7 +126,7 @@ def find_whereabouts(
     held = sum(end.amount for end in ends if end.state == "held" and end.asset == "CNY")
     pools = pools_table(find_pools(reader, walks), directory)
     links = links_table(find_related(reader, entry, direction, walks), directory, translator)
-    return Whereabouts(direction, tables, pools, links, held)
+    return Whereabouts(direction, tables, pools, links, held, walks)
 
 
 def _table(
