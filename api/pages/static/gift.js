@@ -25,13 +25,13 @@ if (form !== null) {
   const ask = async (path) => {
     const seed = input.value.trim();
     if (seed === "") throw new Error(texts.missing);
+    if (!/^[A-Za-z0-9_-]{22}$/.test(seed)) throw new Error(texts.malformed);
     let answer;
     try {
       answer = await fetch(`/v1/entries/${index}/${path}`, { headers: { Seed: seed }, cache: "no-store" });
     } catch {
       throw new Error(texts.failed);
     }
-    if (answer.status === 400) throw new Error(texts.malformed);
     if (answer.status === 403) throw new Error(texts.wrong);
     if (!answer.ok) throw new Error(texts.failed);
     return answer;
