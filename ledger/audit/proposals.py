@@ -26,7 +26,6 @@ from ledger.proposals import (
 from ledger.store import Reader
 from ledger.vault import Vault
 
-
 MISSING_NAMED_MAX = 100
 """Missing proposals of one gap that get a finding each; the rest of the gap gets one."""
 
