@@ -21,6 +21,7 @@ from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
+from api.pages.staff import frame, sign_in, today
 from api.routes import (
     accounts,
     anchors,
@@ -41,6 +42,7 @@ from api.routes import (
     trace,
     witnesses,
 )
+from api.sessions import Sessions, SignInNeededError
 from api.settings import Settings
 from api.witnessed import open_feed
 from ledger.book import Book
@@ -68,6 +70,8 @@ ROUTERS = (
     witnesses.router,
     health.router,
     pages.router,
+    sign_in.router,
+    today.router,
 )
 
 logger = logging.getLogger(__name__)
@@ -110,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
+            app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             # What is there now stays: the collector need not look at it again.
@@ -139,6 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.counters = counters
     app.state.bulk_running = 0
     problems.install(app, pages.render_error)
+    app.add_exception_handler(SignInNeededError, frame.to_sign_in)
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)

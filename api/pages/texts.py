@@ -1,7 +1,8 @@
 """The texts that people read, in Chinese and in English, from ``texts/*.toml``.
 
 ``interface.toml`` holds the sentences and headings of the pages, ``words.toml`` the
-ledger's own words: fields, values, accounts, units, roles. A text is named
+ledger's own words: fields, values, accounts, units, roles; larger areas have a file of
+their own. A text is named
 ``table.key``; ``{name}`` in it is filled in. Both languages are always there: a file
 that lacks one is refused when it is read.
 """
@@ -25,7 +26,7 @@ HTML_LANG: Mapping[Language, str] = {"zh": "zh-Hans", "en": "en"}
 """The value of the attribute ``lang`` (BCP 47)."""
 
 _FOLDER = Path(__file__).parent / "texts"
-_FILES = ("interface.toml", "words.toml")
+_FILES = ("interface.toml", "words.toml", "staff.toml")
 
 
 @cache

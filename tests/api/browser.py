@@ -17,7 +17,7 @@ from caller import Caller
 
 VOID = frozenset(("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"))
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-CLOSED_EARLY = frozenset(("script", "style", "iframe", "object", "embed", "form"))
+CLOSED_EARLY = frozenset(("script", "style", "iframe", "object", "embed"))
 """Elements that no page of ours has: nothing runs, nothing is loaded from elsewhere."""
 
 
