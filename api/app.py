@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
@@ -21,6 +22,7 @@ from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
+from api.pages.audit import routes as audit
 from api.pages.staff import frame, sign_in, today
 from api.routes import (
     accounts,
@@ -72,6 +74,7 @@ ROUTERS = (
     pages.router,
     sign_in.router,
     today.router,
+    audit.router,
 )
 
 logger = logging.getLogger(__name__)
@@ -143,6 +146,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counters = counters
     app.state.bulk_running = 0
+    app.state.paths = frozenset(
+        route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
+    )
     problems.install(app, pages.render_error)
     app.add_exception_handler(SignInNeededError, frame.to_sign_in)
     for router in ROUTERS:
