@@ -21,7 +21,7 @@ from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
-from api.pages.staff import frame, sign_in, today
+from api.pages.staff import frame, record, recorded, sign_in, today
 from api.routes import (
     accounts,
     anchors,
@@ -72,6 +72,8 @@ ROUTERS = (
     pages.router,
     sign_in.router,
     today.router,
+    record.router,
+    recorded.router,
 )
 
 logger = logging.getLogger(__name__)

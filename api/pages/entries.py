@@ -31,7 +31,7 @@ POSTINGS_IN_LIST = 2
 REFERRERS_SHOWN = 50
 """Later entries about an entry that its page shows; the API lists all."""
 
-_FAMILY_OF_FIELD: Mapping[str, str] = {
+FAMILY_OF_FIELD: Mapping[str, str] = {
     "fund": "fund",
     "from_fund": "fund",
     "to_fund": "fund",
@@ -346,7 +346,7 @@ class _Values:
             word = self._translator.word("value", value.replace(".", "_"))
             return Shown(word, note=None if word == value else value)
         own = _FAMILY_OF_KIND.get(self._entry.kind) if path == "code" else None
-        family = own or _FAMILY_OF_FIELD.get(name)
+        family = own or FAMILY_OF_FIELD.get(name)
         if family is None:
             return Shown(value)
         version = around.get(f"{name}_version")
