@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
@@ -145,6 +146,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counters = counters
     app.state.bulk_running = 0
+    app.state.paths = frozenset(
+        route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
+    )
     problems.install(app, pages.render_error)
     app.add_exception_handler(SignInNeededError, frame.to_sign_in)
     for router in ROUTERS:

@@ -18,7 +18,8 @@ from starlette.responses import HTMLResponse
 
 from api.pages.assets import asset_path
 from api.pages.format import HASH_SHOWN, format_instant, format_number, format_yuan
-from api.pages.language import language_of, remember, switched
+from api.pages.language import elder_of, elder_switched, language_of, remember, switched
+from api.pages.navigation import served_paths, ways_of
 from api.pages.texts import HTML_LANG, LANGUAGES, Translator, catalogue
 from ledger.book import Book
 from ledger.store import Head
@@ -61,8 +62,8 @@ def log_state(book: Book, head: Head) -> LogState:
 
 
 def translator_of(request: Request) -> Translator:
-    """The texts in the language of this request."""
-    return Translator(language_of(request))
+    """The texts in the language of this request, plain ones in elder mode."""
+    return Translator(language_of(request), elder_of(request))
 
 
 def render(
@@ -94,7 +95,11 @@ def render(
             html_lang=HTML_LANG[translator.language],
             other_lang=HTML_LANG[other],
             other_href=switched(request, other),
+            elder=translator.plain,
+            elder_href=elder_switched(request, not translator.plain),
             path=request.url.path,
+            ways=ways_of(request, translator),
+            served=served_paths(request),
             log=log,
             **values,
         )

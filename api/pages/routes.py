@@ -281,7 +281,7 @@ def docs(request: Request) -> Response:
     return render(request, "docs.html", log=None, values={"endpoints": listed})
 
 
-@router.get("/static/{digest}/{name}")
+@router.get("/static/{digest}/{name:path}")
 def static(
     request: Request,
     digest: Annotated[str, Path(max_length=64)],

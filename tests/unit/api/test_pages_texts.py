@@ -15,7 +15,7 @@ from markupsafe import Markup
 from api.pages import texts
 from api.pages.directory import Directory
 from api.pages.kinds import list_kinds
-from api.pages.texts import LANGUAGES, Translator, catalogue
+from api.pages.texts import LANGUAGES, Translator, catalogue, plain_catalogue
 from ledger.errors import CorruptionError
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Role
@@ -178,6 +178,7 @@ def test_an_unknown_text_is_our_own_mistake() -> None:
         '[a]\nb = { zh = "一", en = "one", fr = "un" }',
         '[a]\nb = { zh = "一", en = 1 }',
         '[a]\nb = "one"',
+        '[a]\nb = { zh = "一", en = "one", zh_plain = "壹" }',
     ],
 )
 def test_a_file_that_lacks_a_language_is_refused(
@@ -187,7 +188,7 @@ def test_a_file_that_lacks_a_language_is_refused(
         (tmp_path / name).write_text(toml, "utf-8")
     monkeypatch.setattr(texts, "_FOLDER", tmp_path)
     with pytest.raises(CorruptionError, match=r"expected a\.b"):
-        catalogue.__wrapped__()
+        texts._read.__wrapped__()
 
 
 def test_a_text_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +196,23 @@ def test_a_text_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / name).write_text('[a]\nb = { zh = "一", en = "one" }', "utf-8")
     monkeypatch.setattr(texts, "_FOLDER", tmp_path)
     with pytest.raises(CorruptionError, match=r"expected a\.b once"):
-        catalogue.__wrapped__()
+        texts._read.__wrapped__()
+
+
+def test_the_elder_mode_has_plainer_words_where_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = '[a]\nb = { zh = "一", en = "one", zh_plain = "壹", en_plain = "1 {x}" }'
+    for name in texts._FILES:
+        (tmp_path / name).write_text(whole.replace("[a]", f"[{name[0]}]"), "utf-8")
+    monkeypatch.setattr(texts, "_FOLDER", tmp_path)
+    found, plain = texts._read.__wrapped__()
+    assert plain["i.b"] == {"zh": "壹", "en": "1 {x}"}
+    assert found["i.b"] == {"zh": "一", "en": "one"}
+    assert set(plain_catalogue()) <= set(catalogue())
+    for name, both in plain_catalogue().items():
+        for language in LANGUAGES:
+            assert _fields(both[language]) <= _fields(catalogue()[name][language]), name
 
 
 class _Empty:

@@ -1,0 +1,66 @@
+"""The ways through the site that every page offers, and which of them this page is on.
+
+A way is offered where the service serves it: a read-only copy without staff pages has no
+link to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.pages.texts import Translator
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link of the main navigation.
+
+    `current` is the value of aria-current: this page, or a page below it; empty elsewhere.
+    `apart` are the ways of those who work here; the elder mode leaves out all but `plain`.
+    """
+
+    href: str
+    name: str
+    current: str
+    apart: bool
+
+
+_WAYS = (
+    ("/", "nav.home", True),
+    ("/verify", "nav.verify", True),
+    ("/entries", "nav.entries", False),
+    ("/funds", "nav.funds", False),
+    ("/projects", "nav.projects", True),
+    ("/items", "nav.items", True),
+    ("/statistics", "nav.statistics", False),
+    ("/how", "nav.how", True),
+)
+"""Address, text, and whether the elder mode has it too."""
+_WAYS_APART = (("/audit", "nav.audit", False), ("/staff", "nav.staff", False))
+
+
+def served_paths(request: Request) -> Collection[str]:
+    """The paths of the service's routes, as they are written in them."""
+    paths: Collection[str] = request.app.state.paths
+    return paths
+
+
+def ways_of(request: Request, translator: Translator) -> list[Way]:
+    """The ways of this page, in their order."""
+    served = served_paths(request)
+    here = request.url.path
+    return [
+        Way(href, translator.text(text), _current(href, here), apart)
+        for ways, apart in ((_WAYS, False), (_WAYS_APART, True))
+        for href, text, plain in ways
+        if href in served and (plain or not translator.plain)
+    ]
+
+
+def _current(href: str, here: str) -> str:
+    if here == href:
+        return "page"
+    return "true" if href != "/" and here.startswith(f"{href}/") else ""
