@@ -33,6 +33,7 @@ from api.routes import (
     health,
     keys,
     log,
+    printed,
     proofs,
     proposals,
     receipts,
@@ -56,6 +57,7 @@ ROUTERS = (
     entries.router,
     proposals.router,
     receipts.router,
+    printed.router,
     corrections.router,
     trace.router,
     proofs.router,
@@ -120,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
+            app.state.receipts_limiter = printed.receipts_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
