@@ -9,6 +9,7 @@ from api.dependencies import IndexInPath, get_book
 from api.forms import SessionOf
 from api.pages.directory import Directory
 from api.pages.entries import entry_row
+from api.pages.navigation import served_paths
 from api.pages.page import log_state, translator_of
 from api.pages.staff.frame import render_staff
 from api.pages.staff.record import may_record
@@ -55,7 +56,7 @@ def recorded(
 
 def _links(request: Request, entry: Entry, translator: Translator) -> list[tuple[str, str]]:
     """What to do next with the entry; only what this service has."""
-    served = {str(getattr(route, "path", "")) for route in request.app.routes}
+    served = served_paths(request)
     api, index = f"/v1/entries/{entry.index}", "{index}"
     found = [(f"{api}/receipt", "save")]
     if f"/v1/entries/{index}/receipt.pdf" in served:
