@@ -23,6 +23,7 @@ from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.pages.staff import frame, record, recorded, sign_in, today
+from api.pages.staff import proposals as staff_proposals
 from api.routes import (
     accounts,
     anchors,
@@ -77,6 +78,7 @@ ROUTERS = (
     today.router,
     record.router,
     recorded.router,
+    staff_proposals.router,
 )
 
 logger = logging.getLogger(__name__)

@@ -185,6 +185,13 @@ def entry_view(
     )
 
 
+def field_rows(
+    entry: Entry, values: Mapping[str, Any], directory: Directory, translator: Translator
+) -> tuple[FieldRow, ...]:
+    """Values under their labels, as people read them, in the order of the entry's kind."""
+    return _Values(entry, directory, translator).rows(values, "")
+
+
 def shown_text(
     entry: Entry, path: str, value: Any, directory: Directory, translator: Translator
 ) -> tuple[str, str]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from bodies import DOCUMENT, FULL
 from caller import Caller
@@ -15,24 +11,10 @@ from told import tell_before
 
 from api.pages.staff.fields import form_of
 from api.pages.staff.typed import write_values
-from ledger.book import Book
 from ledger.records.catalog import KIND_BY_NAME, KINDS
 from ledger.records.kind import Role
 
 RECORDABLE = [kind.name for kind in KINDS if kind.recorders]
-
-
-@pytest.fixture
-def world(untouched: Caller, small_template: Path, tmp_path: Path) -> Iterator[Caller]:
-    """The shared service over a small world of the test's own: quicker than another service."""
-    shutil.copytree(small_template, tmp_path / "data")
-    book, before = Book.open(tmp_path / "data"), untouched.book
-    untouched.app.state.book = book
-    try:
-        yield untouched
-    finally:
-        untouched.app.state.book = before
-        book.close()
 
 
 def recorder_of(kind: str) -> Role:

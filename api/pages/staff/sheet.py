@@ -168,19 +168,7 @@ class Drawer:
         return "" if path in ("fields", "sealed") else path
 
     def _told(self, problem: Problem, place: str) -> Told:
-        translator = self._translator
-        leaf = self._leaves.get(place)
-        shaped = f"problem.{problem.code}_{leaf.shape}" if leaf is not None else ""
-        for key in (shaped, f"problem.{problem.code}", f"refusal.{problem.code}"):
-            if key in catalogue():
-                told = translator.text(key, **(problem.facts or {}))
-                detail = problem.message if key.startswith("refusal.") else ""
-                return Told(told, detail)
-        if not problem.message:
-            return Told(translator.text("problem.other"))
-        if translator.language == "en":
-            return Told(problem.message)
-        return Told(translator.text("problem.other"), problem.message)
+        return tell(problem, self._leaves.get(place), self._translator)
 
     def _named(self, label: str, text: str) -> str:
         return self._translator.text("form.named", label=label, text=text)
@@ -268,6 +256,20 @@ class Drawer:
         if number is None:
             return label
         return self._translator.text("form.row", label=label, number=number + 1)
+
+
+def tell(problem: Problem, leaf: Leaf | None, translator: Translator) -> Told:
+    """What is wrong in a person's words; the ledger's own beside it where it says more."""
+    shaped = f"problem.{problem.code}_{leaf.shape}" if leaf is not None else ""
+    for key in (shaped, f"problem.{problem.code}", f"refusal.{problem.code}"):
+        if key in catalogue():
+            text = translator.text(key, **(problem.facts or {}))
+            return Told(text, problem.message if key.startswith("refusal.") else "")
+    if not problem.message:
+        return Told(translator.text("problem.other"))
+    if translator.language == "en":
+        return Told(problem.message)
+    return Told(translator.text("problem.other"), problem.message)
 
 
 def problems_of(errors: Sequence[Mapping[str, Any]]) -> list[Problem]:
