@@ -23,7 +23,8 @@ from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.pages.audit import routes as audit
-from api.pages.staff import frame, sign_in, today
+from api.pages.staff import frame, record, recorded, sign_in, today
+from api.pages.staff import proposals as staff_proposals
 from api.routes import (
     accounts,
     anchors,
@@ -34,6 +35,7 @@ from api.routes import (
     health,
     keys,
     log,
+    printed,
     proofs,
     proposals,
     receipts,
@@ -57,6 +59,7 @@ ROUTERS = (
     entries.router,
     proposals.router,
     receipts.router,
+    printed.router,
     corrections.router,
     trace.router,
     proofs.router,
@@ -75,6 +78,9 @@ ROUTERS = (
     sign_in.router,
     today.router,
     audit.router,
+    record.router,
+    recorded.router,
+    staff_proposals.router,
 )
 
 logger = logging.getLogger(__name__)
@@ -120,6 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
+            app.state.receipts_limiter = printed.receipts_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()

@@ -126,6 +126,15 @@ def form_values(page: Page, action: str) -> dict[str, str]:
     return values
 
 
+def errors_of(page: Page) -> dict[str, str]:
+    """What the summary says is wrong: each field's id with its line."""
+    return {
+        one.attributes["href"].removeprefix("#"): one.text
+        for one in page.all("a")
+        if "ul" in one.around and one.attributes["href"].startswith("#")
+    }
+
+
 def check_forms(page: Page) -> None:
     """What holds of every form: it is sent to us with its token, and every field has a name."""
     labels = {one.attributes.get("for") for one in page.all("label")}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from api.pages.format import (
     RANGES_SHOWN,
+    format_count_words,
     format_instant,
     format_number,
     format_percents,
@@ -99,6 +100,30 @@ def _read_whole(words: str) -> int:
             total += digit * PLACES[character]
             digit = 0
     return total + digit
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "零"),
+        (10, "壹拾"),
+        (7_250, "柒仟贰佰伍拾"),
+        (10_005, "壹万零伍"),
+        (100_000_000_001, "壹仟亿零壹"),
+        (120_000_340_000, "壹仟贰佰亿零叁拾肆万"),
+    ],
+)
+def test_counts_in_words(count: int, words: str) -> None:
+    assert format_count_words(count) == words
+    for wrong in (-1, UNITS_MAX + 1):
+        with pytest.raises(MalformedError):
+            format_count_words(wrong)
+
+
+@given(st.integers(0, UNITS_MAX))
+@example(UNITS_MAX)
+def test_counts_in_words_say_the_count(count: int) -> None:
+    assert _read_whole(format_count_words(count)) == count
 
 
 @given(st.integers(0, UNITS_MAX))

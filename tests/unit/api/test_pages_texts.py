@@ -23,9 +23,9 @@ from ledger.records.kind import Role
 PAGES = Path(texts.__file__).parent
 TEMPLATES = sorted((PAGES / "templates").rglob("*.html"))
 WORD_TABLES = frozenset(
-    ("unit", "account", "label", "role", "state", "type", "value", "why", "field")
+    ("unit", "account", "label", "role", "state", "type", "value", "why", "field", "suggested")
 )
-"""Tables of ``words.toml``: asked for by what an entry holds."""
+"""Tables of words: asked for by what an entry holds, or by what a form suggests."""
 
 ANY = r"[a-z0-9_.]+"
 
@@ -63,7 +63,7 @@ def _pattern(key: nodes.Expr) -> str:
 
 def _keys_in_code() -> Iterator[tuple[str, str]]:
     """Every string in the pages' code that has the form of a text's name."""
-    for path in sorted(PAGES.rglob("*.py")):
+    for path in sorted((*PAGES.rglob("*.py"), *PAGES.parent.glob("receipts_pdf/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = [
