@@ -51,11 +51,6 @@ class Commands:
         return f"shanji export-check export {self.keys}"
 
     @property
-    def evidence(self) -> str:
-        """Two files that contradict each other."""
-        return f"shanji evidence a.checkpoint b.checkpoint {self.keys}"
-
-    @property
     def growth(self) -> str:
         """A checkpoint or receipt that somebody kept, against the log as it is served."""
         new = f"curl -fo new.checkpoint {self.site}/checkpoint"
@@ -63,6 +58,10 @@ class Commands:
             f"{new}\nshanji verify-growth old.checkpoint new.checkpoint {self.keys} "
             f"--log {self.site}"
         )
+
+    def evidence(self, first: str, second: str) -> str:
+        """Two files that contradict each other."""
+        return f"shanji evidence {first} {second} {self.keys}"
 
     def growth_of(self, old: int, new: int) -> str:
         """Two sizes that were signed."""

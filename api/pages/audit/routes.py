@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -25,8 +24,10 @@ from api.pages.directory import Directory
 from api.pages.kinds import kind_title
 from api.pages.page import LogState, read_log, render, translator_of
 from api.pages.staff.frame import go_to, render_staff
+from api.pages.staff.recording import new_key
 from api.routes.accounts import ACCOUNT_PATTERN, ASSET_PATTERN
 from api.sessions import Session
+from api.witnessed import Deadline
 from ledger.attention import attend
 from ledger.audit.sample import SEED_CHARS_MAX, Sample
 from ledger.book import Book, read_key_history
@@ -141,7 +142,8 @@ def _compared(request: Request, pasted: tuple[str, str], as_file: bool) -> Respo
             errors = [(error.field or "first", text)]
     if as_file and compared is not None and compared.evidence is not None:
         found = compared.evidence
-        readme = f"{found.told_zh}\n\n{found.told_en}\n\n{log_commands(request, log).evidence}\n"
+        command = log_commands(request, log).evidence(*(name for name, _ in found.files))
+        readme = f"{found.told_zh}\n\n{found.told_en}\n\n{command}\n"
         data = zip_of([*found.files, ("README.txt", readme.encode())])
         return Response(data, media_type=ZIP, headers=attachment("shanji-evidence.zip"))
     values = {"compared": compared, "errors": errors, "sizes": ("", log.size), "pasted": pasted}
@@ -214,7 +216,7 @@ def send_decision(request: Request, book: BookOf, session: SessionOf, form: Form
         vault=book.vault,
     )
     try:
-        recorded = book.sequencer.record(prepared)
+        recorded = Deadline(request.app).wait(book.sequencer.record(prepared))
     except RejectedError as error:
         errors = [(error.field or "reason", error.message)]
         return _decision_page(request, book, session, flag, entries, typed, errors)
@@ -244,7 +246,7 @@ def _decision_page(
     values = {
         "one": view,
         "entries": entries,
-        "typed": {"key": f"page/{uuid4()}", "decision": "", "reason": "", **typed},
+        "typed": {"key": new_key(), "decision": "", "reason": "", **typed},
         "errors": errors,
         "decisions": [("", "")]
         + [(one, translator.text(f"attention.decision_{one}")) for one in DECISIONS],
