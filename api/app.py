@@ -22,6 +22,7 @@ from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
+from api.pages.audit import routes as audit
 from api.pages.staff import (
     correct,
     desks,
@@ -86,6 +87,7 @@ ROUTERS = (
     pages.router,
     sign_in.router,
     today.router,
+    audit.router,
     record.router,
     recorded.router,
     staff_proposals.router,

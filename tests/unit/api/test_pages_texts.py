@@ -23,7 +23,19 @@ from ledger.records.kind import Role
 PAGES = Path(texts.__file__).parent
 TEMPLATES = sorted((PAGES / "templates").rglob("*.html"))
 WORD_TABLES = frozenset(
-    ("unit", "account", "label", "role", "state", "type", "value", "why", "field", "suggested")
+    (
+        "unit",
+        "account",
+        "label",
+        "role",
+        "state",
+        "type",
+        "value",
+        "why",
+        "field",
+        "suggested",
+        "detail",
+    )
 )
 """Tables of words: asked for by what an entry holds, or by what a form suggests."""
 
