@@ -2,20 +2,20 @@
 
 On a phone and on a desktop, in both languages, from the sign-in to the printed receipts, with
 the keyboard where a clerk would use it. Each page on the way is looked at by axe-core and for
-its width. With SHANJI_IMAGES set to a folder, the desktop journeys leave their pictures there.
+its width.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
-from chromium import EVERYBODY, Mode, Site, Visiting, overflow, violations
+from chromium import EVERYBODY, Mode, Site, Visiting, overflow, picture, violations
 from playwright.sync_api import Page, expect
 
-IMAGES = os.environ.get("SHANJI_IMAGES")
+PICTURED = frozenset(("today", "gift-mistyped", "recorded", "anew", "proposal"))
+"""Pages of which the documentation has a picture (`scripts/screenshots`)."""
 PDF_BYTES_MIN = 10_000
 
 
@@ -31,9 +31,8 @@ class Clerk:
         """Check the page as it is, and keep a picture of it where one is wanted."""
         wrong = [*violations(self.page), *overflow(self.page)]
         assert not wrong, "\n".join(wrong)
-        if IMAGES and self.mode.device == "desktop":
-            path = Path(IMAGES) / f"staff-{name}-{self.mode.language}.png"
-            self.page.screenshot(path=path, full_page=True)
+        if name in PICTURED:
+            picture(self.page, f"staff-{name}-{self.mode}")
 
     def fill(self, **values: str) -> None:
         """Type into fields; ``__`` stands for a dot in a field's name."""

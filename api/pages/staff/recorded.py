@@ -49,7 +49,8 @@ def recorded(
     values = {
         "row": row,
         "entry": verified.entry,
-        "facts": facts(verified, translator.language),
+        # Witnesses are the donor's to ask about, by a policy of their own.
+        "facts": [one for one in facts(verified, translator.language) if one.holds is not None],
         "again": again,
         "another": path_of(kind) if known else None,
         "links": _links(request, verified.entry, translator),

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.dependencies import get_book
 from api.forms import SessionOf
+from api.pages.audit.attention import ItemView, item_view
 from api.pages.directory import Directory
 from api.pages.entries import EntryRow, entry_row
 from api.pages.page import log_state, translator_of
@@ -20,7 +21,7 @@ from api.pages.staff.frame import render_staff
 from api.pages.staff.proposals import row_of
 from api.pages.texts import Translator
 from api.sessions import HOME
-from ledger.attention import TITLES, Board, Item, attend
+from ledger.attention import Board, attend
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
 from ledger.store import Reader
@@ -28,7 +29,9 @@ from ledger.store import Reader
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 WAITING_SHOWN = 10
-"""Proposals, and items of each group, that the page names; the others are counted."""
+"""Proposals that the page names; the list has the others."""
+FLAGS_SHOWN = 6
+"""Things of each group that the page names; the others are counted."""
 OWN_LOOKED_AT = 500
 """So many of the newest entries are looked at for one's own."""
 OWN_SHOWN = 10
@@ -46,20 +49,11 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class ItemLine:
-    """One thing that asks for attention: what it is, the facts, the entries."""
-
-    title: str
-    facts: str
-    entries: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ItemGroup:
     """The open items of one group: the first ones, and how many there are."""
 
     name: str
-    lines: tuple[ItemLine, ...]
+    flags: tuple[ItemView, ...]
     total: int
 
 
@@ -110,7 +104,7 @@ def today(request: Request, session: SessionOf) -> Response:
         log = log_state(book, head)
         directory = Directory(reader, translator)
         boards: LatestBoard = request.app.state.board
-        groups = list(_groups(boards.of(reader, book.today()), translator))
+        groups = list(_groups(boards.of(reader, book.today()), directory, translator))
         own = _own(reader, log.size, session.person.id, directory, translator)
         bank = _bank(reader)
     proposals = [row_of(one, translator) for one in waiting.proposals]
@@ -127,25 +121,11 @@ def today(request: Request, session: SessionOf) -> Response:
     return render_staff(request, session, "staff/today.html", values=values, log=log)
 
 
-def _groups(board: Board, translator: Translator) -> Iterator[ItemGroup]:
+def _groups(board: Board, directory: Directory, translator: Translator) -> Iterator[ItemGroup]:
     for name, codes in GROUPS:
         items = [one for one in board.items if one.code in codes and one.disposition is None]
-        lines = tuple(_line(one, translator) for one in items[:WAITING_SHOWN])
-        yield ItemGroup(name, lines, len(items))
-
-
-def _line(item: Item, translator: Translator) -> ItemLine:
-    title_zh, title_en = TITLES[item.code]
-    facts = [
-        translator.text("today.fact", name=translator.word("field", name), value=str(value))
-        for name, value in item.details.items()
-        if isinstance(value, str | int) and name not in ("rule", "rule_version")
-    ]
-    return ItemLine(
-        title_zh if translator.language == "zh" else title_en,
-        translator.text("units.comma").join(facts),
-        item.entries,
-    )
+        flags = tuple(item_view(one, directory, translator) for one in items[:FLAGS_SHOWN])
+        yield ItemGroup(name, flags, len(items))
 
 
 def _own(
