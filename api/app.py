@@ -23,7 +23,17 @@ from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
 from api.pages.audit import routes as audit
-from api.pages.staff import frame, record, recorded, sign_in, today
+from api.pages.staff import (
+    correct,
+    desks,
+    frame,
+    lots,
+    printing,
+    record,
+    recorded,
+    sign_in,
+    today,
+)
 from api.pages.staff import proposals as staff_proposals
 from api.routes import (
     accounts,
@@ -81,6 +91,10 @@ ROUTERS = (
     record.router,
     recorded.router,
     staff_proposals.router,
+    desks.router,
+    correct.router,
+    lots.router,
+    printing.router,
 )
 
 logger = logging.getLogger(__name__)
@@ -123,6 +137,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
+            app.state.board = today.LatestBoard()
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()

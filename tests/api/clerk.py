@@ -5,6 +5,7 @@ Imported by name, as ``caller`` and ``browser``.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -90,7 +91,7 @@ class Clerk:
         return self.submit(page, {"token": token}, action="/staff/sign-in")
 
     def _page(self, answer: httpx.Response, status: int) -> Page:
-        assert answer.status_code == status, answer.text
+        assert answer.status_code == status, re.findall(r'<a href="#[^<]+<|<h1>[^<]*', answer.text)
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert answer.headers["cache-control"] in ("private, no-store", "no-store")
         page = Page(answer.text)

@@ -11,9 +11,11 @@ from api.pages.directory import Directory
 from api.pages.entries import entry_row
 from api.pages.navigation import served_paths
 from api.pages.page import log_state, translator_of
+from api.pages.staff.desks import path_of
 from api.pages.staff.frame import render_staff
 from api.pages.staff.record import may_record
 from api.pages.texts import Translator
+from ledger.correction import replaces
 from ledger.entry import Entry
 from ledger.errors import NotFoundError
 from ledger.records.catalog import KIND_BY_NAME
@@ -40,16 +42,19 @@ def recorded(
         if head is None:
             raise NotFoundError("the log is empty")
         log = log_state(book, head)
+        replaced = replaces(reader, index)
         row = entry_row(verified.entry, reader, Directory(reader, translator), translator)
     kind = verified.entry.kind
     known = kind in KIND_BY_NAME and may_record(session.person.role, kind)
     values = {
         "row": row,
         "entry": verified.entry,
-        "facts": facts(verified, translator.language),
+        # Witnesses are the donor's to ask about, by a policy of their own.
+        "facts": [one for one in facts(verified, translator.language) if one.holds is not None],
         "again": again,
-        "another": f"/staff/record/{kind}" if known else None,
+        "another": path_of(kind) if known else None,
         "links": _links(request, verified.entry, translator),
+        "replaced": replaced,
     }
     return render_staff(request, session, "staff/recorded.html", values=values, log=log)
 
@@ -57,13 +62,11 @@ def recorded(
 def _links(request: Request, entry: Entry, translator: Translator) -> list[tuple[str, str]]:
     """What to do next with the entry; only what this service has."""
     served = served_paths(request)
-    api, index = f"/v1/entries/{entry.index}", "{index}"
-    found = [(f"{api}/receipt", "save")]
-    if f"/v1/entries/{index}/receipt.pdf" in served:
-        found.insert(0, (f"{api}/receipt.pdf", "pdf"))
-    if entry.kind in GIFTS and f"/gifts/{index}" in served:
+    found = [(f"/v1/entries/{entry.index}/receipt", "save")]
+    if entry.kind in GIFTS:
+        found.insert(0, (f"/staff/receipts/{entry.index}.pdf", "pdf"))
+    if entry.kind in GIFTS and "/gifts/{index}" in served:
         found.append((f"/gifts/{entry.index}", "gift"))
-    if f"/staff/correct/{index}" in served:
-        found.append((f"/staff/correct/{entry.index}", "correct"))
+    found.append((f"/staff/correct/{entry.index}", "correct"))
     found.append((f"/entries/{entry.index}", "page"))
     return [(href, translator.text(f"recorded.{name}")) for href, name in found]

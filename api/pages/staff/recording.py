@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -53,11 +53,15 @@ _KEY = re.compile(r"staff-[A-Za-z0-9_-]{22}")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A form's place: where it is posted to, how it is laid out, what it records."""
+    """A form's place: where it is posted to, how it is laid out, what it records.
+
+    `extra` are the page's own fields, beside those of the record, and their labels' texts.
+    """
 
     path: str
     template: str
     kind: str
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def form(self) -> RecordForm:
@@ -90,7 +94,8 @@ def show(
 ) -> Response:
     """The form as a page."""
     translator = translator_of(request)
-    drawn = Drawer(desk.form, draft.values, draft.problems, translator).sheet()
+    extra = {name: translator.text(key) for name, key in desk.extra.items()}
+    drawn = Drawer(desk.form, draft.values, draft.problems, translator, extra).sheet()
     with get_book(request).store.read() as reader:
         suggestions = find_suggestions(drawn.families, reader, translator)
     values = {
@@ -106,13 +111,23 @@ def show(
     return render_staff(request, session, desk.template, values=values, status=draft.status)
 
 
-def take(request: Request, session: Session, posted: Form, desk: Desk) -> Response:
-    """A posted form: its rows changed, proposed, or recorded; else the form again."""
+def take(
+    request: Request,
+    session: Session,
+    posted: Form,
+    desk: Desk,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """A posted form: its rows changed, proposed, or recorded; else the form again.
+
+    Args:
+        more: What the desk's template shows besides.
+    """
     key = given_key(posted)
     do = posted.get(DO)
     changed = change_rows(desk.form, posted, do)
     if changed is not None:
-        return show(request, session, desk, Draft(changed, key))
+        return show(request, session, desk, Draft(changed, key), more)
     values = read_values(desk.form, posted)
     typed = read_body(desk.form, values)
     try:
@@ -126,11 +141,11 @@ def take(request: Request, session: Session, posted: Form, desk: Desk) -> Respon
             likenesses = find_likenesses(get_book(request), typed.body, translator_of(request))
             if likenesses:
                 draft = Draft(values, key, likenesses=likenesses, status=409)
-                return show(request, session, desk, draft)
+                return show(request, session, desk, draft, more)
         recorded = record(request, session.person, approver, typed.body, key)
     except LedgerError as error:
         status, problems = told(error, typed.problems)
-        return show(request, session, desk, Draft(values, key, problems, status=status))
+        return show(request, session, desk, Draft(values, key, problems, status=status), more)
     again = "?again=1" if recorded.replayed else ""
     return go_to(f"/staff/recorded/{recorded.index}{again}")
 

@@ -39,6 +39,7 @@ class FieldView:
     most: int | None
     suggests: str | None
     error: Told | None
+    personal: bool
     type: Literal["field"] = "field"
 
 
@@ -93,12 +94,27 @@ class Sheet:
         )
 
     def rest(self, names: Sequence[str]) -> list[PartView]:
-        """The public fields that a form laid out by hand does not name."""
-        return [one for one in self.public.parts if one.id.rpartition(".")[2] not in names]
+        """The public and personal fields that a form laid out by hand leaves for later."""
+        groups = (self.public, *([] if self.sealed is None else [self.sealed]))
+        return [
+            one for group in groups for one in group.parts if one.id.rpartition(".")[2] not in names
+        ]
+
+    def has_more(self, names: Sequence[str]) -> bool:
+        """Whether something among the rest was typed, or is wrong."""
+        return any(_is_busy(one) for one in (*self.rest(names), self.documents))
+
+
+def _is_busy(part: PartView) -> bool:
+    if part.error is not None:
+        return True
+    if isinstance(part, FieldView):
+        return bool(part.value)
+    return any(_is_busy(one) for one in (part.parts if part.type == "group" else part.rows))
 
 
 class Drawer:
-    """Draws one form in one language."""
+    """Draws one form in one language; `extra` are the labels of the page's own fields."""
 
     def __init__(
         self,
@@ -106,8 +122,10 @@ class Drawer:
         values: Mapping[str, str],
         problems: Sequence[Problem],
         translator: Translator,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
         self._form = form
+        self._extra = extra or {}
         self._values = values
         self._translator = translator
         self._problems = problems
@@ -122,6 +140,7 @@ class Drawer:
             self._learn(part, part.name)
         if self._form.kind.approvers:
             self._labels[TOKEN] = self._translator.text("form.approver_token")
+        self._labels |= self._extra
         summary: list[tuple[str, Told]] = []
         for problem in self._problems[:ERRORS_MAX]:
             place = self._place(problem.path)
@@ -130,8 +149,8 @@ class Drawer:
                 continue
             if place:
                 self._errors[place] = told
-            label = self._labels.get(place)
-            line = told if label is None else Told(self._named(label, told.text), told.detail)
+            called = self._labels.get(place)
+            line = told if called is None else Told(self._named(called, told.text), told.detail)
             summary.append((place or "form", line))
         form = self._form
         day = self._draw(form.occurred_on, form.occurred_on.name)
@@ -236,6 +255,7 @@ class Drawer:
             leaf.most if leaf.shape in ("text", "long") else None,
             leaf.suggests,
             self._errors.get(path),
+            path.startswith("sealed."),
         )
 
     def _choices(self, leaf: Leaf) -> tuple[tuple[str, str], ...]:
