@@ -22,6 +22,7 @@ from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
+from api.pages import verifying
 from api.routes import (
     accounts,
     anchors,
@@ -69,6 +70,7 @@ ROUTERS = (
     witnesses.router,
     health.router,
     pages.router,
+    verifying.router,
 )
 
 logger = logging.getLogger(__name__)
