@@ -21,6 +21,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
+from api.pages import gift_routes
 from api.pages import routes as pages
 from api.pages import verifying
 from api.routes import (
@@ -33,6 +34,7 @@ from api.routes import (
     health,
     keys,
     log,
+    printed,
     proofs,
     proposals,
     receipts,
@@ -55,6 +57,7 @@ ROUTERS = (
     entries.router,
     proposals.router,
     receipts.router,
+    printed.router,
     corrections.router,
     trace.router,
     proofs.router,
@@ -69,6 +72,7 @@ ROUTERS = (
     tiles.router,
     witnesses.router,
     health.router,
+    gift_routes.router,
     pages.router,
     verifying.router,
 )
@@ -115,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.tokens = Tokens(settings.data)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
+            app.state.receipts_limiter = printed.receipts_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()

@@ -1,4 +1,4 @@
-"""``shanji serve``, ``shanji token`` and ``shanji correction``: the service's commands.
+"""``shanji serve``, ``token``, ``correction`` and ``receipt``: the service's commands.
 
 They come into the ``shanji`` command through the entry-point group ``shanji.commands``;
 errors of the ledger end a command there, with the exit codes of ``ledger.cli``. The
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from api.receipts_pdf.command import receipt
 from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language
 
 Config = Annotated[
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("serve")(serve)
     app.command("correction")(correction)
+    app.command("receipt")(receipt)
     token = typer.Typer(help="Tokens: who may record, approve and look.", no_args_is_help=True)
     token.command("create")(create)
     token.command("list")(list_all)

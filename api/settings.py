@@ -29,6 +29,8 @@ from ledger.sequencer import QUEUE_MAX
 ENVIRONMENT_PREFIX = "SHANJI_"
 CONFIG_VARIABLE = "SHANJI_CONFIG"
 CONFIG_FILE = Path("shanji.toml")
+PUBLIC_URL_PATTERN = r"^https?://[A-Za-z0-9.\[\]:-]{1,120}/?$"
+"""Host and port only, short enough for a small QR code; pages are at the root of a site."""
 
 
 class Settings(BaseSettings):
@@ -63,6 +65,12 @@ class Settings(BaseSettings):
     )
     organisation: str | None = Field(
         None, max_length=120, description="Whose log it is; for the first start."
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=PUBLIC_URL_PATTERN,
+        description="Where people reach the pages, like https://ledger.example.org: it stands in "
+        "the QR codes of receipts. Without it, the address that a request came to.",
     )
     queue_max: int = Field(
         QUEUE_MAX,

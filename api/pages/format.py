@@ -75,6 +75,17 @@ def format_yuan_words(fen: int) -> str:
     return words if rest else f"{words}整"
 
 
+def format_count_words(count: int) -> str:
+    """A whole number in the same words: 7250 is 柒仟贰佰伍拾, for goods and points on receipts.
+
+    Raises:
+        MalformedError: below zero, or more than an account can number.
+    """
+    if not 0 <= count <= UNITS_MAX:
+        raise MalformedError(f"expected a count from 0 to {UNITS_MAX}, got {count}")
+    return _whole_words(count) if count else _DIGITS[0]
+
+
 def _whole_words(value: int) -> str:
     """A whole number over 0 in words, by groups: what is before 亿, before 万, and the rest."""
     for unit, name in ((_YI, "亿"), (_WAN, "万")):

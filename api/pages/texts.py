@@ -26,7 +26,14 @@ HTML_LANG: Mapping[Language, str] = {"zh": "zh-Hans", "en": "en"}
 """The value of the attribute ``lang`` (BCP 47)."""
 
 _FOLDER = Path(__file__).parent / "texts"
-_FILES = ("interface.toml", "words.toml", "public.toml", "verify.toml")
+_FILES = (
+    "interface.toml",
+    "words.toml",
+    "public.toml",
+    "receipt.toml",
+    "gift.toml",
+    "verify.toml",
+)
 _PLAIN: Mapping[Language, str] = {language: f"{language}_plain" for language in LANGUAGES}
 
 Texts = Mapping[str, Mapping[Language, str]]

@@ -30,7 +30,7 @@ _STYLES = ("tokens.css", "saved.css")
 _TABLES = frozenset(
     (
         "outcome", "verdict", "next", "row", "check", "shown", "limits", "saved", "locator", "lab",
-        "unit", "account", "field", "value",
+        "unit", "field", "value",
     )
 )  # fmt: skip
 _FROM_PAGE = frozenset(
@@ -38,6 +38,8 @@ _FROM_PAGE = frozenset(
     for name in ("by_browser", "rows", "many", "show_one", "file", "text", "submit")
 )
 """Texts of the page that the saved file has too."""
+_ACCOUNTS = re.compile(r"account\.(?:world_\w+|fund|stock|transit|points|minutes)")
+"""Words for accounts; what the pages about accounts say is of no use here."""
 _PAGE_ONLY = frozenset(("locator", "lab"))
 """Tables that the saved file has no use for."""
 
@@ -60,7 +62,7 @@ def script_texts(language: Language, *, plain: bool = False) -> dict[str, str]:
     found = {
         name: texts[language]
         for name, texts in catalogue().items()
-        if name.split(".")[0] in _TABLES or name.startswith("verify.")
+        if name.split(".")[0] in _TABLES | {"verify"} or _ACCOUNTS.fullmatch(name)
     }
     if plain:
         easy = plain_catalogue()

@@ -63,7 +63,7 @@ def _pattern(key: nodes.Expr) -> str:
 
 def _keys_in_code() -> Iterator[tuple[str, str]]:
     """Every string in the pages' code that has the form of a text's name."""
-    for path in sorted(PAGES.glob("*.py")):
+    for path in sorted((*PAGES.glob("*.py"), *PAGES.parent.glob("receipts_pdf/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = [

@@ -4,9 +4,10 @@
 import { encodeBase64, decodeBase64, fromUtf8, utf8 } from "./bytes.js";
 import { formatCanonical, parseCanonical } from "./canonical.js";
 import { byId, element, pageData } from "./dom.js";
+import { symbolOf, tell } from "./facts.js";
 import { HEADER } from "./receipt.js";
 import { Session } from "./session.js";
-import { setWords, t, word } from "./words.js";
+import { mark, setWords, t, word } from "./words.js";
 
 const PAUSE_MS = 150;
 const data = pageData();
@@ -126,6 +127,8 @@ async function decide() {
     proof: original.proof.map((_, at) => value(`proof-${at}`)),
     cut,
   };
-  await session.showInPlace(join(parts));
+  const found = await session.showInPlace(join(parts));
+  // Repeated where the reader is typing; who hears the page has heard it from the result.
+  byId("lab-status").textContent = `${symbolOf(found.outcome)} ${tell(found).word}${mark("colon")}${tell(found).sentence}`;
   document.documentElement.dataset.verifier = "ready";
 }

@@ -55,11 +55,7 @@ function page(other) {
   ];
 }
 
-const field = (id, label, hint, control) =>
-  element(
-    "div",
-    { class: "field" },
-    element("label", { for: id }, label),
-    hint ? element("span", { class: "hint" }, hint) : null,
-    control,
-  );
+function field(id, label, hint, control) {
+  const about = hint ? element("span", { class: "hint" }, hint) : null;
+  return element("div", { class: "field" }, element("label", { for: id }, label), about, control);
+}

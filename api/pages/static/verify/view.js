@@ -1,7 +1,7 @@
 // A judgement on the page: the verdict first, in one sentence with the next step; then the four
 // rows; then the gift; then what was checked and what no proof can show.
 
-import { element } from "./dom.js";
+import { byId, element } from "./dom.js";
 import { facts, symbolOf, tell } from "./facts.js";
 import { describeGift } from "./gift.js";
 import { t } from "./words.js";
@@ -32,6 +32,8 @@ export function showVerdict(place, found, { by = "verify.by_browser", more = [],
   }
   if (found.outcome === "verified" || found.outcome === "pending") parts.push(giftOf(found));
   place.replaceChildren(...parts, ...more, limits());
+  // The page says the same below until there is a verdict; once is enough.
+  byId("limits")?.setAttribute("hidden", "");
   return heading;
 }
 
