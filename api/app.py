@@ -21,9 +21,8 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
-from api.pages import gift_routes
+from api.pages import gift_routes, verifying
 from api.pages import routes as pages
-from api.pages import verifying
 from api.routes import (
     accounts,
     anchors,

@@ -62,7 +62,10 @@ async def read_upload(request: Request) -> Mapping[str, bytes]:
             code="bad_form",
         ) from None
     fields: dict[str, bytes] = {}
-    for name, value in form.multi_items():
-        data = await value.read() if isinstance(value, UploadFile) else value.encode()
-        fields.setdefault(name, data)
+    try:
+        for name, value in form.multi_items():
+            data = await value.read() if isinstance(value, UploadFile) else value.encode()
+            fields.setdefault(name, data)
+    finally:
+        await form.close()
     return fields
