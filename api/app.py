@@ -21,6 +21,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
+from api.pages import gift_routes, verifying
 from api.pages import routes as pages
 from api.pages.audit import routes as audit
 from api.pages.staff import (
@@ -84,6 +85,7 @@ ROUTERS = (
     tiles.router,
     witnesses.router,
     health.router,
+    gift_routes.router,
     pages.router,
     sign_in.router,
     today.router,
@@ -95,6 +97,7 @@ ROUTERS = (
     correct.router,
     lots.router,
     printing.router,
+    verifying.router,
 )
 
 logger = logging.getLogger(__name__)

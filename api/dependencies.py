@@ -116,12 +116,19 @@ def seed_or_none(request: Request) -> bytes | None:
         MalformedError: not base64url of 16 bytes.
     """
     value = request.headers.get("Seed")
-    if value is None:
-        return None
+    return None if value is None else parse_seed(value)
+
+
+def parse_seed(text: str) -> bytes:
+    """A seed as it stands on the receipt.
+
+    Raises:
+        MalformedError: not base64url of 16 bytes.
+    """
     seed = b""
-    if len(value) <= SEED_CHARS_MAX:
+    if len(text) <= SEED_CHARS_MAX:
         try:
-            seed = parse_base64url(value)
+            seed = parse_base64url(text)
         except LedgerError:
             seed = b""
     if len(seed) != SEED_BYTES:

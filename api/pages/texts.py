@@ -34,6 +34,8 @@ _FILES = (
     "receipt.toml",
     "staff.toml",
     "audit.toml",
+    "gift.toml",
+    "verify.toml",
 )
 _PLAIN: Mapping[Language, str] = {language: f"{language}_plain" for language in LANGUAGES}
 
