@@ -248,8 +248,7 @@ def _decision_page(
         "entries": entries,
         "typed": {"key": new_key(), "decision": "", "reason": "", **typed},
         "errors": errors,
-        "decisions": [("", "")]
-        + [(one, translator.text(f"attention.decision_{one}")) for one in DECISIONS],
+        "decisions": [("", "")] + [(one, translator.word("value", one)) for one in DECISIONS],
     }
     status = 400 if errors else 200
     return render_staff(
