@@ -20,8 +20,21 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
-from api.pages import gift_routes
+from api.pages import gift_routes, verifying
 from api.pages import routes as pages
+from api.pages.audit import routes as audit
+from api.pages.staff import (
+    correct,
+    desks,
+    frame,
+    lots,
+    printing,
+    record,
+    recorded,
+    sign_in,
+    today,
+)
+from api.pages.staff import proposals as staff_proposals
 from api.routes import (
     accounts,
     anchors,
@@ -43,6 +56,7 @@ from api.routes import (
     trace,
     witnesses,
 )
+from api.sessions import Sessions, SignInNeededError
 from api.settings import Settings
 from api.witnessed import open_feed
 from ledger.book import Book
@@ -72,6 +86,17 @@ ROUTERS = (
     health.router,
     gift_routes.router,
     pages.router,
+    sign_in.router,
+    today.router,
+    audit.router,
+    record.router,
+    recorded.router,
+    staff_proposals.router,
+    desks.router,
+    correct.router,
+    lots.router,
+    printing.router,
+    verifying.router,
 )
 
 logger = logging.getLogger(__name__)
@@ -114,6 +139,8 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
+            app.state.board = today.LatestBoard()
+            app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             app.state.receipts_limiter = printed.receipts_limiter()
@@ -143,6 +170,7 @@ def create_app(settings: Settings) -> FastAPI:
         route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
     )
     problems.install(app, pages.render_error)
+    app.add_exception_handler(SignInNeededError, frame.to_sign_in)
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)

@@ -32,6 +32,7 @@ from api.pages.page import LogState, log_state, render, render_error, translator
 from api.pages.registers import Registers
 from api.pages.statistics import statistics_names
 from api.pages.unspent import find_unspent
+from api.pages.verifier import saved_page
 from api.pages.whereabouts import find_whereabouts
 from ledger.book import Book
 from ledger.correction import corrections_of, replaced_by, replaces
@@ -257,7 +258,8 @@ def how(request: Request, book: BookOf) -> Response:
     with book.store.read() as reader:
         log = _log(book, reader)
     site = str(request.base_url).rstrip("/")
-    return render(request, "how.html", log=log, values={"site": site})
+    values = {"site": site, "saved_sha256": saved_page().sha256}
+    return render(request, "how.html", log=log, values=values)
 
 
 @router.get("/kinds")

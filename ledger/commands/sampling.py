@@ -111,13 +111,13 @@ def sample(
     finally:
         source.close()
     if table is not None:
-        write_file(table, _csv(drawn))
+        write_file(table, sample_csv(drawn))
     if page is not None:
         from ledger.commands.audit_page import sample_page
 
         write_file(page, sample_page(drawn).encode())
     if as_json:
-        sys.stdout.write(json.dumps(asdict(drawn), ensure_ascii=False) + "\n")
+        sys.stdout.write(sample_json(drawn))
     else:
         _print(drawn, lang)
 
@@ -140,7 +140,12 @@ def _print(drawn: Sample, lang: Lang) -> None:
         sys.stdout.write("\t".join(cells) + "\n")
 
 
-def _csv(drawn: Sample) -> bytes:
+def sample_json(drawn: Sample) -> str:
+    """The sample as one line of JSON."""
+    return json.dumps(asdict(drawn), ensure_ascii=False) + "\n"
+
+
+def sample_csv(drawn: Sample) -> bytes:
     """The sample as a table that a spreadsheet opens as it is."""
     from ledger.intake.errors_file import guarded
 

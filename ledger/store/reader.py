@@ -155,6 +155,13 @@ class Reader(LogReader):
         received, held, returned = (one or 0 for one in sums)
         return PoolRow(id_, asset, name, "", received, held, returned)
 
+    def asset_sums(self, asset: str) -> tuple[int, int]:
+        """All accounts of an asset together: ``(units received, units still held)``."""
+        sums = [sa.func.coalesce(sa.func.sum(_POOL.c[name]), 0) for name in ("received", "held")]
+        query = sa.select(*sums).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
+        received, held = self._one(query.where(_ACCOUNT.c.asset == asset))
+        return int(received), int(held)
+
     def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
         """What an account's units of one label are in all; None where it never had any."""
         row = self._one(
@@ -222,6 +229,24 @@ class Reader(LogReader):
         if before is not None and flows and before + flows[0].length <= first:
             del flows[0]
         return flows
+
+    def numbered_flows(
+        self, side: Literal["source", "target"], account: int, *, first: int = 0, limit: int
+    ) -> list[Flow]:
+        """Flows out of an account (its id) or into it, by the rising numbers of its units.
+
+        By the index: it reads as many rows as it returns.
+
+        Args:
+            first: The number at which the first of them begins, or above.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        number = _FLOW.c[f"{side}_first"]
+        query = _FLOWS.where(_FLOW.c[side] == account, number >= clamped(first))
+        rows = self._all(query.order_by(number).limit(checked_limit(limit)))
+        return [Flow(*one) for one in rows]
 
     def account_moves(
         self, account: int, end: int, *, first: int = 0, limit: int | None = None

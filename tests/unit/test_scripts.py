@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-SCRIPTS = ("run", "test", "check", "lock", "fault", "model")
+SCRIPTS = ("run", "test", "check", "lock", "fault", "model", "screenshots")
 TOOLS = (
     *("awk", "bash", "cat", "cmp", "cp", "dirname", "env", "git", "head", "id", "ln", "mkdir"),
     *("mv", "readlink", "rm", "sh", "sleep", "wc", "xargs"),
