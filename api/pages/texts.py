@@ -33,6 +33,7 @@ _FILES = (
     "public.toml",
     "receipt.toml",
     "staff.toml",
+    "help.toml",
     "audit.toml",
 )
 _PLAIN: Mapping[Language, str] = {language: f"{language}_plain" for language in LANGUAGES}
