@@ -220,7 +220,6 @@ def test_without_scripts_the_server_answers_and_says_so(visit: Visiting, gift: G
     page.click("#verify-form [type=submit]")
     expect(page.locator(".verdict")).to_contain_text("由服务器回答")
     expect(page.locator(".verdict .word")).to_contain_text("通过")
-    assert not violations(page)
 
 
 def test_a_qr_code_leads_to_its_gift(site: Site, visit: Visiting, gift: Gift) -> None:
