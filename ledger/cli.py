@@ -49,6 +49,9 @@ from ledger.errors import (
 )
 from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE
 
+DATABASE_VARIABLE = "SHANJI_DATABASE"
+"""As ``ledger.store.place`` reads it, which this command does without when it verifies."""
+
 EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (VerificationError, 1),
     (CorruptionError, 1),
@@ -131,8 +134,14 @@ def set_keys(
     passphrase_file: Annotated[
         Path | None, typer.Option(help="The file with the passphrase of encrypted keys.")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="The log's database, like postgresql://user@host/name."),
+    ] = None,
 ) -> None:
     """Shanji 善迹: a donation traceability ledger that anyone can verify."""
+    if database is not None:
+        os.environ[DATABASE_VARIABLE] = database
     # Every command, the service included, finds them where the environment would name them.
     if keys is not None:
         os.environ[KEYS_VARIABLE] = str(keys)

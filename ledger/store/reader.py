@@ -145,7 +145,7 @@ class Reader(LogReader):
     def account_total(self, asset: str, name: str) -> PoolRow | None:
         """All pools of an account as one, without a label; None where it was never used."""
         amounts = (_POOL.c.received, _POOL.c.held, _POOL.c.returned)
-        query = sa.select(_ACCOUNT.c.id, *(sa.func.sum(one) for one in amounts))
+        query = sa.select(_ACCOUNT.c.id, *(_sum(one) for one in amounts))
         query = query.join(_POOL, _ACCOUNT.c.id == _POOL.c.account, isouter=True)
         query = query.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
         row = self._one(query.group_by(_ACCOUNT.c.id))
@@ -234,7 +234,7 @@ class Reader(LogReader):
             limit: At most so many entries; None for all.
         """
         moved = _moved(account, first, end)
-        incoming, outgoing = (sa.func.sum(moved.c[name]) for name in ("incoming", "outgoing"))
+        incoming, outgoing = (_sum(moved.c[name]) for name in ("incoming", "outgoing"))
         query = sa.select(moved.c.entry, incoming, outgoing)
         query = query.group_by(moved.c.entry).order_by(moved.c.entry)
         return list(map(tuple, self._all(query if limit is None else query.limit(limit))))
@@ -242,12 +242,9 @@ class Reader(LogReader):
     def account_sums(self, account: int, first: int, end: int) -> tuple[int, int, int]:
         """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
         moved = _moved(account, first, end)
-        sums = [
-            sa.func.coalesce(sa.func.sum(moved.c[name]), 0) for name in ("incoming", "outgoing")
-        ]
-        (entries, incoming, outgoing) = self._one(
-            sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
-        )
+        sums = [sa.func.coalesce(_sum(moved.c[name]), 0) for name in ("incoming", "outgoing")]
+        query: sa.Select[Any] = sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
+        (entries, incoming, outgoing) = self._one(query)
         return int(entries), int(incoming), int(outgoing)
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
@@ -307,7 +304,12 @@ class Reader(LogReader):
         query = sa.select(found).order_by(*key)
         if after:
             query = query.where(sa.tuple_(*key) > sa.tuple_(*after))
-        return map(tuple, self._rows(query))
+        return map(tuple, self._rows(query, stream=True))
+
+
+def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The sum as what the column holds: PostgreSQL sums whole numbers into decimals."""
+    return sa.cast(sa.func.sum(column), WIDE)
 
 
 def _moved(account: int, first: int, end: int) -> sa.Subquery:
