@@ -96,6 +96,9 @@ def read_metrics(request: Request, book: BookOf) -> Response:
 
 def _sequencer_metrics(book: Book) -> list[Metric]:
     stats = book.writer_stats()
+    if not stats:
+        # A halted log has no write path: there is nothing to count.
+        return []
     return [
         one("shanji_batches_total", "counter", "Batches committed.", stats["batches"]),
         one("shanji_entries_total", "counter", "Entries recorded.", stats["entries"]),
