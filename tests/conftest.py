@@ -6,15 +6,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 import pytest
 from hypothesis import settings
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
 from postgresql_server import Databases, Server, binaries, running, wanted
 
 from ledger.store import place
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # The same examples on every machine and every run; a slow machine is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

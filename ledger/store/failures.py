@@ -28,7 +28,7 @@ def translated() -> Iterator[None]:
             "all connections to the database are in use; try again in a moment"
         ) from None
     except sa.exc.DBAPIError as error:
-        raise _translate(error.orig) from error
+        raise _translate(error.orig) from _without_values(error)
     except UnicodeEncodeError:
         raise MalformedError(
             "expected text of whole characters, got half a surrogate pair; send the text as UTF-8",
@@ -39,8 +39,23 @@ def translated() -> Iterator[None]:
         raise _damaged(str(error)) from error
 
 
+def _without_values(error: sa.exc.DBAPIError) -> sa.exc.DBAPIError:
+    """The same failure; a server's detail and context, which quote rows, are left out."""
+    primary = _primary(error.orig)
+    if primary is None:
+        return error
+    return sa.exc.DBAPIError(error.statement, None, RuntimeError(primary))
+
+
+def _primary(error: BaseException | None) -> str | None:
+    """The first line of what a server said; None where it was no server's answer."""
+    if getattr(error, "sqlstate", None) is None:
+        return None
+    return str(getattr(getattr(error, "diag", None), "message_primary", None) or "it failed")
+
+
 def _translate(error: BaseException | None) -> LedgerError:
-    text = str(error).strip()
+    text = _primary(error) or str(error).strip()
     if not isinstance(error, sqlite3.Error):
         return _translate_server(error, text)
     # Extended codes have the primary code in their lowest byte.

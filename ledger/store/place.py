@@ -11,8 +11,8 @@ A URL may hold a password: the file is for its owner only, as the keys beside it
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from ledger.errors import MalformedError
 
@@ -23,12 +23,17 @@ DATABASE_VARIABLE = "SHANJI_DATABASE"
 SQLITE_PREFIX = "sqlite:///"
 POSTGRESQL_PREFIXES = ("postgresql://", "postgres://")
 FILE_MODE = 0o600
-SECRET_PARAMETERS = frozenset(("password", "sslpassword", "passfile"))
+_SECRETS = re.compile(r"(://[^:/?@]*:(?=[^@/]*@)|[?&](?:ssl)?password=)[^&@/]+")
 
 
 def is_postgresql(url: str) -> bool:
     """Whether it names a PostgreSQL database, and no file."""
     return url.startswith(POSTGRESQL_PREFIXES)
+
+
+def own_place(folder: Path) -> str:
+    """The database of a data folder by what the folder itself says."""
+    return read_url(folder) or str(folder / DATABASE)
 
 
 def place_of(folder: Path, url: str | None = None) -> str:
@@ -41,9 +46,7 @@ def place_of(folder: Path, url: str | None = None) -> str:
     Raises:
         MalformedError: neither a PostgreSQL URL nor the path of a file.
     """
-    asked = url or os.environ.get(DATABASE_VARIABLE) or read_url(folder)
-    if not asked:
-        return str(folder / DATABASE)
+    asked = url or os.environ.get(DATABASE_VARIABLE) or own_place(folder)
     if is_postgresql(asked) or "://" not in asked or asked.startswith(SQLITE_PREFIX):
         return asked
     raise MalformedError(
@@ -95,19 +98,4 @@ def write_url(folder: Path, url: str) -> None:
 
 def shown(url: str) -> str:
     """A URL for people: without its password."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    if at:
-        name, colon, _ = user.partition(":")
-        user = f"{name}:***" if colon else name
-    query = urlencode(
-        [
-            (name, "***" if name in SECRET_PARAMETERS else value)
-            for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        ],
-        safe="/,:*",
-        quote_via=quote,
-    )
-    return urlunsplit((parts.scheme, f"{user}{at}{hosts}", parts.path, query, ""))
+    return _SECRETS.sub(r"\1***", url)

@@ -67,7 +67,7 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
             raise
         return connection
 
-    return sa.create_engine(
+    made = sa.create_engine(
         "postgresql+psycopg://",
         creator=connect,
         poolclass=sa.QueuePool,
@@ -79,6 +79,16 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
         use_native_hstore=False,
         hide_parameters=True,
     )
+    disposed: list[sa.Engine] = []
+    sa.event.listen(made, "engine_disposed", disposed.append)
+
+    @sa.event.listens_for(made, "checkin")
+    def _checkin(connection: Any, _record: Any) -> None:
+        # What was in use when the store was closed comes back to no pool.
+        if disposed and connection is not None:
+            connection.close()
+
+    return made
 
 
 def _parameters(url: str) -> dict[str, Any]:
