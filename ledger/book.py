@@ -176,7 +176,8 @@ class Book:
             ConflictError: the folder holds a log already.
             MalformedError: an origin or organisation that a log cannot have.
         """
-        if cls.exists(folder, database) or (folder / DATABASE).exists():
+        elsewhere = is_postgresql(place_of(folder, database))
+        if cls.exists(folder, database) or (elsewhere and (folder / DATABASE).exists()):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
         # Refused before anything is written.
         _opening([Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation)

@@ -243,8 +243,8 @@ class Reader(LogReader):
         """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
         moved = _moved(account, first, end)
         sums = [sa.func.coalesce(_sum(moved.c[name]), 0) for name in ("incoming", "outgoing")]
-        query: sa.Select[Any] = sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
-        (entries, incoming, outgoing) = self._one(query)
+        columns: list[Any] = [sa.func.count(moved.c.entry.distinct()), *sums]
+        (entries, incoming, outgoing) = self._one(sa.select(*columns))
         return int(entries), int(incoming), int(outgoing)
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
