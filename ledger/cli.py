@@ -27,6 +27,7 @@ from ledger.commands import (
     keying,
     mirroring,
     monitoring,
+    publishing,
     sampling,
     stating,
     tracing,
@@ -81,6 +82,7 @@ MODULES = (
     monitoring,
     anchoring,
     exporting,
+    publishing,
     keying,
     sampling,
 )
@@ -93,6 +95,7 @@ SERVER_PACKAGES = frozenset(
         "fastapi",
         "httpx",
         "jinja2",
+        "obstore",
         "pydantic",
         "pydantic_settings",
         "python_calamine",
