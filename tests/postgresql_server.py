@@ -58,10 +58,11 @@ def as_owner(command: Sequence[str]) -> list[str]:
     """A command as a user that may run a server."""
     if os.geteuid() != 0:
         return list(command)
-    return ["setpriv", f"--reuid={_user()}", "--clear-groups", "--", *command]
+    return ["setpriv", f"--reuid={owner()}", "--clear-groups", "--", *command]
 
 
-def _user() -> str:
+def owner() -> str:
+    """The user who runs servers where the tests run as root."""
     import pwd
 
     known = {one.pw_name for one in pwd.getpwall()}
@@ -116,7 +117,7 @@ def running(configuration: str = "") -> Iterator[Server]:
     server = Server(found, folder)
     try:
         if os.geteuid() == 0:
-            shutil.chown(folder, _user())
+            shutil.chown(folder, owner())
         options = ("--auth=trust", "--username=shanji", "--encoding=UTF8", "--locale=C.UTF-8")
         server.run("initdb", "-D", server.data, "--no-sync", *options)
         with (server.data / "postgresql.conf").open("a") as file:

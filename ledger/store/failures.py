@@ -27,6 +27,9 @@ def translated() -> Iterator[None]:
         raise NotReadyError(
             "all connections to the database are in use; try again in a moment"
         ) from None
+    except sa.exc.PendingRollbackError as error:
+        # The connection was lost earlier in the same snapshot; whoever asked then was told why.
+        raise _away("the connection was lost before") from error
     except sa.exc.DBAPIError as error:
         raise _translate(error.orig) from _without_values(error)
     except UnicodeEncodeError:
