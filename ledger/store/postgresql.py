@@ -234,7 +234,8 @@ def forget_old_rows(writer: sa.Engine) -> bool:
     written ahead (WAL) and archived goes with its own retention (docs/operations.md).
 
     Returns:
-        Whether it was done.
+        Whether the server was asked; one whose user does not own the table leaves it to
+        autovacuum.
     """
     try:
         with writer.connect() as connection:
