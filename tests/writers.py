@@ -92,12 +92,12 @@ def _main(folder: Path, writers: int, gifts: int, size: int, shared: int) -> Non
     time.sleep(1)
     began = time.monotonic()
     os.write(start, b"g" * writers)
-    found = [json.loads(os.fdopen(read).read()) for read in reads]
+    told: list[dict[str, Any]] = [json.loads(os.fdopen(read).read()) for read in reads]
     for _ in range(writers):
         os.wait()
-    seconds = max(one["ended"] for one in found) - began
-    shown = {"seconds": seconds, "recorded": [one["own"] for one in found]}
-    print(json.dumps(shown | {"shared": [one["same"] for one in found]}))
+    seconds = max(one["ended"] for one in told) - began
+    shown = {"seconds": seconds, "recorded": [one["own"] for one in told]}
+    print(json.dumps(shown | {"shared": [one["same"] for one in told]}))
 
 
 if __name__ == "__main__":

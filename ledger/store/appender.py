@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -37,12 +38,19 @@ class Appender(Reader):
         with translated():
             try:
                 self._swap_head(batch)
-                self._write_log(batch)
-                self._write_state(batch)
+                with self._at_once(batch):
+                    self._write_log(batch)
+                    self._write_state(batch)
             except BaseException:
                 # A part of a batch must not be there to be committed by mistake.
                 self._connection.rollback()
                 raise
+
+    def _at_once(self, batch: Batch) -> AbstractContextManager[Any]:
+        """Send a small batch's statements to a server without waiting for each answer."""
+        if not self._on_server or bulk.needs_copy(batch):
+            return nullcontext()
+        return postgresql.pipeline(self._connection)
 
     def _swap_head(self, batch: Batch) -> None:
         """Compare and swap the size: two writers can never write the same index."""

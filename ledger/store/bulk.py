@@ -7,12 +7,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger.store.rows import Batch
 from ledger.store.tables import TABLES
 
 COPY_ROWS_MIN = 64
 """From here on COPY is faster than arrays, whose values are escaped one by one."""
 
 Rows = Sequence[Sequence[Any]]
+
+
+def needs_copy(batch: Batch) -> bool:
+    """Whether some table gets so many of the batch's rows that COPY is used."""
+    sets = (
+        batch.entries,
+        batch.tiles,
+        batch.vault,
+        batch.idempotency,
+        batch.order_numbers,
+        batch.flows,
+        batch.references,
+    )
+    return any(len(rows) >= COPY_ROWS_MIN for rows in sets)
 
 
 def _type_of(column: sa.Column[Any]) -> str:

@@ -40,6 +40,11 @@ def translated() -> Iterator[None]:
     except UnicodeDecodeError as error:
         # The driver's own message quotes what the file says, and cannot read it.
         raise _damaged(str(error)) from error
+    except Exception as error:
+        # COPY and pipelines are the driver's own: nobody wraps what they raise.
+        if not type(error).__module__.startswith("psycopg"):
+            raise
+        raise _translate(error) from RuntimeError(_primary(error) or type(error).__name__)
 
 
 def _without_values(error: sa.exc.DBAPIError) -> sa.exc.DBAPIError:

@@ -7,6 +7,8 @@ compared and swapped. The driver is imported when a server is named: SQLite does
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -187,6 +189,15 @@ def lock_schema(connection: sa.Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
 
 
+@contextmanager
+def pipeline(connection: sa.Connection) -> Iterator[None]:
+    """Statements in the block are sent one after another; the first failure is raised at the
+    end. None of them may be COPY, or be asked for its rows."""
+    driver: Any = connection.connection.driver_connection
+    with driver.pipeline():
+        yield
+
+
 def commit(connection: sa.Connection) -> None:
     """Commit, and believe the server only if it had nothing to say about it.
 
@@ -223,7 +234,8 @@ def forget_old_rows(writer: sa.Engine) -> bool:
     written ahead (WAL) and archived goes with its own retention (docs/operations.md).
 
     Returns:
-        Whether it was done.
+        Whether the server was asked; one whose user does not own the table leaves it to
+        autovacuum.
     """
     try:
         with writer.connect() as connection:

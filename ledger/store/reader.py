@@ -91,7 +91,8 @@ class Reader(LogReader):
 
     def account_count(self) -> int:
         """How many accounts there are: ids count from 0, so it is the next new one's id."""
-        return self.count("account")
+        (last,) = self._one(sa.select(sa.func.max(_ACCOUNT.c.id)))
+        return 0 if last is None else int(last) + 1
 
     def count(self, table: str) -> int:
         """How many rows a table has.
@@ -113,6 +114,26 @@ class Reader(LogReader):
             return None
         held = self._holdings(row[0], row[0])
         return AccountRow(row[0], asset, name, row[1], held.get(row[0], []))
+
+    def chosen_objects(self, keys: Collection[str]) -> dict[str, bytes]:
+        """These named objects' canonical JSON; those that are not there are left out."""
+        query = sa.select(_OBJECT.c.key, _OBJECT.c.value)
+        return dict(map(tuple, self._chosen(query, _OBJECT.c.key, keys)))
+
+    def chosen_accounts(self, ids: Collection[int]) -> list[AccountRow]:
+        """The accounts of these ids with what is still in them."""
+        query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
+        rows = self._chosen(query, _ACCOUNT.c.id, ids)
+        columns = (_HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label)
+        held: dict[int, list[tuple[int, int, str]]] = {}
+        for account, first, length, label in sorted(
+            map(tuple, self._chosen(sa.select(*columns), _HOLDING.c.account, ids))
+        ):
+            held.setdefault(account, []).append((first, first + length, label))
+        return [
+            AccountRow(id_, asset, name, received, held.get(id_, []))
+            for id_, asset, name, received in rows
+        ]
 
     def accounts(self, after_id: int, limit: int, *, ranges: bool = True) -> list[AccountRow]:
         """Accounts whose id is above `after_id`, by rising id: -1 begins.

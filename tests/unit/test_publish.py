@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from ledger.audit.public import audit_public
 from ledger.audit.source import FolderSource
+from ledger.audit.source_store import StoreSource
 from ledger.book import Book
 from ledger.cli import build
 from ledger.errors import ConflictError, CorruptionError, MalformedError, NotReadyError
@@ -154,12 +155,12 @@ def test_another_log_and_a_newer_one_are_left_alone(
 def test_what_is_not_what_was_signed_is_not_published(
     world: Scribe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = publishing.StoreSource.bundle
+    real = StoreSource.bundle
 
     def changed(self: Any, number: int, width: int) -> bytes:
         return real(self, number, width)[:-1] + b"\n"
 
-    monkeypatch.setattr(publishing.StoreSource, "bundle", changed)
+    monkeypatch.setattr(StoreSource, "bundle", changed)
     target = Watched(tmp_path / "target")
     with pytest.raises(CorruptionError, match="not the one that was signed"):
         run(world.book, target)
