@@ -130,7 +130,11 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed: Feed | None = None
         book = await run_in_threadpool(
-            Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
+            Book.open,
+            settings.data,
+            database=settings.database,
+            access=settings.key_access,
+            queue_max=settings.queue_max,
         )
         try:
             _look_at_writer(book)

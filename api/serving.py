@@ -129,9 +129,14 @@ def prepare_log(settings: Settings, *, with_demonstration: bool, full: bool) -> 
 
 def _open_or_create(settings: Settings, with_demonstration: bool) -> Book:
     try:
-        if not Book.exists(settings.data):
+        if not Book.exists(settings.data, settings.database):
             return _create(settings, with_demonstration)
-        book = Book.open(settings.data, access=settings.key_access, queue_max=settings.queue_max)
+        book = Book.open(
+            settings.data,
+            database=settings.database,
+            access=settings.key_access,
+            queue_max=settings.queue_max,
+        )
     except OSError as error:
         raise MalformedError(
             f"the data folder {settings.data} cannot be used ({error.strerror}); choose another "
@@ -165,6 +170,7 @@ def _create(settings: Settings, with_demonstration: bool) -> Book:
             settings.data,
             origin=origin,
             organisation=organisation,
+            database=settings.database,
             access=settings.key_access,
             queue_max=settings.queue_max,
         )

@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path("var"), description="The data folder: the log's database, its keys, the tokens."
     )
+    database: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2048,
+        repr=False,
+        description="The log's database, like postgresql://user@host/name; without it, what the "
+        "data folder says (`database.url`), and else a file in the data folder.",
+    )
     keys: Path | None = Field(
         None, description="The folder of the keys, where it is not `keys` in the data folder."
     )

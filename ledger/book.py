@@ -3,6 +3,7 @@
 ::
 
     <folder>/ledger.sqlite3      entries, tiles, state: everything but the keys
+    <folder>/database.url        instead of it, where PostgreSQL keeps them (``store.place``)
     <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8), and further ones
     <folder>/keys/vault.key      the vault's key, in hex
     <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
@@ -57,6 +58,8 @@ from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import Prepared, seal_record
 from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
+from ledger.store.place import DATABASE as DATABASE
+from ledger.store.place import is_postgresql, place_of, write_url
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
     Ed25519Signer,
@@ -71,7 +74,6 @@ from ledger.witnessing import Covering, Witnessing
 
 logger = logging.getLogger(__name__)
 
-DATABASE = "ledger.sqlite3"
 LATEST_MAX = 1000
 SYSTEM = "system"
 """Who records what no person does: the first entry."""
@@ -122,11 +124,12 @@ class Book:
         """The log's first entry."""
 
     @classmethod
-    def exists(cls, folder: Path) -> bool:
-        """Whether the folder holds a log that has its first entry."""
-        if not (folder / DATABASE).exists():
+    def exists(cls, folder: Path, database: str | None = None) -> bool:
+        """Whether the folder's database holds a log that has its first entry."""
+        try:
+            store = Store.open(place_of(folder, database), create=False)
+        except NotFoundError:
             return False
-        store = Store.open(str(folder / DATABASE), create=False)
         try:
             with store.read() as reader:
                 return reader.head() is not None
@@ -134,17 +137,17 @@ class Book:
             store.close()
 
     @staticmethod
-    def origin_of(folder: Path) -> str:
+    def origin_of(folder: Path, database: str | None = None) -> str:
         """The name of the log in a folder; its keys are not looked at.
 
         Raises:
             NotFoundError: no log there.
         """
-        if not Book.exists(folder):
+        if not Book.exists(folder, database):
             raise NotFoundError(
                 f"{folder} holds no log; start the service there once, or name the right folder"
             )
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder, database), create=False)
         try:
             with store.read() as reader:
                 return str(parse_entry(reader.entry(0)).fields["origin"])
@@ -158,6 +161,7 @@ class Book:
         *,
         origin: str,
         organisation: str,
+        database: str | None = None,
         access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -172,7 +176,8 @@ class Book:
             ConflictError: the folder holds a log already.
             MalformedError: an origin or organisation that a log cannot have.
         """
-        if cls.exists(folder):
+        elsewhere = is_postgresql(place_of(folder, database))
+        if cls.exists(folder, database) or (elsewhere and (folder / DATABASE).exists()):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
         # Refused before anything is written.
         _opening([Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation)
@@ -181,11 +186,12 @@ class Book:
         keys = _make_keys(access.folder_of(folder), access)
         ring = Keyring.open(keys, origin, access)
         vault = Vault(read_vault_key(keys / VAULT_KEY, access))
-        store = Store.open(str(folder / DATABASE))
+        store = Store.open(place_of(folder, database))
         book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
         try:
             book._record_opening(organisation)
             book._read_opening()
+            _keep_place(folder, database)
         except BaseException:
             book.close()
             raise
@@ -196,6 +202,7 @@ class Book:
         cls,
         folder: Path,
         *,
+        database: str | None = None,
         access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -204,6 +211,8 @@ class Book:
 
         Args:
             folder: The data folder.
+            database: Where its log is; None for what the environment or the folder says
+                (``store.place``). One that is named is kept in the folder.
             access: Where the keys are and what opens them; None for what the environment
                 says (``keys.access``).
             clock: Gives the time of recording.
@@ -214,15 +223,16 @@ class Book:
             CorruptionError: the keys are not the log's.
             NotAllowedError: the keys are encrypted, and the passphrase is missing or wrong.
         """
-        origin = cls.origin_of(folder)
+        origin = cls.origin_of(folder, database)
         access = access or default_access()
         keys = access.folder_of(folder)
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder, database), create=False)
         try:
             ring = Keyring.open(keys, origin, access)
             vault = Vault(read_vault_key(keys / VAULT_KEY, access))
             book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
             book._read_opening()
+            _keep_place(folder, database)
         except BaseException:
             store.close()
             raise
@@ -236,7 +246,7 @@ class Book:
             NotFoundError: no database there.
             NotAllowedError: the vault's key is encrypted, and no right passphrase was given.
         """
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder), create=False)
         access = access or default_access()
         try:
             return store, Vault(read_vault_key(access.folder_of(folder) / VAULT_KEY, access))
@@ -546,6 +556,12 @@ def _head(reader: Reader) -> Head:
     if head is None:
         raise NotFoundError("the log is empty")
     return head
+
+
+def _keep_place(folder: Path, database: str | None) -> None:
+    """A server that was named is found by every command on the folder from now on."""
+    if database is not None and is_postgresql(database):
+        write_url(folder, database)
 
 
 def _make_keys(folder: Path, access: KeyAccess) -> Path:

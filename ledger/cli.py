@@ -27,6 +27,7 @@ from ledger.commands import (
     keying,
     mirroring,
     monitoring,
+    publishing,
     sampling,
     stating,
     tracing,
@@ -48,6 +49,9 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE
+
+DATABASE_VARIABLE = "SHANJI_DATABASE"
+"""As ``ledger.store.place`` reads it, which this command does without when it verifies."""
 
 EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (VerificationError, 1),
@@ -78,6 +82,7 @@ MODULES = (
     monitoring,
     anchoring,
     exporting,
+    publishing,
     keying,
     sampling,
 )
@@ -90,6 +95,7 @@ SERVER_PACKAGES = frozenset(
         "fastapi",
         "httpx",
         "jinja2",
+        "obstore",
         "pydantic",
         "pydantic_settings",
         "python_calamine",
@@ -131,8 +137,14 @@ def set_keys(
     passphrase_file: Annotated[
         Path | None, typer.Option(help="The file with the passphrase of encrypted keys.")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="The log's database, like postgresql://user@host/name."),
+    ] = None,
 ) -> None:
     """Shanji 善迹: a donation traceability ledger that anyone can verify."""
+    if database is not None:
+        os.environ[DATABASE_VARIABLE] = database
     # Every command, the service included, finds them where the environment would name them.
     if keys is not None:
         os.environ[KEYS_VARIABLE] = str(keys)

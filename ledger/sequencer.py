@@ -209,12 +209,18 @@ class Sequencer:
                     self._wake.wait(PROBE_SECONDS)
                 if not self._queue and self._closing:
                     return
-                count = min(len(self._queue), self._batch_max)
-                batch = [self._queue.popleft() for _ in range(count)]
+            batch: list[_Waiting] = []
+            self._fill(batch)
             if batch:
                 self._answer(batch)
             elif self._trouble is not None:
                 self._probe()
+
+    def _fill(self, batch: list[_Waiting]) -> None:
+        """Take what is queued into a batch, as far as there is room."""
+        with self._wake:
+            while self._queue and len(batch) < self._batch_max:
+                batch.append(self._queue.popleft())
 
     def _probe(self) -> None:
         """After a failure and without new records: see whether the store can be had again.
@@ -259,6 +265,8 @@ class Sequencer:
         answers: dict[int, _Answer] = {}
         with self._store.append() as store:
             memory = self._memory_for(store)
+            # What came while another process had the lock goes with this batch.
+            self._fill(batch)
             # From here until the commit, a crash leaves the store as it was; memory is
             # dropped, for the state has begun to change.
             self._memory = None
@@ -300,9 +308,11 @@ class Sequencer:
         head = self._head_of(store)
         memory = self._memory
         if memory is None or memory.head != head:
-            memory = _Memory(
-                head, State(store), TileWriter(head.size if head else 0, store.edges())
-            )
+            state = State(store)
+            if memory is not None:
+                # Another process has written: what every batch needs is read at once.
+                state.preload(memory.state.hot(), store)
+            memory = _Memory(head, state, TileWriter(head.size if head else 0, store.edges()))
         memory.state.reader = store
         return memory
 

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from api.answers import Answer, Json
 from api.dependencies import BookOf, get_counters
 from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
-from ledger.book import DATABASE, Book
+from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
 from ledger.store import Head
@@ -58,8 +58,9 @@ def _check_writable(book: Book) -> None:
     Raises:
         NotReadyError: the files may not be written, or the disk is full.
     """
-    if not all(os.access(path, os.W_OK) for path in (book.folder, book.folder / DATABASE)):
+    if not os.access(book.folder, os.W_OK):
         raise NotReadyError("the data folder cannot be written; give the service that right")
+    book.store.check_writable()
     free = shutil.disk_usage(book.folder).free
     if free < DISK_FREE_BYTES_MIN:
         raise NotReadyError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +31,8 @@ from ledger.errors import (
 )
 from ledger.known import read_known, write_known
 from ledger.sequencer import utc_now
-from ledger.store import Reader, Store
+from ledger.store import Reader, Store, read_copy
+from ledger.store.place import is_postgresql, own_place, shown, write_url
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
 from ledger.tlog.proofs import verify_consistency
@@ -107,6 +109,7 @@ def restore_backup(
     newer: Sequence[Path] = (),
     erasures: Path | None = None,
     known: Sequence[Path] = (),
+    database: str | None = None,
     now: datetime | None = None,
 ) -> Restored:
     """Put a backup into an empty place.
@@ -119,10 +122,11 @@ def restore_backup(
         newer: Data folders, or backups, of the same log that went on further.
         erasures: A file that names entries to erase again, one index a line.
         known: Checkpoints or receipts that somebody kept.
+        database: An empty PostgreSQL database to restore into; None for a file in the folder.
         now: The time of the restore.
 
     Raises:
-        ConflictError: the place is not empty.
+        ConflictError: the place, or the database, is not empty.
         CorruptionError: the backup is damaged, or of another history than what is known.
         MalformedError, NotFoundError: something that was named is not what it should be.
         FatalError: the disk failed.
@@ -148,7 +152,10 @@ def restore_backup(
             (data / MARKER).write_bytes(format_canonical(marker) + b"\n")
             for path in (*data.rglob("*"), data):
                 sync(path)
-            (data / PART).rename(data / DATABASE)
+            if database is None:
+                (data / PART).rename(data / DATABASE)
+            else:
+                _fill(database, data)
             sync(data)
         except BaseException:
             for path in data.iterdir():
@@ -191,6 +198,20 @@ def _restore(
     return Restored(manifest, pairs, largest, seen.prefix, vault is not None)
 
 
+def _fill(database: str, data: Path) -> None:
+    """Move the log from the file to the server, and say in the folder where it is."""
+    if not is_postgresql(database):
+        raise MalformedError(
+            f"expected a database like postgresql://user@host/name, got {shown(database)}; "
+            "without --database the log is restored into a file in the folder",
+            code="unknown_database_url",
+        )
+    with closing(Store.open(database)) as store, read_copy(data / PART) as reader:
+        store.fill(reader)
+    write_url(data, database)
+    (data / PART).unlink()
+
+
 def _look_around(
     reader: Reader,
     own: Sequence[VerifierKey],
@@ -216,7 +237,7 @@ def _look_around(
     contained = [_compare(reader, one) for one, _ in checkpoints]
     prefix: Prefix = "proven" if contained and all(contained) else "unproven"
     for folder in newer:
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(own_place(folder), create=False)
         try:
             with store.read() as other_reader:
                 checkpoint, note = _newest(other_reader, own, folder)

@@ -255,9 +255,9 @@ def _holds_database(folder: Path) -> bool:
 
     if not folder.is_dir() or (folder / CHECKPOINT).is_file():
         return False
-    from ledger.book import DATABASE
+    from ledger.store.place import DATABASE, is_postgresql, place_of
 
-    return (folder / DATABASE).is_file()
+    return (folder / DATABASE).is_file() or is_postgresql(place_of(folder))
 
 
 def open_log(where: str) -> LogSource:

@@ -203,6 +203,13 @@ def restore(
         list[Path] | None,
         typer.Option(help="A checkpoint or receipt that somebody kept. Repeatable."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SHANJI_DATABASE",
+            help="An empty PostgreSQL database to restore into; else a file in the folder.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     lang: Lang = None,
 ) -> None:
@@ -210,7 +217,13 @@ def restore(
     from ledger.backup.restoring import restore_backup
 
     restored = restore_backup(
-        backup, data, keys=keys, newer=newer or (), erasures=erasures, known=known or ()
+        backup,
+        data,
+        keys=keys,
+        newer=newer or (),
+        erasures=erasures,
+        known=known or (),
+        database=database,
     )
     if as_json:
         _print_json(restored.as_json())

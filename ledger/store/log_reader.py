@@ -43,13 +43,17 @@ class LogReader:
         for result in list(self._open):
             result.close()
 
-    def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
-        """The rows of a query; each value is of its column's type."""
+    def _rows(self, query: sa.Select[Any], *, stream: bool = False) -> Iterator[Any]:
+        """The rows of a query; each value is of its column's type.
+
+        Args:
+            stream: Whether to hold `SCAN_ROWS` at once, which takes a server more questions.
+        """
         shape = [
             (column, column.type.python_type, getattr(column, "nullable", True))
             for column in query.selected_columns
         ]
-        options = {"yield_per": SCAN_ROWS}
+        options = {"yield_per": SCAN_ROWS} if stream else {}
         with translated():
             result = self._connection.execute(query, execution_options=options)
             self._open.add(result)

@@ -62,7 +62,7 @@ def test_every_block_does_what_the_page_says(place: Path) -> None:
 def test_the_options_that_it_names_are_there() -> None:
     helped = " ".join(
         CliRunner().invoke(cli.build(), [command, "--help"], env={"COLUMNS": "200"}).stdout
-        for command in ("backup", "restore")
+        for command in ("backup", "restore", "serve")
     )
     for option in sorted(set(re.findall(r"`(--[a-z-]+)", PAGE))):
         assert option in helped, option
