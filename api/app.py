@@ -104,9 +104,10 @@ def create_app(settings: Settings) -> FastAPI:
             Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
         )
         try:
-            _look_at_writer(book)
-            # A log that a witness contradicts is served from here on, and takes nothing.
+            # A log that a witness contradicts is served from here on, and takes nothing; one
+            # that was restored takes records when all witnesses have agreed.
             feed = await run_in_threadpool(open_feed, book, settings)
+            _look_at_writer(book)
             app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)

@@ -6,6 +6,7 @@
     <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8), and further ones
     <folder>/keys/vault.key      the vault's key, in hex
     <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
+    <folder>/halted.txt          and others: why nothing is written here (``holds``)
 
 Keys are files of their own, readable by their owner only, so that a copy of the
 database alone neither signs nor opens anything; they may be encrypted, or lie elsewhere
@@ -35,6 +36,16 @@ from ledger.errors import (
     NotFoundError,
     NotReadyError,
 )
+from ledger.holds import (
+    HALTED,
+    UNCONFIRMED,
+    Hold,
+    lift_hold,
+    read_hold,
+    read_holds,
+    told,
+    write_hold,
+)
 from ledger.keys.access import KeyAccess, default_access
 from ledger.keys.files import (
     FIRST_KEY,
@@ -48,14 +59,14 @@ from ledger.keys.files import (
 from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
 from ledger.keys.ring import Keyring
 from ledger.keys.sealed import format_vault_key
-from ledger.known import KnownCheckpoints, read_halt, write_halt
+from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
 from ledger.records.keys import HISTORY
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import Prepared, seal_record
-from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
+from ledger.sequencer import CHINA, COUNTS, GAUGES, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
@@ -114,7 +125,8 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
-        self._halted = read_halt(folder)
+        reason = read_hold(folder, HALTED)
+        self._halted = None if reason is None else told(folder, HALTED, reason)
         self.witnessing = Witnessing()
         """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
@@ -324,16 +336,37 @@ class Book:
         """Why nothing more is signed here, as given to `halt`; None where it is."""
         return self._halted
 
+    def holds(self) -> list[tuple[Hold, str]]:
+        """Everything for which nothing is written here now, and why."""
+        found = read_holds(self.folder)
+        if self._halted is not None and HALTED not in (hold for hold, _ in found):
+            found.insert(0, (HALTED, self._halted))
+        return found
+
     def halt(self, reason: str) -> None:
         """Sign nothing more, in this process or any other: a witness contradicts the log.
 
-        A person who has found out who is right moves the file away (``known.HALTED``).
+        A person who has found out who is right moves the file away (``holds``).
         """
         self._halted = reason
         try:
-            write_halt(self.folder, reason)
+            write_hold(self.folder, HALTED, reason)
         except OSError as error:
             logger.error("that the log is halted could not be kept: %s", error)
+
+    def confirm_restored(self, by: str) -> bool:
+        """Let a restored log be written: nothing newer of it is known to who was asked.
+
+        Args:
+            by: Who was asked, in words; kept with the time.
+
+        Returns:
+            Whether it had waited for that.
+        """
+        lifted = lift_hold(self.folder, UNCONFIRMED, f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {by}")
+        if lifted:
+            logger.warning("the restored log is written again: %s", by)
+        return lifted
 
     @property
     def proposals(self) -> Proposals:
@@ -381,7 +414,7 @@ class Book:
         """The write path's counters, whether or not it takes records."""
         with self._lock:
             sequencer = self._sequencer
-        return {} if sequencer is None else sequencer.stats()
+        return dict.fromkeys((*COUNTS, *GAUGES), 0) if sequencer is None else sequencer.stats()
 
     def entry(self, index: int) -> tuple[bytes, Entry]:
         """An entry's stored bytes, and parsed.
