@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
 from api.auth import Tokens
+from api.dependencies import undamaged
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
@@ -46,29 +47,34 @@ from api.witnessed import open_feed
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
+from ledger.inspection import Inspector, Pace
 from ledger.statistics import Latest
 
 ROUTERS = (
     bulk.router,
     entries.router,
-    proposals.router,
     receipts.router,
-    corrections.router,
-    trace.router,
     proofs.router,
     log.router,
     keys.router,
-    registers.router,
-    reports.router,
-    statistics.router,
-    accounts.router,
     attention.router,
     anchors.router,
     tiles.router,
     witnesses.router,
     health.router,
+)
+"""What these give out is compared with the signed root as it is read, or says what is wrong."""
+DERIVED_ROUTERS = (
+    proposals.router,
+    corrections.router,
+    trace.router,
+    registers.router,
+    reports.router,
+    statistics.router,
+    accounts.router,
     pages.router,
 )
+"""Figures, lists and pages made from the state: not shown where the inspection found damage."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed: Feed | None = None
+        inspector: Inspector | None = None
         book = await run_in_threadpool(
             Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
         )
@@ -108,6 +115,10 @@ def create_app(settings: Settings) -> FastAPI:
             # that was restored takes records when all witnesses have agreed.
             feed = await run_in_threadpool(open_feed, book, settings)
             _look_at_writer(book)
+            pace = Pace(settings.inspection_rows_per_second, settings.inspection_audit_seconds)
+            inspector = Inspector(book, settings.key_access, pace)
+            inspector.start()
+            app.state.inspector = inspector
             app.state.feed = feed
             app.state.book = book
             app.state.tokens = Tokens(settings.data)
@@ -119,6 +130,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             gc.unfreeze()
+            if inspector is not None:
+                await run_in_threadpool(inspector.close)
             if feed is not None:
                 await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
@@ -142,6 +155,8 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app, pages.render_error)
     for router in ROUTERS:
         app.include_router(router)
+    for router in DERIVED_ROUTERS:
+        app.include_router(router, dependencies=[Depends(undamaged)])
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app
 

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from orjson import loads
 
 from ledger.entry import Entry, parse_entry
 from ledger.errors import (
@@ -36,6 +35,8 @@ from ledger.errors import (
     NotFoundError,
     NotReadyError,
 )
+from ledger.fitting import FittingTiles, checked_note, require_sound
+from ledger.fitting import read_key_history as read_key_history
 from ledger.holds import (
     HALTED,
     UNCONFIRMED,
@@ -56,14 +57,13 @@ from ledger.keys.files import (
     write_new,
     write_private_key,
 )
-from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
+from ledger.keys.history import KeyHistory, is_ed25519
 from ledger.keys.ring import Keyring
 from ledger.keys.sealed import format_vault_key
 from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
-from ledger.records.keys import HISTORY
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import Prepared, seal_record
 from ledger.sequencer import CHINA, COUNTS, GAUGES, QUEUE_MAX, Clock, Sequencer, utc_now
@@ -399,7 +399,7 @@ class Book:
                     "no checkpoint has the required witnesses yet; ask again later",
                     code="no_witnessed_checkpoint",
                 )
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def checkpoint_of_size(self, size: int) -> bytes:
         """The checkpoint of a size with all its cosignatures.
@@ -408,7 +408,7 @@ class Book:
             NotFoundError: none was signed at that size.
         """
         with self.store.read() as reader:
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def writer_stats(self) -> Mapping[str, float]:
         """The write path's counters, whether or not it takes records."""
@@ -442,11 +442,11 @@ class Book:
         """
         with self.store.read() as reader:
             size = _head(reader).size if size is None else size
-            checkpoint = reader.cosigned_checkpoint(size)
+            checkpoint = checked_note(reader, size)
             if not 0 <= index < size:
                 raise NotFoundError(f"the log of size {size} has no entry {index}")
             leaf = reader.leaf_hash(index)
-            proof = tuple(TileReader(size, reader.tile).inclusion(index))
+            proof = tuple(TileReader(size, FittingTiles(reader).tile).inclusion(index))
         root = parse_checkpoint(split_note(checkpoint)[0]).root
         return Inclusion(index, size, leaf, proof, root, checkpoint)
 
@@ -464,7 +464,7 @@ class Book:
                     f"expected 1 <= old <= new <= {size}, the log's size; "
                     f"got {old_size} and {new_size}"
                 )
-            return TileReader(new_size, reader.tile).consistency(old_size)
+            return TileReader(new_size, FittingTiles(reader).tile).consistency(old_size)
 
     def opening(self, index: int) -> tuple[bytes, dict[str, Any]] | None:
         """The seed and the personal fields of an entry; None where it has none or no more.
@@ -511,6 +511,7 @@ class Book:
     def _covered(self, reader: Reader, recorded: Recorded) -> tuple[Recorded, Covering]:
         """Move a record's proof under the checkpoint that enough witnesses saw, if one is."""
         covering = self.witnessing.covering(reader, recorded.index)
+        require_sound(reader, covering.size, covering.note)
         if covering.size == recorded.size:
             return replace(recorded, checkpoint=covering.note), covering
         root = parse_checkpoint(split_note(covering.note)[0]).root
@@ -560,18 +561,6 @@ def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     elif reveal != "all":
         opening = reveal_fields(opening, reveal)
     return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
-
-
-def read_key_history(reader: Reader) -> KeyHistory:
-    """Which keys a log has had, by its state; by its first entry, where it never changed any.
-
-    Raises:
-        NotFoundError: the log is empty.
-    """
-    kept = reader.object(HISTORY)
-    if kept is not None:
-        return history_from_json(loads(kept))
-    return KeyHistory().take(parse_entry(reader.entry(0)))
 
 
 def _head(reader: Reader) -> Head:

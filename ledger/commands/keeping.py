@@ -37,8 +37,9 @@ _WORDS = {
         "behind": "此账本曾有 {seen} 个条目，这里只有 {size} 个：不会写入，以免签出第二个历史。",
         "prefix_proven": "已证明：这里的账本是所见账本的开头。",
         "prefix_unproven": "尚未证明这里的账本是所见账本的开头（--newer 指定更新的账本）。",
-        "unconfirmed": "备份之后记录的内容不在这里；继续写入会签出第二个历史。因此暂不写入，直到策略中的"
-        "全部见证人答复未见更新的账本（shanji serve --policy），或由您确认：shanji resume --data {data}",
+        "unconfirmed": "备份之后记录的内容不在这里；继续写入会签出第二个历史。因此暂不写入，"
+        "直到策略中的全部见证人答复未见更新的账本（shanji serve --policy），"
+        "或由您确认：shanji resume --data {data}",
         "keys_missing": "密钥不在：请将 log-key.pem 与 vault.key 放入 {keys}。",
         "audit": "请接着运行：shanji audit --data {data}",
     },

@@ -13,14 +13,15 @@ from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language
 _WORDS = {
     "zh": {
         "free": "{data} 未因恢复而暂停写入。",
-        "held": "{reason}\n请先询问可能持有更新的检查点或凭证的人（见证人、审计人员、最近的捐赠人），"
-        "用 --known 给出；确认没有更新的之后加 --nothing-newer。",
+        "held": "{reason}\n请先询问可能持有更新的检查点或凭证的人（见证人、审计人员、"
+        "最近的捐赠人），用 --known 给出；确认没有更新的之后加 --nothing-newer。",
         "resumed": "可以写入了。请补记备份之后的记录，使用原来的幂等键。",
     },
     "en": {
         "free": "{data} is not held because of a restore.",
-        "held": "{reason}\nAsk whoever may hold a newer checkpoint or receipt (witnesses, auditors, "
-        "the latest donors) and give it with --known; when there is none, add --nothing-newer.",
+        "held": "{reason}\nAsk whoever may hold a newer checkpoint or receipt (witnesses, "
+        "auditors, the latest donors) and give it with --known; when there is none, add "
+        "--nothing-newer.",
         "resumed": "It may be written. Send the records since the backup again, with their "
         "idempotency keys.",
     },
