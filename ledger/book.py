@@ -7,6 +7,7 @@
     <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8), and further ones
     <folder>/keys/vault.key      the vault's key, in hex
     <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
+    <folder>/halted.txt          and others: why nothing is written here (``holds``)
 
 Keys are files of their own, readable by their owner only, so that a copy of the
 database alone neither signs nor opens anything; they may be encrypted, or lie elsewhere
@@ -26,7 +27,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from orjson import loads
 
 from ledger.entry import Entry, parse_entry
 from ledger.errors import (
@@ -35,6 +35,18 @@ from ledger.errors import (
     MalformedError,
     NotFoundError,
     NotReadyError,
+)
+from ledger.fitting import FittingTiles, checked_note, require_sound
+from ledger.fitting import read_key_history as read_key_history
+from ledger.holds import (
+    HALTED,
+    UNCONFIRMED,
+    Hold,
+    lift_hold,
+    read_hold,
+    read_holds,
+    told,
+    write_hold,
 )
 from ledger.keys.access import KeyAccess, default_access
 from ledger.keys.files import (
@@ -46,17 +58,16 @@ from ledger.keys.files import (
     write_new,
     write_private_key,
 )
-from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
+from ledger.keys.history import KeyHistory, is_ed25519
 from ledger.keys.ring import Keyring
 from ledger.keys.sealed import format_vault_key
-from ledger.known import KnownCheckpoints, read_halt, write_halt
+from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
-from ledger.records.keys import HISTORY
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import Prepared, seal_record
-from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
+from ledger.sequencer import CHINA, COUNTS, GAUGES, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
 from ledger.store.place import DATABASE as DATABASE
 from ledger.store.place import is_postgresql, place_of, write_url
@@ -116,7 +127,8 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
-        self._halted = read_halt(folder)
+        reason = read_hold(folder, HALTED)
+        self._halted = None if reason is None else told(folder, HALTED, reason)
         self.witnessing = Witnessing()
         """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
@@ -334,16 +346,37 @@ class Book:
         """Why nothing more is signed here, as given to `halt`; None where it is."""
         return self._halted
 
+    def holds(self) -> list[tuple[Hold, str]]:
+        """Everything for which nothing is written here now, and why."""
+        found = read_holds(self.folder)
+        if self._halted is not None and HALTED not in (hold for hold, _ in found):
+            found.insert(0, (HALTED, self._halted))
+        return found
+
     def halt(self, reason: str) -> None:
         """Sign nothing more, in this process or any other: a witness contradicts the log.
 
-        A person who has found out who is right moves the file away (``known.HALTED``).
+        A person who has found out who is right moves the file away (``holds``).
         """
         self._halted = reason
         try:
-            write_halt(self.folder, reason)
+            write_hold(self.folder, HALTED, reason)
         except OSError as error:
             logger.error("that the log is halted could not be kept: %s", error)
+
+    def confirm_restored(self, by: str) -> bool:
+        """Let a restored log be written: nothing newer of it is known to who was asked.
+
+        Args:
+            by: Who was asked, in words; kept with the time.
+
+        Returns:
+            Whether it had waited for that.
+        """
+        lifted = lift_hold(self.folder, UNCONFIRMED, f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {by}")
+        if lifted:
+            logger.warning("the restored log is written again: %s", by)
+        return lifted
 
     @property
     def proposals(self) -> Proposals:
@@ -376,7 +409,7 @@ class Book:
                     "no checkpoint has the required witnesses yet; ask again later",
                     code="no_witnessed_checkpoint",
                 )
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def checkpoint_of_size(self, size: int) -> bytes:
         """The checkpoint of a size with all its cosignatures.
@@ -385,13 +418,13 @@ class Book:
             NotFoundError: none was signed at that size.
         """
         with self.store.read() as reader:
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def writer_stats(self) -> Mapping[str, float]:
         """The write path's counters, whether or not it takes records."""
         with self._lock:
             sequencer = self._sequencer
-        return {} if sequencer is None else sequencer.stats()
+        return dict.fromkeys((*COUNTS, *GAUGES), 0) if sequencer is None else sequencer.stats()
 
     def entry(self, index: int) -> tuple[bytes, Entry]:
         """An entry's stored bytes, and parsed.
@@ -419,11 +452,11 @@ class Book:
         """
         with self.store.read() as reader:
             size = _head(reader).size if size is None else size
-            checkpoint = reader.cosigned_checkpoint(size)
+            checkpoint = checked_note(reader, size)
             if not 0 <= index < size:
                 raise NotFoundError(f"the log of size {size} has no entry {index}")
             leaf = reader.leaf_hash(index)
-            proof = tuple(TileReader(size, reader.tile).inclusion(index))
+            proof = tuple(TileReader(size, FittingTiles(reader).tile).inclusion(index))
         root = parse_checkpoint(split_note(checkpoint)[0]).root
         return Inclusion(index, size, leaf, proof, root, checkpoint)
 
@@ -441,7 +474,7 @@ class Book:
                     f"expected 1 <= old <= new <= {size}, the log's size; "
                     f"got {old_size} and {new_size}"
                 )
-            return TileReader(new_size, reader.tile).consistency(old_size)
+            return TileReader(new_size, FittingTiles(reader).tile).consistency(old_size)
 
     def opening(self, index: int) -> tuple[bytes, dict[str, Any]] | None:
         """The seed and the personal fields of an entry; None where it has none or no more.
@@ -488,6 +521,7 @@ class Book:
     def _covered(self, reader: Reader, recorded: Recorded) -> tuple[Recorded, Covering]:
         """Move a record's proof under the checkpoint that enough witnesses saw, if one is."""
         covering = self.witnessing.covering(reader, recorded.index)
+        require_sound(reader, covering.size, covering.note)
         if covering.size == recorded.size:
             return replace(recorded, checkpoint=covering.note), covering
         root = parse_checkpoint(split_note(covering.note)[0]).root
@@ -537,18 +571,6 @@ def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     elif reveal != "all":
         opening = reveal_fields(opening, reveal)
     return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
-
-
-def read_key_history(reader: Reader) -> KeyHistory:
-    """Which keys a log has had, by its state; by its first entry, where it never changed any.
-
-    Raises:
-        NotFoundError: the log is empty.
-    """
-    kept = reader.object(HISTORY)
-    if kept is not None:
-        return history_from_json(loads(kept))
-    return KeyHistory().take(parse_entry(reader.entry(0)))
 
 
 def _head(reader: Reader) -> Head:

@@ -58,6 +58,9 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
+COUNTS = ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last")
+"""What the write path counts from its start."""
+GAUGES = ("queue_length", "queue_max", "commit_seconds_last")
 Guard = Callable[[Reader, Head | None], None]
 """Raises where the log, as it stands, must not be written."""
 
@@ -128,9 +131,7 @@ class Sequencer:
         self._memory: _Memory | None = None
         self._closing = False
         self._trouble: LedgerError | None = None
-        self._counts = dict.fromkeys(
-            ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last"), 0
-        )
+        self._counts = dict.fromkeys(COUNTS, 0)
         self._commit_seconds_last = 0.0
         # A process that died after it erased something has left this undone.
         self._old_pages = True

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from ledger.errors import (
     MalformedError,
     NotFoundError,
 )
+from ledger.holds import UNCONFIRMED, write_hold
 from ledger.known import read_known, write_known
 from ledger.sequencer import utc_now
 from ledger.store import Reader, Store, read_copy
@@ -63,6 +64,7 @@ class Restored:
         prefix: Whether it was proven that the log goes on from here to that checkpoint, by
             the tree of a log that has it.
         keys: Whether the keys are in place.
+        confirmed: Whether a person vouched that nothing newer was ever signed.
     """
 
     manifest: Manifest
@@ -70,6 +72,7 @@ class Restored:
     seen: int
     prefix: Prefix
     keys: bool
+    confirmed: bool = False
 
     @property
     def behind(self) -> bool:
@@ -89,6 +92,7 @@ class Restored:
             "behind": self.behind,
             "prefix": self.prefix,
             "keys": self.keys,
+            "confirmed": self.confirmed,
         }
 
 
@@ -110,6 +114,7 @@ def restore_backup(
     erasures: Path | None = None,
     known: Sequence[Path] = (),
     database: str | None = None,
+    nothing_newer: bool = False,
     now: datetime | None = None,
 ) -> Restored:
     """Put a backup into an empty place.
@@ -123,6 +128,9 @@ def restore_backup(
         erasures: A file that names entries to erase again, one index a line.
         known: Checkpoints or receipts that somebody kept.
         database: An empty PostgreSQL database to restore into; None for a file in the folder.
+        nothing_newer: A person vouches that nothing newer of the log was ever signed. Else
+            the place is held (``holds.UNCONFIRMED``) until its witnesses were asked, or a
+            person vouches for it.
         now: The time of the restore.
 
     Raises:
@@ -146,10 +154,13 @@ def restore_backup(
             shutil.copyfile(backup / DATABASE, data / PART)
             (data / PART).chmod(0o600)
             restored = _restore(data, manifest, backup, vault, newer, erasures, known)
+            restored = replace(restored, confirmed=nothing_newer)
             if source is not None:
                 _copy_keys(source, data / KEYS)
             marker = restored.as_json() | {"restored_at": f"{now or utc_now():%Y-%m-%dT%H:%M:%SZ}"}
             (data / MARKER).write_bytes(format_canonical(marker) + b"\n")
+            if not nothing_newer:
+                write_hold(data, UNCONFIRMED, _unconfirmed(restored))
             for path in (*data.rglob("*"), data):
                 sync(path)
             if database is None:
@@ -167,6 +178,18 @@ def restore_backup(
             code="backup_unwritable",
         ) from error
     return restored
+
+
+def _unconfirmed(restored: Restored) -> str:
+    """Why the restored place is held."""
+    manifest = restored.manifest
+    return (
+        f"this log was restored from a backup of {manifest.made_at} with {manifest.size} entries; "
+        "whatever was recorded after that is not here, and writing on would sign a second "
+        "history of it. Nothing is written until every witness of the policy (--policy) has said "
+        "that it saw nothing newer, or a person who asked whoever may hold a newer checkpoint or "
+        "receipt vouches for it"
+    )
 
 
 def _restore(

@@ -10,7 +10,13 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
-from ledger.store.log_reader import PAGE_ROWS_MAX, LogReader, checked_limit, clamped
+from ledger.store.log_reader import (
+    PAGE_ROWS_MAX,
+    LogReader,
+    checked_entry,
+    checked_limit,
+    clamped,
+)
 from ledger.store.rows import AccountRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
@@ -295,8 +301,9 @@ class Reader(LogReader):
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
-        query = sa.select(_ENTRY.c.index, _ENTRY.c.data)
-        return dict(map(tuple, self._chosen(query, _ENTRY.c.index, indices)))
+        query = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
+        rows = self._chosen(query, _ENTRY.c.index, indices)
+        return {row[0]: checked_entry(*row) for row in rows}
 
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""
