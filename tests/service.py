@@ -54,10 +54,10 @@ class Service:
             str(data),
             *options,
         ]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 command,
-                stdout=log,
+                stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
             )
