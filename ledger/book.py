@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +27,11 @@ from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.beginning import build_opening, make_keys, opening_keys
 from ledger.entry import Entry, parse_entry
 from ledger.errors import (
     ConflictError,
     CorruptionError,
-    MalformedError,
     NotFoundError,
     NotReadyError,
 )
@@ -49,23 +48,14 @@ from ledger.holds import (
     write_hold,
 )
 from ledger.keys.access import KeyAccess, default_access
-from ledger.keys.files import (
-    FIRST_KEY,
-    VAULT_KEY,
-    generate_key,
-    key_files,
-    read_vault_key,
-    write_new,
-    write_private_key,
-)
+from ledger.keys.files import VAULT_KEY, read_vault_key
 from ledger.keys.history import KeyHistory, is_ed25519
 from ledger.keys.ring import Keyring
-from ledger.keys.sealed import format_vault_key
 from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
-from ledger.records.log import LOG_OPENED, LogOpened
+from ledger.records.log import LOG_OPENED
 from ledger.records.request import Prepared, seal_record
 from ledger.sequencer import CHINA, COUNTS, GAUGES, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
@@ -75,12 +65,11 @@ from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
     Ed25519Signer,
     VerifierKey,
-    format_verifier_key,
     split_note,
 )
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TileReader
-from ledger.vault import KEY_BYTES, Vault
+from ledger.vault import Vault
 from ledger.witnessing import Covering, Witnessing
 
 logger = logging.getLogger(__name__)
@@ -192,10 +181,12 @@ class Book:
         if cls.exists(folder, database) or (elsewhere and (folder / DATABASE).exists()):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
         # Refused before anything is written.
-        _opening([Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation)
+        build_opening(
+            [Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation
+        )
         access = access or default_access()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys = _make_keys(access.folder_of(folder), access)
+        keys = make_keys(access.folder_of(folder), access)
         ring = Keyring.open(keys, origin, access)
         vault = Vault(read_vault_key(keys / VAULT_KEY, access))
         store = Store.open(place_of(folder, database))
@@ -280,7 +271,7 @@ class Book:
         return Vault(read_vault_key(keys / VAULT_KEY, default_access()))
 
     def _record_opening(self, organisation: str) -> None:
-        fields = _opening(_opening_keys(self.keyring, self.origin), organisation)
+        fields = build_opening(opening_keys(self.keyring, self.origin), organisation)
         prepared = seal_record(
             kind=LOG_OPENED,
             fields=fields,
@@ -545,25 +536,6 @@ class Book:
         self.store.close()
 
 
-def _opening(keys: Sequence[VerifierKey], organisation: str) -> LogOpened:
-    """What the first entry says.
-
-    Raises:
-        MalformedError: an origin or organisation that a log cannot have.
-    """
-    values = {
-        "origin": keys[0].name,
-        "organisation": organisation,
-        "currency": "CNY",
-        "time_zone": "Asia/Shanghai",
-        "keys": [format_verifier_key(key) for key in keys],
-    }
-    try:
-        return LogOpened.model_validate(values)
-    except ValueError as error:
-        raise MalformedError(f"expected an origin and an organisation: {error}") from None
-
-
 def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     opening = found.opening
     if reveal == "none" or (reveal == "all" and opening.seed is None):
@@ -584,29 +556,3 @@ def _keep_place(folder: Path, database: str | None) -> None:
     """A server that was named is found by every command on the folder from now on."""
     if database is not None and is_postgresql(database):
         write_url(folder, database)
-
-
-def _make_keys(folder: Path, access: KeyAccess) -> Path:
-    """The folder of the keys, with what a new log lacks of them."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (folder / VAULT_KEY).exists():
-        passphrase = access.passphrase() if access.has_passphrase else None
-        key = format_vault_key(os.urandom(KEY_BYTES), passphrase, os.urandom)
-        write_new(folder / VAULT_KEY, key)
-    if not key_files(folder):
-        write_private_key(folder / FIRST_KEY, generate_key("ed25519"), access)
-    return folder
-
-
-def _opening_keys(ring: Keyring, origin: str) -> list[VerifierKey]:
-    """The keys with which a new log begins: all that are there, Ed25519 first.
-
-    Raises:
-        MalformedError: none of them is Ed25519, or one has another log's name.
-    """
-    keys = sorted(ring.verifier_keys, key=lambda key: not is_ed25519(key))
-    if not is_ed25519(keys[0]) or any(key.name != origin for key in keys):
-        raise MalformedError(
-            f"expected keys of the log {origin} in its folder, one of them Ed25519; found {ring}"
-        )
-    return keys
