@@ -21,6 +21,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
+from api.pages import finding, thing_pages
 from api.pages import routes as pages
 from api.routes import (
     accounts,
@@ -69,6 +70,8 @@ ROUTERS = (
     witnesses.router,
     health.router,
     pages.router,
+    finding.router,
+    thing_pages.router,
 )
 
 logger = logging.getLogger(__name__)
