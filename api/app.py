@@ -20,7 +20,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
-from api.pages import gift_routes
+from api.pages import finding, gift_routes, thing_pages
 from api.pages import routes as pages
 from api.routes import (
     accounts,
@@ -72,6 +72,8 @@ ROUTERS = (
     health.router,
     gift_routes.router,
     pages.router,
+    finding.router,
+    thing_pages.router,
 )
 
 logger = logging.getLogger(__name__)

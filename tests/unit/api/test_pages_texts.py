@@ -23,7 +23,7 @@ from ledger.records.kind import Role
 PAGES = Path(texts.__file__).parent
 TEMPLATES = sorted((PAGES / "templates").glob("*.html"))
 WORD_TABLES = frozenset(
-    ("unit", "account", "label", "role", "state", "type", "value", "why", "field")
+    ("unit", "account", "label", "role", "state", "type", "value", "why", "field", "family")
 )
 """Tables of ``words.toml``: asked for by what an entry holds."""
 
@@ -104,6 +104,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
         r"\{\{.*?\}\}",
         r"<pre.*?</pre>",
         r"<code.*?</code>",
+        r"<kbd.*?</kbd>",
         r"<[^>]*>",
         r"/v1/log|/openapi\.json",
     )
