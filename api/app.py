@@ -21,7 +21,7 @@ from api.dependencies import undamaged
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
-from api.pages import gift_routes, verifying
+from api.pages import finding, gift_routes, thing_pages, verifying
 from api.pages import routes as pages
 from api.pages.audit import routes as audit
 from api.pages.staff import (
@@ -94,6 +94,8 @@ DERIVED_ROUTERS = (
     accounts.router,
     gift_routes.router,
     pages.router,
+    finding.router,
+    thing_pages.router,
     today.router,
     audit.router,
     record.router,
