@@ -90,10 +90,26 @@ async def post_all(url: str, token: str, keys: list[str], clients: int, answers:
 
 
 async def play_round(
-    service: Service, token: str, keys: list[str], clients: int, seconds: float, answers: Any
+    service: Service,
+    token: str,
+    keys: list[str],
+    clients: int,
+    seconds: float,
+    answers: Any,
+    *,
+    answered: bool,
 ) -> None:
-    """Post until a random moment, then kill the service."""
-    posting = asyncio.create_task(post_all(service.url, token, keys, clients, answers))
+    """Post until a random moment, counted from the first answer if wanted; kill the service."""
+    first = asyncio.Event()
+
+    def take(key: str, answer: httpx.Response) -> None:
+        first.set()
+        answers(key, answer)
+
+    posting = asyncio.create_task(post_all(service.url, token, keys, clients, take))
+    if answered:
+        # On a slow machine the moment may come before there is any; one round must have some.
+        await asyncio.wait_for(first.wait(), ANSWER_SECONDS_MAX)
     await asyncio.sleep(seconds)
     service.kill()
     await posting
@@ -134,7 +150,8 @@ def play(folder: Path, *, rounds: int, clients: int, seed: int, keys: int = 2000
             some = pool * 3
             chance.shuffle(some)
             seconds = chance.uniform(0.1, 1.5)
-            asyncio.run(play_round(service, clerk, some, clients, seconds, take))
+            last = number == rounds - 1
+            asyncio.run(play_round(service, clerk, some, clients, seconds, take, answered=last))
         finally:
             if service.process.poll() is None:
                 service.kill()
