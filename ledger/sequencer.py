@@ -242,11 +242,15 @@ class Sequencer:
         try:
             try:
                 answers = self._append(batch)
-            except OutcomeUnknownError:
+            except OutcomeUnknownError as unknown:
                 # The keys tell what became of the batch: what was committed is replayed,
                 # what was not is appended now.
                 self._memory = None
-                answers = self._append(batch)
+                try:
+                    answers = self._append(batch)
+                except NotReadyError:
+                    # Nobody can tell yet: "nothing happened" might be a lie.
+                    raise unknown from None
             self._trouble = None
         except Exception as error:  # the writer must outlive anything a batch does
             self._memory = None

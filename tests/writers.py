@@ -64,9 +64,12 @@ def record(book: Book, name: str, gifts: int, size: int) -> list[int]:
     return found + [one.result().index for some in running for one in some]
 
 
-def _write(folder: Path, name: str, gifts: int, size: int, shared: int, go: int) -> dict[str, Any]:
+def _write(
+    folder: Path, name: str, gifts: int, size: int, shared: int, ready: int, go: int
+) -> dict[str, Any]:
     book = Book.open(folder)
     try:
+        os.write(ready, b"r")
         os.read(go, 1)
         own = record(book, name, gifts, size)
         ended = time.monotonic()
@@ -78,18 +81,19 @@ def _write(folder: Path, name: str, gifts: int, size: int, shared: int, go: int)
 
 def _main(folder: Path, writers: int, gifts: int, size: int, shared: int) -> None:
     go, start = os.pipe()
+    is_ready, ready = os.pipe()
     reads: list[int] = []
     for number in range(writers):
         read, write = os.pipe()
         if os.fork() == 0:
-            found = _write(folder, f"writer-{number}", gifts, size, shared, go)
+            found = _write(folder, f"writer-{number}", gifts, size, shared, ready, go)
             with os.fdopen(write, "w") as out:
                 json.dump(found, out)
             os._exit(0)
         os.close(write)
         reads.append(read)
-    # Every writer has opened the log by then, or joins in a little later.
-    time.sleep(1)
+    for _ in range(writers):
+        os.read(is_ready, 1)
     began = time.monotonic()
     os.write(start, b"g" * writers)
     told: list[dict[str, Any]] = [json.loads(os.fdopen(read).read()) for read in reads]
