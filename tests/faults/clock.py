@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faults.trial import Outcome, Trial
 from faults.writer import Writer
+
 from ledger.book import Book
 
 LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"

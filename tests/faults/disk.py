@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service import Service
-
 from faults.trial import Outcome, Trial
 from faults.writer import Writer
+from service import Service
 
 DISK_BYTES = 48 << 20
 FILLER = "filler"

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
-from service import Service
-
 from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial, body_of
+from service import Service
 
 Answers = Callable[[str, httpx.Response], None]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-
 from faults.trial import Outcome, Trial, prepared_gift
+
 from ledger.book import Book
 from ledger.errors import LedgerError
 

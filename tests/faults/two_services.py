@@ -6,10 +6,9 @@ import asyncio
 import random
 from pathlib import Path
 
-from service import Service
-
 from faults.kill import post_all
 from faults.trial import Outcome, Trial
+from service import Service
 
 
 def play(
