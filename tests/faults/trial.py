@@ -24,6 +24,7 @@ from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import split_note
 from ledger.tlog.tiles import TileReader
 from ledger.verify import checkpoint_of, verify_receipt
+from ledger.witnessing import Witnessing
 
 AMOUNT_FEN = 100
 ANSWER_SECONDS_MAX = 60
@@ -110,6 +111,8 @@ class Trial:
         self.data = folder / "data" if data is None else data
         self.outcome = Outcome(fault, seed)
         self.seen: dict[str, tuple[int, str]] = {}
+        self.witnessing = Witnessing()
+        """Whose cosignatures receipts carry, where the services ask witnesses."""
         self._roots: dict[int, bytes] = {}
         book = Book.create(self.data, origin="shanji.example/fault", organisation="示例慈善会")
         fund = {"kind": "fund.opened", "occurred_on": DAY, "fields": FUND}
@@ -175,6 +178,7 @@ class Trial:
         """Compare what was answered with what the log in a folder holds, and audit it whole."""
         outcome = self.outcome
         book = Book.open(data)
+        book.witnessing = self.witnessing
         try:
             outcome.size = book.head().size
             self._compare_answers(book)
