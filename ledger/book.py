@@ -3,9 +3,11 @@
 ::
 
     <folder>/ledger.sqlite3      entries, tiles, state: everything but the keys
+    <folder>/database.url        instead of it, where PostgreSQL keeps them (``store.place``)
     <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8), and further ones
     <folder>/keys/vault.key      the vault's key, in hex
     <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
+    <folder>/halted.txt          and others: why nothing is written here (``holds``)
 
 Keys are files of their own, readable by their owner only, so that a copy of the
 database alone neither signs nor opens anything; they may be encrypted, or lie elsewhere
@@ -25,7 +27,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from orjson import loads
 
 from ledger.entry import Entry, parse_entry
 from ledger.errors import (
@@ -34,6 +35,18 @@ from ledger.errors import (
     MalformedError,
     NotFoundError,
     NotReadyError,
+)
+from ledger.fitting import FittingTiles, checked_note, require_sound
+from ledger.fitting import read_key_history as read_key_history
+from ledger.holds import (
+    HALTED,
+    UNCONFIRMED,
+    Hold,
+    lift_hold,
+    read_hold,
+    read_holds,
+    told,
+    write_hold,
 )
 from ledger.keys.access import KeyAccess, default_access
 from ledger.keys.files import (
@@ -45,18 +58,19 @@ from ledger.keys.files import (
     write_new,
     write_private_key,
 )
-from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
+from ledger.keys.history import KeyHistory, is_ed25519
 from ledger.keys.ring import Keyring
 from ledger.keys.sealed import format_vault_key
-from ledger.known import KnownCheckpoints, read_halt, write_halt
+from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
-from ledger.records.keys import HISTORY
 from ledger.records.log import LOG_OPENED, LogOpened
 from ledger.records.request import Prepared, seal_record
-from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
+from ledger.sequencer import CHINA, COUNTS, GAUGES, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
+from ledger.store.place import DATABASE as DATABASE
+from ledger.store.place import is_postgresql, place_of, write_url
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
     Ed25519Signer,
@@ -71,7 +85,6 @@ from ledger.witnessing import Covering, Witnessing
 
 logger = logging.getLogger(__name__)
 
-DATABASE = "ledger.sqlite3"
 LATEST_MAX = 1000
 SYSTEM = "system"
 """Who records what no person does: the first entry."""
@@ -114,7 +127,8 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
-        self._halted = read_halt(folder)
+        reason = read_hold(folder, HALTED)
+        self._halted = None if reason is None else told(folder, HALTED, reason)
         self.witnessing = Witnessing()
         """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
@@ -122,11 +136,12 @@ class Book:
         """The log's first entry."""
 
     @classmethod
-    def exists(cls, folder: Path) -> bool:
-        """Whether the folder holds a log that has its first entry."""
-        if not (folder / DATABASE).exists():
+    def exists(cls, folder: Path, database: str | None = None) -> bool:
+        """Whether the folder's database holds a log that has its first entry."""
+        try:
+            store = Store.open(place_of(folder, database), create=False)
+        except NotFoundError:
             return False
-        store = Store.open(str(folder / DATABASE), create=False)
         try:
             with store.read() as reader:
                 return reader.head() is not None
@@ -134,17 +149,17 @@ class Book:
             store.close()
 
     @staticmethod
-    def origin_of(folder: Path) -> str:
+    def origin_of(folder: Path, database: str | None = None) -> str:
         """The name of the log in a folder; its keys are not looked at.
 
         Raises:
             NotFoundError: no log there.
         """
-        if not Book.exists(folder):
+        if not Book.exists(folder, database):
             raise NotFoundError(
                 f"{folder} holds no log; start the service there once, or name the right folder"
             )
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder, database), create=False)
         try:
             with store.read() as reader:
                 return str(parse_entry(reader.entry(0)).fields["origin"])
@@ -158,6 +173,7 @@ class Book:
         *,
         origin: str,
         organisation: str,
+        database: str | None = None,
         access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -172,7 +188,8 @@ class Book:
             ConflictError: the folder holds a log already.
             MalformedError: an origin or organisation that a log cannot have.
         """
-        if cls.exists(folder):
+        elsewhere = is_postgresql(place_of(folder, database))
+        if cls.exists(folder, database) or (elsewhere and (folder / DATABASE).exists()):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
         # Refused before anything is written.
         _opening([Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation)
@@ -181,11 +198,12 @@ class Book:
         keys = _make_keys(access.folder_of(folder), access)
         ring = Keyring.open(keys, origin, access)
         vault = Vault(read_vault_key(keys / VAULT_KEY, access))
-        store = Store.open(str(folder / DATABASE))
+        store = Store.open(place_of(folder, database))
         book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
         try:
             book._record_opening(organisation)
             book._read_opening()
+            _keep_place(folder, database)
         except BaseException:
             book.close()
             raise
@@ -196,6 +214,7 @@ class Book:
         cls,
         folder: Path,
         *,
+        database: str | None = None,
         access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -204,6 +223,8 @@ class Book:
 
         Args:
             folder: The data folder.
+            database: Where its log is; None for what the environment or the folder says
+                (``store.place``). One that is named is kept in the folder.
             access: Where the keys are and what opens them; None for what the environment
                 says (``keys.access``).
             clock: Gives the time of recording.
@@ -214,15 +235,16 @@ class Book:
             CorruptionError: the keys are not the log's.
             NotAllowedError: the keys are encrypted, and the passphrase is missing or wrong.
         """
-        origin = cls.origin_of(folder)
+        origin = cls.origin_of(folder, database)
         access = access or default_access()
         keys = access.folder_of(folder)
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder, database), create=False)
         try:
             ring = Keyring.open(keys, origin, access)
             vault = Vault(read_vault_key(keys / VAULT_KEY, access))
             book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
             book._read_opening()
+            _keep_place(folder, database)
         except BaseException:
             store.close()
             raise
@@ -236,7 +258,7 @@ class Book:
             NotFoundError: no database there.
             NotAllowedError: the vault's key is encrypted, and no right passphrase was given.
         """
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder), create=False)
         access = access or default_access()
         try:
             return store, Vault(read_vault_key(access.folder_of(folder) / VAULT_KEY, access))
@@ -324,16 +346,37 @@ class Book:
         """Why nothing more is signed here, as given to `halt`; None where it is."""
         return self._halted
 
+    def holds(self) -> list[tuple[Hold, str]]:
+        """Everything for which nothing is written here now, and why."""
+        found = read_holds(self.folder)
+        if self._halted is not None and HALTED not in (hold for hold, _ in found):
+            found.insert(0, (HALTED, self._halted))
+        return found
+
     def halt(self, reason: str) -> None:
         """Sign nothing more, in this process or any other: a witness contradicts the log.
 
-        A person who has found out who is right moves the file away (``known.HALTED``).
+        A person who has found out who is right moves the file away (``holds``).
         """
         self._halted = reason
         try:
-            write_halt(self.folder, reason)
+            write_hold(self.folder, HALTED, reason)
         except OSError as error:
             logger.error("that the log is halted could not be kept: %s", error)
+
+    def confirm_restored(self, by: str) -> bool:
+        """Let a restored log be written: nothing newer of it is known to who was asked.
+
+        Args:
+            by: Who was asked, in words; kept with the time.
+
+        Returns:
+            Whether it had waited for that.
+        """
+        lifted = lift_hold(self.folder, UNCONFIRMED, f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {by}")
+        if lifted:
+            logger.warning("the restored log is written again: %s", by)
+        return lifted
 
     @property
     def proposals(self) -> Proposals:
@@ -366,7 +409,7 @@ class Book:
                     "no checkpoint has the required witnesses yet; ask again later",
                     code="no_witnessed_checkpoint",
                 )
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def checkpoint_of_size(self, size: int) -> bytes:
         """The checkpoint of a size with all its cosignatures.
@@ -375,13 +418,13 @@ class Book:
             NotFoundError: none was signed at that size.
         """
         with self.store.read() as reader:
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def writer_stats(self) -> Mapping[str, float]:
         """The write path's counters, whether or not it takes records."""
         with self._lock:
             sequencer = self._sequencer
-        return {} if sequencer is None else sequencer.stats()
+        return dict.fromkeys((*COUNTS, *GAUGES), 0) if sequencer is None else sequencer.stats()
 
     def entry(self, index: int) -> tuple[bytes, Entry]:
         """An entry's stored bytes, and parsed.
@@ -409,11 +452,11 @@ class Book:
         """
         with self.store.read() as reader:
             size = _head(reader).size if size is None else size
-            checkpoint = reader.cosigned_checkpoint(size)
+            checkpoint = checked_note(reader, size)
             if not 0 <= index < size:
                 raise NotFoundError(f"the log of size {size} has no entry {index}")
             leaf = reader.leaf_hash(index)
-            proof = tuple(TileReader(size, reader.tile).inclusion(index))
+            proof = tuple(TileReader(size, FittingTiles(reader).tile).inclusion(index))
         root = parse_checkpoint(split_note(checkpoint)[0]).root
         return Inclusion(index, size, leaf, proof, root, checkpoint)
 
@@ -431,7 +474,7 @@ class Book:
                     f"expected 1 <= old <= new <= {size}, the log's size; "
                     f"got {old_size} and {new_size}"
                 )
-            return TileReader(new_size, reader.tile).consistency(old_size)
+            return TileReader(new_size, FittingTiles(reader).tile).consistency(old_size)
 
     def opening(self, index: int) -> tuple[bytes, dict[str, Any]] | None:
         """The seed and the personal fields of an entry; None where it has none or no more.
@@ -478,6 +521,7 @@ class Book:
     def _covered(self, reader: Reader, recorded: Recorded) -> tuple[Recorded, Covering]:
         """Move a record's proof under the checkpoint that enough witnesses saw, if one is."""
         covering = self.witnessing.covering(reader, recorded.index)
+        require_sound(reader, covering.size, covering.note)
         if covering.size == recorded.size:
             return replace(recorded, checkpoint=covering.note), covering
         root = parse_checkpoint(split_note(covering.note)[0]).root
@@ -529,23 +573,17 @@ def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
 
 
-def read_key_history(reader: Reader) -> KeyHistory:
-    """Which keys a log has had, by its state; by its first entry, where it never changed any.
-
-    Raises:
-        NotFoundError: the log is empty.
-    """
-    kept = reader.object(HISTORY)
-    if kept is not None:
-        return history_from_json(loads(kept))
-    return KeyHistory().take(parse_entry(reader.entry(0)))
-
-
 def _head(reader: Reader) -> Head:
     head = reader.head()
     if head is None:
         raise NotFoundError("the log is empty")
     return head
+
+
+def _keep_place(folder: Path, database: str | None) -> None:
+    """A server that was named is found by every command on the folder from now on."""
+    if database is not None and is_postgresql(database):
+        write_url(folder, database)
 
 
 def _make_keys(folder: Path, access: KeyAccess) -> Path:

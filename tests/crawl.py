@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from fastapi.routing import APIRoute
 
-from api.app import ROUTERS
+from api.app import ALL_ROUTERS
 
 PAGES_MAX = 300
 """Pages that are fetched; a site with more types than this is not a site of ours."""
@@ -45,7 +45,7 @@ class _Links(HTMLParser):
 
 def route_of(path: str) -> str | None:
     """The route that makes the page at a path; None where nothing of ours does."""
-    for router in ROUTERS:
+    for router in ALL_ROUTERS:
         for route in router.routes:
             if isinstance(route, APIRoute) and route.path_regex.match(path):
                 return route.path

@@ -32,6 +32,7 @@ from api.pages.page import LogState, log_state, render, render_error, translator
 from api.pages.registers import Registers
 from api.pages.statistics import statistics_names
 from api.pages.unspent import find_unspent
+from api.pages.verifier import saved_page
 from api.pages.whereabouts import find_whereabouts
 from ledger.book import Book
 from ledger.correction import corrections_of, replaced_by, replaces
@@ -44,6 +45,8 @@ from ledger.store import Reader
 __all__ = ["render_error", "router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+static_router = APIRouter(include_in_schema=False)
+"""What pages ask for, whatever state the log is in."""
 
 LATEST = 20
 """Entries on the home page."""
@@ -257,7 +260,8 @@ def how(request: Request, book: BookOf) -> Response:
     with book.store.read() as reader:
         log = _log(book, reader)
     site = str(request.base_url).rstrip("/")
-    return render(request, "how.html", log=log, values={"site": site})
+    values = {"site": site, "saved_sha256": saved_page().sha256}
+    return render(request, "how.html", log=log, values=values)
 
 
 @router.get("/kinds")
@@ -281,7 +285,7 @@ def docs(request: Request) -> Response:
     return render(request, "docs.html", log=None, values={"endpoints": listed})
 
 
-@router.get("/static/{digest}/{name:path}")
+@static_router.get("/static/{digest}/{name:path}")
 def static(
     request: Request,
     digest: Annotated[str, Path(max_length=64)],

@@ -35,6 +35,8 @@ _FILES = (
     "staff.toml",
     "help.toml",
     "audit.toml",
+    "gift.toml",
+    "verify.toml",
 )
 _PLAIN: Mapping[Language, str] = {language: f"{language}_plain" for language in LANGUAGES}
 

@@ -8,6 +8,7 @@ larger one is a download.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.pages.directory import Amount, Directory, Place
@@ -94,8 +95,8 @@ class Whereabouts:
     """One direction; `walks` is None where it is too large for a page.
 
     `pools` and `links` are what the walk went through as a whole, and what is linked to it;
-    `held_fen` is how much of it is money that lies in the federation's accounts; `pictures`
-    are the forward walks as drawings.
+    `held_fen` is how much of it is money that lies in the federation's accounts; `traced` are
+    the walks themselves, and `pictures` the forward ones as drawings.
     """
 
     direction: Direction
@@ -103,6 +104,7 @@ class Whereabouts:
     pools: PoolsTable
     links: LinksTable
     held_fen: int
+    traced: Sequence[Walk]
     pictures: list[FlowPicture]
 
 
@@ -132,7 +134,7 @@ def find_whereabouts(
         for one in (walks if direction == "forward" else ())
         if (picture := trace_picture(one, directory, translator)) is not None
     ]
-    return Whereabouts(direction, tables, pools, links, held, pictures)
+    return Whereabouts(direction, tables, pools, links, held, walks, pictures)
 
 
 def _table(

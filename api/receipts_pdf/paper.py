@@ -26,6 +26,7 @@ from api.receipts_pdf.code import locator_picture
 from api.receipts_pdf.glyphs import lacking, name_characters, printable
 from ledger.book import Book, Reveal
 from ledger.correction import corrections_of, replaced_by
+from ledger.entry import base64url
 from ledger.errors import CorruptionError, LedgerError, PendingError
 from ledger.locator import Locator, format_short_code, locator_link, log_id
 from ledger.receipt import SUFFIX, parse_receipt
@@ -160,8 +161,8 @@ class _Drafter:
         entry = verified.entry
         receipt = parse_receipt(data)
         hidden = self._object(f"hidden/{entry.index}")
-        sums = [] if hidden else [self._sum(one) for one in entry.postings[:SUMS_MAX]]
-        more = 0 if hidden else max(0, len(entry.postings) - SUMS_MAX)
+        sums = [self._sum(one) for one in entry.postings[:SUMS_MAX]]
+        more = max(0, len(entry.postings) - SUMS_MAX)
         facts = [] if hidden else self._fields(verified, receipt.opening.entry)
         personal = list(self._personal(verified))
         locator = Locator(log_id(self._book.origin), entry.index, receipt.opening.seed)
@@ -195,7 +196,7 @@ class _Drafter:
             facts=[_set_row(one) for one in (*self._heads(verified), *facts)],
             personal=[_set_row(one) for one in personal],
             personal_note=self._personal_note(verified),
-            proof=list(self._proof(verified, data, receipt.opening.seed is not None)),
+            proof=list(self._proof(verified, data, receipt.opening.seed)),
             limits=[self._both(f"paper.limit_{one}") for one in _LIMITS],
             qr="" if link is None else locator_picture(link),
             qr_alt=self._text("qr_alt"),
@@ -315,7 +316,7 @@ class _Drafter:
             return text
         return text[:VALUE_CHARS_MAX] + self._text("clipped", count=len(text))
 
-    def _proof(self, verified: VerifiedReceipt, data: bytes, seed: bool) -> Iterator[Row]:
+    def _proof(self, verified: VerifiedReceipt, data: bytes, seed: bytes | None) -> Iterator[Row]:
         log, seen = verified.checkpoint, verified.witnessed
         assert seen is not None
         cosigned = len(seen.cosigned)
@@ -334,8 +335,8 @@ class _Drafter:
         yield Row(self._both("paper.signed_by"), keys)
         yield Row(self._both("paper.witnesses"), witnessed)
         yield Row(self._both("paper.file_hash"), sha256(data).hexdigest())
-        if seed:
-            yield Row(self._both("paper.seed"), self._text("seed_text"))
+        if seed is not None:
+            yield Row(self._both("paper.seed"), self._text("seed_text", seed=base64url(seed)))
 
     def _glyphs(self, missing: Sequence[str]) -> str:
         if not missing:

@@ -232,7 +232,7 @@ def test_an_auditor_decides_once(service: Caller) -> None:
     assert service.book.head().size == size + 1
     entry = service.value(f"/v1/entries/{size}")["entry"]
     assert (entry["kind"], entry["recorded_by"]) == ("attention.disposed", "auditor-1")
-    assert "处理意见： 已核实，无问题" in words_of(read(service, "/audit/attention"))
+    assert "处理意见： 无异常" in words_of(read(service, "/audit/attention"))
     # What is decided, or never was, has no form; a form from elsewhere is refused.
     assert auditor.request("GET", "/audit/attention/decide?flag=x&entries=1").status_code == 404
     fields = {**form_values(wrong, action), **typed, "csrf": "x"}

@@ -9,7 +9,7 @@ import pytest
 from caller import Caller
 from clerk import Clerk
 
-from api.app import ROUTERS
+from api.app import ALL_ROUTERS
 from ledger.records.kind import OPENERS, Role
 
 CANARY = "金丝雀示例姓名"
@@ -35,7 +35,7 @@ AID = {
 def staff_paths(index: int) -> list[str]:
     """Every staff page that a GET gives, about the entry and the proposal with the canary."""
     found = set()
-    for router in ROUTERS:
+    for router in ALL_ROUTERS:
         for route in router.routes:
             path = str(getattr(route, "path", ""))
             if path.startswith("/staff") and "GET" in getattr(route, "methods", ()):

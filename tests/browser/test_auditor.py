@@ -12,15 +12,19 @@ import subprocess
 import sys
 import urllib.request
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from chromium import DESKTOP_ZH, EVERYBODY, Mode, Site, Visiting, picture, violations
 from playwright.sync_api import Page, expect
 
+from ledger.receipt import build_receipt, parse_receipt
+
 KEPT_SIZE_MIN = 100
 """The checkpoint that the auditor kept from an earlier visit is of an entry after this one."""
 DRAWN = 5
+AMOUNT = b'"amount":'
 
 WORDS = {
     "zh": {
@@ -100,6 +104,7 @@ def test_an_auditor_checks_that_all_adds_up(
     compare(page, words, forged, "mismatch", words["forged"])
     assert violations(page) == []
 
+    catch_a_tampered_receipt(page, site, mode)
     decide_a_flag(page, site, words)
     draw_a_sample(page, words, f"audit {mode}")
 
@@ -148,6 +153,27 @@ def check_with_the_command(page: Page, kept: str, folder: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def catch_a_tampered_receipt(page: Page, site: Site, mode: Mode) -> None:
+    """A receipt whose amount somebody changed does not verify; the true one does."""
+    receipt = fetched(site, f"/v1/entries/{KEPT_SIZE_MIN}/receipt")
+    page.goto("/verify")
+    for text, outcome in ((receipt, "verified"), (tampered(receipt), "mismatch")):
+        page.locator("#text").fill(text)
+        page.locator("#verify-form button[type=submit]").click()
+        expect(page.locator(f"#result .verdict.{outcome}")).to_be_visible()
+    picture(page, f"audit-tampered-{mode}")
+    page.goto("/audit")
+
+
+def tampered(receipt: str) -> str:
+    """The receipt, with another digit in the amount of its entry."""
+    found = parse_receipt(receipt.encode())
+    entry = found.opening.entry
+    at = entry.index(AMOUNT) + len(AMOUNT)
+    changed = entry[:at] + (b"8" if entry[at : at + 1] == b"9" else b"9") + entry[at + 1 :]
+    return build_receipt(replace(found, opening=replace(found.opening, entry=changed))).decode()
 
 
 def decide_a_flag(page: Page, site: Site, words: dict[str, str]) -> None:

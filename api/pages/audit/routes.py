@@ -164,7 +164,7 @@ def attention(request: Request, book: BookOf, topic: Topic = None, start: Number
     session = get_sessions(request).find(request)
     with book.store.read() as reader:
         log = read_log(book, reader)
-        board = attend(reader, book.today(), halted=book.halted)
+        board = attend(reader, book.today(), holds=book.holds())
         view = attention_view(board, topic, start, Directory(reader, translator), translator)
     decides = session is not None and session.person.role == Role.AUDITOR
     values = {"view": view, "topic": topic, "decides": decides}
@@ -240,7 +240,7 @@ def _decision_page(
     translator = translator_of(request)
     with book.store.read() as reader:
         log = read_log(book, reader)
-        board = attend(reader, book.today(), halted=book.halted)
+        board = attend(reader, book.today(), holds=book.holds())
         item = find_item(board, flag, indices_of(entries))
         view = item_view(item, Directory(reader, translator), translator)
     values = {
@@ -248,8 +248,7 @@ def _decision_page(
         "entries": entries,
         "typed": {"key": new_key(), "decision": "", "reason": "", **typed},
         "errors": errors,
-        "decisions": [("", "")]
-        + [(one, translator.text(f"attention.decision_{one}")) for one in DECISIONS],
+        "decisions": [("", "")] + [(one, translator.word("value", one)) for one in DECISIONS],
     }
     status = 400 if errors else 200
     return render_staff(

@@ -87,6 +87,14 @@ def _keys_in_code() -> Iterator[tuple[str, str]]:
                 yield re.escape(node.value), path.name
 
 
+def _keys_in_modules() -> Iterator[tuple[str, str]]:
+    """Every text that a module of the browser asks for: ``t("a.b")`` or ``t(`a.${b}`)``, or any
+    other string of that form."""
+    for path in sorted((PAGES / "static" / "verify").glob("*.js")):
+        for _, text in re.findall(r"([\"`])([a-z]+\.[a-z0-9_${}.]+)\1", path.read_text("utf-8")):
+            yield ANY.join(map(re.escape, re.split(r"\$\{[^}]*\}", text))), path.name
+
+
 def test_every_text_that_a_template_asks_for_is_there() -> None:
     asked = list(_keys_in_templates())
     assert len(asked) > 200
@@ -95,15 +103,29 @@ def test_every_text_that_a_template_asks_for_is_there() -> None:
         assert found, f"{template} asks for {pattern}"
 
 
+def _asked_for() -> Iterator[tuple[str, str]]:
+    yield from _keys_in_templates()
+    yield from _keys_in_code()
+    yield from _keys_in_modules()
+
+
+def test_every_check_that_the_modules_name_has_its_text() -> None:
+    folder = PAGES / "static" / "verify"
+    text = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.js")))
+    named = set(re.findall(r'(?:malformed|mismatch|undecided|tellRefusal)\("([a-z_]+)"', text))
+    assert len(named) > 20
+    assert {f"check.{name}" for name in named} <= set(catalogue())
+
+
 def test_no_text_is_there_in_vain() -> None:
-    asked = {pattern for pattern, _ in (*_keys_in_templates(), *_keys_in_code())}
+    asked = {pattern for pattern, _ in _asked_for()}
     # A pattern that fits everything asks for nothing.
     asked = {pattern for pattern in asked if re.match(r"[a-z]+\\\.", pattern)}
+    any_asked = re.compile("|".join(sorted(asked)))
     unused = [
         name
         for name in catalogue()
-        if name.partition(".")[0] not in WORD_TABLES
-        and not any(re.fullmatch(pattern, name) for pattern in asked)
+        if name.partition(".")[0] not in WORD_TABLES and not any_asked.fullmatch(name)
     ]
     assert unused == []
 

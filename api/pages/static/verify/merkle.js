@@ -15,7 +15,7 @@ export function verifyInclusion(index, size, leaf, proof, root) {
   const differing = index ^ (size - 1n);
   const inner = differing === 0n ? 0 : differing.toString(2).length;
   const above = (index >> BigInt(inner)).toString(2).replaceAll("0", "").length;
-  if (proof.length !== inner + above) throw mismatch("proof");
+  if (proof.length !== inner + above) throw mismatch("proof_length");
   let node = leaf;
   let path = index;
   proof.forEach((sibling, height) => {
