@@ -41,6 +41,8 @@ PICTURES = "SHANJI_SCREENSHOTS"
 """Names the folder for pictures; without it none is taken."""
 WAIT_MS_MAX = 30_000
 """How long anything in a page may take on a slow machine."""
+STOPS_INSIDE = 4
+"""How often Tab is pressed within one such field at most."""
 REFUSED_FORM = (400, 409, 422)
 """How the service answers a form that cannot be taken: with the form, to be mended."""
 NO_HOST = frozenset(("data", "blob", "about", "file"))
@@ -241,7 +243,9 @@ def walk_by_tab(page: Page, presses_max: int) -> list[str]:
     """
     expected = page.evaluate(_WATCH_FOCUS)
     count = min(expected, presses_max)
-    for _ in range(count):
+    # A field for a day or a time has stops of its own inside, for its parts.
+    parts = page.locator("input[type=date], input[type=time]").count() * STOPS_INSIDE
+    for _ in range(count + parts):
         page.keyboard.press("Tab")
     found: list[str] = page.evaluate("(count) => window.focusReport(count)", count)
     return found

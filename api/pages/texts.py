@@ -33,6 +33,7 @@ _FILES = (
     "public.toml",
     "receipt.toml",
     "staff.toml",
+    "help.toml",
     "audit.toml",
     "gift.toml",
     "verify.toml",

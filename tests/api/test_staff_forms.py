@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from bodies import DOCUMENT, FULL
 from caller import Caller
@@ -9,11 +13,15 @@ from clerk import Clerk, errors_of, form_values
 from scribe import Scribe
 from told import tell_before
 
-from api.pages.staff.fields import form_of
+from api.pages.staff.fields import Field, Group, Leaf, Rows, form_of
 from api.pages.staff.typed import write_values
+from api.pages.texts import catalogue
+from ledger import records
 from ledger.records.catalog import KIND_BY_NAME, KINDS
 from ledger.records.kind import Role
 
+GENERIC = ("an amount in fen (0.01 yuan)", "a time of the day, like 09:30", "SHA-256 in hex")
+"""What the shape of a field says already."""
 RECORDABLE = [kind.name for kind in KINDS if kind.recorders]
 
 
@@ -54,3 +62,40 @@ def test_every_kind_is_recorded_by_its_form(world: Caller, kind: str) -> None:
     again = person.send(f"/staff/record/{kind}", values)
     assert again.headers["location"] == f"/staff/recorded/{size}?again=1"
     assert world.book.head().size == size + 1
+
+
+def described(part: Field) -> Iterator[Field]:
+    """The parts of a form of which the schema says more than their type."""
+    if part.description:
+        yield part
+    if isinstance(part, Group):
+        for one in part.parts:
+            yield from described(one)
+    elif isinstance(part, Rows):
+        yield from described(part.of)
+
+
+@pytest.mark.parametrize("kind", RECORDABLE)
+def test_what_a_schema_says_of_a_field_is_said_in_both_languages(kind: str) -> None:
+    """Neither help nor a label is missing where the schema has something to say."""
+    for part in form_of(kind).parts():
+        for one in described(part):
+            own = f"help.{kind.replace('.', '_')}__{one.name}"
+            amount = isinstance(one, Leaf) and one.shape in ("yuan", "time")
+            general = one.description in GENERIC
+            assert amount or general or own in catalogue() or f"help.{one.name}" in catalogue(), (
+                f"add {own} to help.toml: {one.description}"
+            )
+
+
+def test_every_rule_of_the_records_is_told_in_both_languages() -> None:
+    """A new rule needs its line in help.toml; what no form can run into is left out."""
+    codes: set[str] = set()
+    opening = {"log_already_open"}
+    for path in sorted(Path(records.__file__).parent.glob("*.py")):
+        codes |= set(re.findall(r'reject\(\s*"([a-z_]+)"', path.read_text("utf-8")))
+    assert len(codes) > 80
+    told = {
+        name.partition(".")[2] for name in catalogue() if name.startswith(("refusal.", "problem."))
+    }
+    assert codes - opening - told == set()

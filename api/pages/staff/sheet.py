@@ -13,6 +13,8 @@ from ledger.records.request import ERRORS_MAX
 
 TOKEN = "approver_token"
 """The field for the second person's token; no part of the record."""
+UNKNOWN = "unknown_"
+"""How the ledger's codes begin for a code that nothing is registered under: unknown_fund ..."""
 FEN_SUFFIXES = ("（分）", " in fen")
 """Labels of amounts say what entries hold; a form asks for yuan."""
 
@@ -202,10 +204,9 @@ class Drawer:
         """The help of a field: of this kind's, of any kind's, or what its shape wants."""
         kind = self._form.kind.name.replace(".", "_")
         hints = [f"help.{kind}__{part.name}"]
-        if isinstance(part, Leaf):
-            hints += [f"help.{part.name}"] if part.description else []
-            hints.append(f"shape.{part.shape}")
-        elif part.description:
+        if isinstance(part, Leaf) and part.shape == "yuan":
+            hints.append("shape.yuan")
+        if part.description:
             hints.append(f"help.{part.name}")
         found = next((key for key in hints if key in catalogue()), None)
         return "" if found is None else self._translator.text(found)
@@ -281,7 +282,10 @@ class Drawer:
 def tell(problem: Problem, leaf: Leaf | None, translator: Translator) -> Told:
     """What is wrong in a person's words; the ledger's own beside it where it says more."""
     shaped = f"problem.{problem.code}_{leaf.shape}" if leaf is not None else ""
-    for key in (shaped, f"problem.{problem.code}", f"refusal.{problem.code}"):
+    keys = [shaped, f"problem.{problem.code}", f"refusal.{problem.code}"]
+    if problem.code.startswith(UNKNOWN):
+        keys.append("refusal.unknown")
+    for key in keys:
         if key in catalogue():
             text = translator.text(key, **(problem.facts or {}))
             return Told(text, problem.message if key.startswith("refusal.") else "")

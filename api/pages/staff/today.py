@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -36,6 +37,8 @@ OWN_LOOKED_AT = 500
 """So many of the newest entries are looked at for one's own."""
 OWN_SHOWN = 10
 BANK_ACCOUNTS_MAX = 50
+BOARD_SECONDS = 60
+"""So long a search for what asks for attention counts."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -74,20 +77,24 @@ class BankRow:
 
 
 class LatestBoard:
-    """Keeps the board of the newest size: it is searched once, however many look at it."""
+    """Keeps a board for a while: it is searched once, however many people look and record.
 
-    def __init__(self) -> None:
+    The search reads every account's pools, which takes long in a large ledger.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._board: Board | None = None
+        self._until = 0.0
 
     def of(self, reader: Reader, day: str) -> Board:
-        """The board of a snapshot on a day."""
-        head = reader.head()
-        size = head.size if head else 0
+        """The board of a day, of this snapshot or of one at most `BOARD_SECONDS` older."""
         with self._lock:
             kept = self._board
-            if kept is None or (kept.size, kept.day) != (size, day):
+            if kept is None or kept.day != day or self._clock() >= self._until:
                 kept = self._board = attend(reader, day)
+                self._until = self._clock() + BOARD_SECONDS
             return kept
 
 
@@ -104,7 +111,8 @@ def today(request: Request, session: SessionOf) -> Response:
         log = log_state(book, head)
         directory = Directory(reader, translator)
         boards: LatestBoard = request.app.state.board
-        groups = list(_groups(boards.of(reader, book.today()), directory, translator))
+        board = boards.of(reader, book.today())
+        groups = list(_groups(board, directory, translator))
         own = _own(reader, log.size, session.person.id, directory, translator)
         bank = _bank(reader)
     proposals = [row_of(one, translator) for one in waiting.proposals]
@@ -113,6 +121,7 @@ def today(request: Request, session: SessionOf) -> Response:
         "proposals": proposals[:WAITING_SHOWN],
         "proposals_more": len(proposals) > WAITING_SHOWN or waiting.before is not None,
         "groups": groups,
+        "board_last": board.size - 1,
         "own": own,
         "looked_at": OWN_LOOKED_AT,
         "bank": bank,
