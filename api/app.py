@@ -21,7 +21,7 @@ from api.auth import Tokens
 from api.edge import Edge
 from api.metrics import Counters
 from api.openapi import build_openapi
-from api.pages import gift_routes, verifying
+from api.pages import finding, gift_routes, thing_pages, verifying
 from api.pages import routes as pages
 from api.pages.audit import routes as audit
 from api.pages.staff import (
@@ -98,6 +98,8 @@ ROUTERS = (
     lots.router,
     printing.router,
     verifying.router,
+    finding.router,
+    thing_pages.router,
 )
 
 logger = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ COLUMN_NODES_MAX = 8
 COLUMNS_MAX = 8
 """A longer way is told by its table only."""
 
-WIDE, NARROW = 880, 340
+WIDE, NARROW = 880, 300
 """Widths in units of the picture, which are pixels where it is shown as large as it is."""
 EM, ELDER_EM = 14, 20
 """Size of its type, usually and in elder mode."""

@@ -18,7 +18,8 @@ from api.pages.texts import Translator
 class Way:
     """A link of the main navigation.
 
-    `current` is the value of aria-current: this page, or a page below it; empty elsewhere.
+    `keys` are the keys that lead there, empty where there are none. `current` is the value
+    of aria-current: this page, or a page below it; empty elsewhere.
     `apart` are the ways of those who work here; the elder mode leaves out all but `plain`.
     """
 
@@ -26,7 +27,36 @@ class Way:
     name: str
     current: str
     apart: bool
+    keys: str
 
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """Keys, one after the other; the name of the text that tells what they do; where they
+    lead, empty where that depends on the page."""
+
+    keys: str
+    name: str
+    href: str
+
+
+SHORTCUTS = (
+    Shortcut("?", "list", "/keys"),
+    Shortcut("/", "search", "/search"),
+    Shortcut("g h", "home", "/"),
+    Shortcut("g v", "verify", "/verify"),
+    Shortcut("g e", "entries", "/entries"),
+    Shortcut("g f", "funds", "/funds"),
+    Shortcut("g p", "projects", "/projects"),
+    Shortcut("g i", "items", "/items"),
+    Shortcut("g s", "statistics", "/statistics"),
+    Shortcut("g w", "how", "/how"),
+    Shortcut("g a", "audit", "/audit"),
+    Shortcut("g t", "staff", "/staff"),
+    Shortcut("n", "next", ""),
+    Shortcut("b", "previous", ""),
+)
+_KEYS = {one.href: one.keys for one in SHORTCUTS}
 
 _WAYS = (
     ("/", "nav.home", True),
@@ -53,7 +83,7 @@ def ways_of(request: Request, translator: Translator) -> list[Way]:
     served = served_paths(request)
     here = request.url.path
     return [
-        Way(href, translator.text(text), _current(href, here), apart)
+        Way(href, translator.text(text), _current(href, here), apart, _KEYS.get(href, ""))
         for ways, apart in ((_WAYS, False), (_WAYS_APART, True))
         for href, text, plain in ways
         if href in served and (plain or not translator.plain)

@@ -62,7 +62,7 @@ def log_state(book: Book, head: Head) -> LogState:
     )
 
 
-def read_log(book: Book, reader: Reader) -> LogState:
+def snapshot_log(book: Book, reader: Reader) -> LogState:
     """The state of the log in a snapshot.
 
     Raises:

@@ -183,6 +183,15 @@ class Reader(LogReader):
         query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
         return [PoolRow(*row) for row in self._all(query)]
 
+    def account_pools(self, account: int, limit: int) -> list[PoolRow]:
+        """The pools of an account (its id), also those that hold nothing more, by label.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = _POOLS.where(_POOL.c.account == account).order_by(_POOL.c.label)
+        return [PoolRow(*row) for row in self._all(query.limit(checked_limit(limit)))]
+
     def held_ranges(
         self, account: int, *, first: int = 0, label: str | None = None, limit: int
     ) -> list[tuple[int, int, str]]:
@@ -299,6 +308,20 @@ class Reader(LogReader):
         )
         rows = self._all(query.order_by(_REFERENCE.c.source).limit(checked_limit(limit)))
         return [source for (source,) in rows]
+
+    def newest_referrers(self, index: int, *, before: int, limit: int) -> list[int]:
+        """Later entries that refer to an entry, below `before`, by falling index.
+
+        By the table's key: it reads as many rows as it returns.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_REFERENCE.c.source).where(
+            _REFERENCE.c.target == clamped(index), _REFERENCE.c.source < clamped(before)
+        )
+        query = query.order_by(_REFERENCE.c.source.desc()).limit(checked_limit(limit))
+        return [source for (source,) in self._all(query)]
 
     def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
         """One row of a table, whole and as stored; None where there is none.

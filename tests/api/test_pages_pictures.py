@@ -29,7 +29,7 @@ def _fen(text: str) -> int:
 def test_a_gift_is_drawn_and_its_parts_sum_to_the_whole(shown: Caller) -> None:
     page = read(shown, f"/entries/{GIFT}")
     assert len(page.all("svg")) == 2, "for a wide page and a narrow one"
-    table = page.table("200,000.00 元的去向图")
+    table = page.table("图示：200,000.00 元去了哪里")
     came = [_fen(row[2]) for row in table.rows[1:] if row[0] == "捐赠人"]
     assert sum(came) == 20_000_000
     starts = {row[0] for row in table.rows[1:]}

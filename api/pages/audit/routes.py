@@ -22,7 +22,7 @@ from api.pages.audit.integrity import integrity_view
 from api.pages.audit.sampling import COUNT_DEFAULT, COUNT_MAX, Asked, draw_here
 from api.pages.directory import Directory
 from api.pages.kinds import kind_title
-from api.pages.page import LogState, read_log, render, translator_of
+from api.pages.page import LogState, render, snapshot_log, translator_of
 from api.pages.staff.frame import go_to, render_staff
 from api.pages.staff.recording import new_key
 from api.routes.accounts import ACCOUNT_PATTERN, ASSET_PATTERN
@@ -60,7 +60,7 @@ FundCode = Annotated[str | None, Query(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 def overview(request: Request, book: BookOf) -> Response:
     """Does it add up: each sum by two ways."""
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         sums = add_up(reader)
         directory = Directory(reader, translator_of(request))
         values = {
@@ -85,7 +85,7 @@ def account(
     """One account: what came in and what went out, by the numbers of its units."""
     translator = translator_of(request)
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         directory = Directory(reader, translator)
         view = account_view(reader, asset, account, (came, went), directory, translator)
     values = {"view": view, "of": f"{asset}/{account}", "came": came, "went": went}
@@ -97,7 +97,7 @@ def integrity(request: Request, book: BookOf) -> Response:
     """Size, root, checkpoint, keys, witnesses, time stamps."""
     feed: Feed = request.app.state.feed
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         view = integrity_view(book, reader, log.recorded_at, feed.standings(), feed.require)
     return render(request, "audit/integrity.html", log=log, values={"view": view})
 
@@ -106,7 +106,7 @@ def integrity(request: Request, book: BookOf) -> Response:
 def consistency(request: Request, book: BookOf, old: Size = None, new: Size = None) -> Response:
     """The form, and for two sizes their proof."""
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         later = new or log.size
         compared, errors = None, []
         if old is not None:
@@ -133,7 +133,7 @@ def _compared(request: Request, pasted: tuple[str, str], as_file: bool) -> Respo
     compared: Compared | None = None
     errors: list[tuple[str, str]] = []
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         policy = read_key_history(reader).policy()
         try:
             compared = compare_notes(reader, policy, *(one.encode() for one in pasted))
@@ -163,7 +163,7 @@ def attention(request: Request, book: BookOf, topic: Topic = None, start: Number
     translator = translator_of(request)
     session = get_sessions(request).find(request)
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         board = attend(reader, book.today(), halted=book.halted)
         view = attention_view(board, topic, start, Directory(reader, translator), translator)
     decides = session is not None and session.person.role == Role.AUDITOR
@@ -239,7 +239,7 @@ def _decision_page(
     """
     translator = translator_of(request)
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         board = attend(reader, book.today(), halted=book.halted)
         item = find_item(board, flag, indices_of(entries))
         view = item_view(item, Directory(reader, translator), translator)
@@ -270,7 +270,7 @@ def sample(
     translator = translator_of(request)
     drawn: Sample | None = None
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         asked = Asked(seed, n, size or log.size, kind or None, fund or None)
         too_large = asked.size > asked.entries_max
         if seed and not too_large:
@@ -320,7 +320,7 @@ def sample_file(
 def downloads(request: Request, book: BookOf) -> Response:
     """Everything to take away, and what to run on one's own machine."""
     with book.store.read() as reader:
-        log = read_log(book, reader)
+        log = snapshot_log(book, reader)
         rows = {name: reader.count(name) for name in ("checkpoint", "cosignature", "anchor")}
     values = {
         "commands": log_commands(request, log),

@@ -35,6 +35,7 @@ WORD_TABLES = frozenset(
         "field",
         "suggested",
         "detail",
+        "family",
     )
 )
 """Tables of words: asked for by what an entry holds, or by what a form suggests."""
@@ -138,6 +139,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
         r"\{\{.*?\}\}",
         r"<pre.*?</pre>",
         r"<code.*?</code>",
+        r"<kbd.*?</kbd>",
         r"<[^>]*>",
         r"/v1/log|/openapi\.json",
     )
