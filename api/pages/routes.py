@@ -29,6 +29,7 @@ from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import render, render_error, snapshot_log, translator_of
 from api.pages.registers import Registers
 from api.pages.statistics import statistics_names
+from api.pages.things import points_sums, time_sums
 from api.pages.unspent import find_unspent
 from api.pages.verifier import saved_page
 from api.pages.whereabouts import find_whereabouts
@@ -41,7 +42,7 @@ __all__ = ["render_error", "router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-LATEST = 20
+LATEST = 10
 """Entries on the home page."""
 
 AfterCode = Annotated[str | None, Query(pattern=CODE_PATTERN)]
@@ -65,6 +66,8 @@ def home(request: Request, book: BookOf) -> Response:
             "items": registers.items(),
             "shops": registers.shops(),
             "rules": registers.points_rules(),
+            "points": points_sums(reader, book.today()),
+            "minutes": time_sums(reader),
             "entries": rows,
         }
     return render(request, "home.html", log=log, values=values)

@@ -174,3 +174,10 @@ def lots_of(reader: Reader, item: str) -> list[str]:
 def points_sums(reader: Reader, day: str) -> PointsSums:
     """Points issued, redeemed, expired and outstanding, over all rules and shops."""
     return PointsSums(**points_in_all(reader, day))
+
+
+def time_sums(reader: Reader) -> Mapping[str, int]:
+    """Service minutes of the time bank: confirmed, and spent."""
+    data = reader.object("time-total")
+    found = {} if data is None else orjson.loads(data)
+    return {name: found.get(f"{name}_minutes", 0) for name in ("confirmed", "spent")}

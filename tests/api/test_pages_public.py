@@ -97,7 +97,7 @@ def test_the_home_page_shows_the_figures_of_the_year(site: Site) -> None:
     assert items.row("大米")[1:] == ["袋", "0", "200", "0", "10", "190", zero]
     assert page.table("慈善超市 5 家").row("合计")[1:] == ["5", "600"]
     assert page.table("积分发放").row("捐款积分")[1:] == ["3,000"]
-    assert len(page.table("最新的 20 个条目").rows) == 21
+    assert len(page.table("最新的 10 个条目").rows) == 11
 
 
 def test_the_home_page_names_the_log_and_its_key(site: Site) -> None:
