@@ -16,6 +16,7 @@ from faults import (  # noqa: E402
     busy,
     clock,
     disk,
+    failover,
     kill,
     old_backup,
     soak,
@@ -40,6 +41,7 @@ FAULTS: dict[str, tuple[Play, int, str]] = {
     "two-services": (two_services.play, 3, "two services on one data folder; one is killed"),
     "old-backup": (old_backup.play, 1, "an old backup is restored under a running witness"),
     "bits": (bits.play, 0, "a flipped bit in each kind of stored row"),
+    "failover": (failover.play, 5, "the primary of a PostgreSQL cluster is killed under load"),
     "database-held": (busy.play_held, 3, "another process holds the database"),
     "queue-full": (busy.play_queue, 3, "more records than the queue takes"),
     "slow-clients": (busy.play_slow, 3, "clients that stop in the middle"),
@@ -47,7 +49,7 @@ FAULTS: dict[str, tuple[Play, int, str]] = {
     "soak": (soak.play, 0, "mixed traffic with faults at random (--minutes)"),
 }
 """Each fault, how many rounds it plays by itself (0: all that there are), and what it is."""
-CLIENTS_FAULTS = ("kill", "two-services")
+CLIENTS_FAULTS = ("kill", "two-services", "failover")
 
 
 def main() -> int:
@@ -56,7 +58,7 @@ def main() -> int:
     parser.add_argument("name", choices=[*FAULTS, "all", "list"], nargs="?", default="list")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=None)
-    parser.add_argument("--clients", type=int, default=None, help="of kill and two-services")
+    parser.add_argument("--clients", type=int, default=None, help="of kill, two-services, failover")
     parser.add_argument("--minutes", type=float, default=2.0, help="of soak")
     parser.add_argument("--folder", type=Path, default=None, help="where the logs are made")
     options = parser.parse_args()

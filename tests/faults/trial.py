@@ -107,14 +107,26 @@ def prepared_gift(book: Book, key: str) -> Prepared:
 class Trial:
     """A new log with one fund, in a folder of its own; and the answers that clients got."""
 
-    def __init__(self, folder: Path, fault: str, seed: int, data: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fault: str,
+        seed: int,
+        data: Path | None = None,
+        database: str | None = None,
+    ) -> None:
         self.data = folder / "data" if data is None else data
         self.outcome = Outcome(fault, seed)
         self.seen: dict[str, tuple[int, str]] = {}
         self.witnessing = Witnessing()
         """Whose cosignatures receipts carry, where the services ask witnesses."""
         self._roots: dict[int, bytes] = {}
-        book = Book.create(self.data, origin="shanji.example/fault", organisation="示例慈善会")
+        book = Book.create(
+            self.data,
+            origin="shanji.example/fault",
+            organisation="示例慈善会",
+            database=database,
+        )
         fund = {"kind": "fund.opened", "occurred_on": DAY, "fields": FUND}
         book.sequencer.record(
             prepare(

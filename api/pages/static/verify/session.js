@@ -39,6 +39,8 @@ export class Session {
   // Judges a file and shows the verdict; of several receipts, a list to choose from first.
   async show(bytes) {
     if (bytes.length > FILE_BYTES_MAX) return this.tellRefusal("too_large");
+    // A trace proof is one JSON object; walking it is the command's work.
+    if (bytes[0] === 0x7b) return this.tellRefusal("trace");
     const receipts = await this.receiptsIn(bytes);
     if (receipts.length === 0) return this.tellRefusal("no_attachment");
     if (receipts.length === 1) return this.showOne(receipts[0]);
