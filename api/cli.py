@@ -37,6 +37,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on [8000].")] = None,
     data: Annotated[Path | None, typer.Option(help="The data folder (by default var).")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Like postgresql://user@host/name; else a file in the data.")
+    ] = None,
     origin: Annotated[
         str | None, typer.Option(help="The log's name for ever; for the first start.")
     ] = None,
@@ -66,6 +69,7 @@ def serve(
         host=host,
         port=port,
         data=data,
+        database=database,
         origin=origin,
         organisation=organisation,
         policy=policy,

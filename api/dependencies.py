@@ -16,7 +16,8 @@ from api.metrics import Counters
 from api.settings import PUBLIC_URL_PATTERN, Settings
 from ledger.book import Book
 from ledger.entry import SEED_BYTES, parse_base64url
-from ledger.errors import LedgerError, MalformedError, NotAllowedError
+from ledger.errors import LedgerError, MalformedError, NotAllowedError, NotReadyError
+from ledger.holds import DAMAGED, read_hold
 from ledger.statistics import Latest
 
 INDEX_MAX = 2**53 - 1
@@ -34,6 +35,20 @@ _BEARER = "bearer "
 def get_book(request: Request) -> Book:
     """The log that the service serves."""
     return cast(Book, request.app.state.book)
+
+
+async def undamaged(request: Request) -> None:
+    """Return if nothing stored is known to be damaged: what follows from it may be shown.
+
+    Raises:
+        NotReadyError: ``damaged``.
+    """
+    if read_hold(get_book(request).folder, DAMAGED) is not None:
+        raise NotReadyError(
+            "what is stored is damaged, so no figures are shown; entries, tiles and receipts are, "
+            "each checked as it is read",
+            code=DAMAGED.code,
+        )
 
 
 def get_counters(request: Request) -> Counters:

@@ -2,6 +2,7 @@
 
     scripts/bench [--gifts 20000] [--runs 3] [--json]
     scripts/bench --audit 1000000 [--keep DIR] [--json]    (``bench_audit``)
+    scripts/bench --writers [--gifts 20000] [--runs 3] [--json]    (``bench_writers``)
 
 Machines are shared and noisy, so no figure stands alone: a ratio says how much of what
 the machine can do at all is left after rules, units, hashes, signatures and sealing.
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import bench_audit  # noqa: E402
+import bench_writers  # noqa: E402
 
 from ledger.audit.replay import audit  # noqa: E402
 from ledger.book import Book  # noqa: E402
@@ -155,7 +157,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--audit", type=int, metavar="N", help="audit a log of N entries")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep that log, or use it again")
+    parser.add_argument("--writers", action="store_true", help="racing writers, both databases")
     options = parser.parse_args()
+    if options.writers:
+        bench_writers.main(options.gifts, options.runs, as_json=options.json)
+        return
     if options.audit is not None:
         measure_audit(options.audit, options.keep, as_json=options.json)
         return

@@ -13,6 +13,7 @@ so it lives no longer than a module of tests does.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,13 +24,27 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Route,
+    sync_playwright,
+)
 
 PROGRAMS = ("chromium", "chromium-browser")
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
 """WCAG 2.2, levels A and AA: all rules of axe-core that are no mere advice."""
-WAIT_MS_MAX = 15_000
+PICTURES = "SHANJI_SCREENSHOTS"
+"""Names the folder for pictures; without it none is taken."""
+WAIT_MS_MAX = 30_000
 """How long anything in a page may take on a slow machine."""
+STOPS_INSIDE = 4
+"""How often Tab is pressed within one such field at most."""
+REFUSED_FORM = (400, 409, 422)
+"""How the service answers a form that cannot be taken: with the form, to be mended."""
 NO_HOST = frozenset(("data", "blob", "about", "file"))
 """Schemes that reach no host."""
 
@@ -150,11 +165,17 @@ def open_visit(browser: Browser, url: str, mode: Mode, **options: Any) -> Visit:
         "console",
         lambda message: (
             visit.complaints.append(f"{message.type}: {message.text}")
-            if message.type in ("error", "warning")
+            if message.type in ("error", "warning") and not _is_refused_form(message)
             else None
         ),
     )
     return visit
+
+
+def _is_refused_form(message: ConsoleMessage) -> bool:
+    """Whether the browser only says that the page it shows is a form that was sent back."""
+    refused = any(f"a status of {status} " in message.text for status in REFUSED_FORM)
+    return refused and message.page is not None and message.location["url"] == message.page.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +243,9 @@ def walk_by_tab(page: Page, presses_max: int) -> list[str]:
     """
     expected = page.evaluate(_WATCH_FOCUS)
     count = min(expected, presses_max)
-    for _ in range(count):
+    # A field for a day or a time has stops of its own inside, for its parts.
+    parts = page.locator("input[type=date], input[type=time]").count() * STOPS_INSIDE
+    for _ in range(count + parts):
         page.keyboard.press("Tab")
     found: list[str] = page.evaluate("(count) => window.focusReport(count)", count)
     return found
@@ -265,3 +288,14 @@ _WATCH_FOCUS = """() => {
   };
   return stops.length;
 }"""
+
+
+# --- pictures for the documentation ---
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what the window shows as ``<name>.png``, where `scripts/screenshots` runs the tests."""
+    folder = os.environ.get(PICTURES)
+    if folder is not None:
+        page.evaluate("document.fonts.ready")
+        page.screenshot(path=Path(folder) / f"{name}.png")

@@ -22,7 +22,8 @@ from api.pages.language import elder_of, elder_switched, language_of, remember, 
 from api.pages.navigation import served_paths, ways_of
 from api.pages.texts import HTML_LANG, LANGUAGES, Translator, catalogue
 from ledger.book import Book
-from ledger.store import Head
+from ledger.errors import NotFoundError
+from ledger.store import Head, Reader
 from ledger.tlog.note import format_verifier_key
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -59,6 +60,18 @@ def log_state(book: Book, head: Head) -> LogState:
         head.last_recorded_at,
         tuple(format_verifier_key(key) for key in book.key_history.active),
     )
+
+
+def read_log(book: Book, reader: Reader) -> LogState:
+    """The state of the log in a snapshot.
+
+    Raises:
+        NotFoundError: the log is empty.
+    """
+    head = reader.head()
+    if head is None:
+        raise NotFoundError("the log is empty")
+    return log_state(book, head)
 
 
 def translator_of(request: Request) -> Translator:

@@ -45,6 +45,8 @@ from ledger.store import Reader
 __all__ = ["render_error", "router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+static_router = APIRouter(include_in_schema=False)
+"""What pages ask for, whatever state the log is in."""
 
 LATEST = 20
 """Entries on the home page."""
@@ -283,7 +285,7 @@ def docs(request: Request) -> Response:
     return render(request, "docs.html", log=None, values={"endpoints": listed})
 
 
-@router.get("/static/{digest}/{name:path}")
+@static_router.get("/static/{digest}/{name:path}")
 def static(
     request: Request,
     digest: Annotated[str, Path(max_length=64)],

@@ -2,9 +2,10 @@
 
 ``interface.toml`` holds the sentences and headings of the pages, ``words.toml`` the
 ledger's own words: fields, values, accounts, units, roles; ``public.toml`` what the public
-pages say besides. A text is named ``table.key``; ``{name}`` in it is filled in. Both
-languages are always there: a file that lacks one is refused when it is read. A text may
-have a plainer version for the elder mode, ``zh_plain`` and ``en_plain``, both or none.
+pages say besides; larger areas have a file of their own. A text is named ``table.key``;
+``{name}`` in it is filled in. Both languages are always there: a file that lacks one is
+refused when it is read. A text may have a plainer version for the elder mode, ``zh_plain``
+and ``en_plain``, both or none.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _FILES = (
     "words.toml",
     "public.toml",
     "receipt.toml",
+    "staff.toml",
+    "help.toml",
+    "audit.toml",
     "gift.toml",
     "verify.toml",
 )

@@ -161,8 +161,8 @@ class _Drafter:
         entry = verified.entry
         receipt = parse_receipt(data)
         hidden = self._object(f"hidden/{entry.index}")
-        sums = [] if hidden else [self._sum(one) for one in entry.postings[:SUMS_MAX]]
-        more = 0 if hidden else max(0, len(entry.postings) - SUMS_MAX)
+        sums = [self._sum(one) for one in entry.postings[:SUMS_MAX]]
+        more = max(0, len(entry.postings) - SUMS_MAX)
         facts = [] if hidden else self._fields(verified, receipt.opening.entry)
         personal = list(self._personal(verified))
         locator = Locator(log_id(self._book.origin), entry.index, receipt.opening.seed)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from api.receipts_pdf.paper import Paper
 
 MEDIA_TYPE = "application/pdf"
-PAPERS_MAX = 500
-"""Receipts in one PDF; a page with its file takes about 200 kB of memory while it is made."""
+PAPERS_MAX = 200
+"""Receipts in one PDF, which is made as a whole: about 1.3 MB of memory for each."""
 
 _TEMPLATE = Path(__file__).parent / "template" / "receipt.typ"
 STANDARDS: list[PDFStandard] = ["a-3a", "ua-1"]

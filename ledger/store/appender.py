@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
-from ledger.store.failures import translated
+from ledger.store import bulk, postgresql
+from ledger.store.failures import outcome_unknown, translated
 from ledger.store.reader import Reader
 from ledger.store.rows import AnchorRow, Batch
 from ledger.store.tables import TABLES
@@ -18,6 +20,8 @@ from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import split_note
 
 HEAD_ID = 0
+FILL_ROWS = 5_000
+"""Rows copied at once from another store."""
 
 
 class Appender(Reader):
@@ -34,12 +38,19 @@ class Appender(Reader):
         with translated():
             try:
                 self._swap_head(batch)
-                self._write_log(batch)
-                self._write_state(batch)
+                with self._at_once(batch):
+                    self._write_log(batch)
+                    self._write_state(batch)
             except BaseException:
                 # A part of a batch must not be there to be committed by mistake.
                 self._connection.rollback()
                 raise
+
+    def _at_once(self, batch: Batch) -> AbstractContextManager[Any]:
+        """Send a small batch's statements to a server without waiting for each answer."""
+        if not self._on_server or bulk.needs_copy(batch):
+            return nullcontext()
+        return postgresql.pipeline(self._connection)
 
     def _swap_head(self, batch: Batch) -> None:
         """Compare and swap the size: two writers can never write the same index."""
@@ -181,8 +192,27 @@ class Appender(Reader):
         with translated():
             self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
 
+    def fill(self, reader: Reader) -> None:
+        """Write all rows of another store, table by table; they count only after `commit`.
+
+        Raises:
+            FatalError: the disk failed, or the rows contradict each other.
+        """
+        with translated():
+            for table in TABLES:
+                columns = TABLES[table].columns.keys()
+                rows = reader.scan(table)
+                while some := list(islice(rows, FILL_ROWS)):
+                    self._insert(table, columns, some)
+
+    @property
+    def _on_server(self) -> bool:
+        return self._connection.dialect.name != "sqlite"
+
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
+        if rows and self._on_server:
+            bulk.insert(self._connection, table, columns, rows)
+        elif rows:
             values = [dict(zip(columns, row, strict=True)) for row in rows]
             self._connection.execute(sa.insert(TABLES[table]), values)
 
@@ -197,10 +227,12 @@ class Appender(Reader):
         """Set rows, or add their numbers to those of the rows that are there."""
         if not rows:
             return
+        if self._on_server:
+            bulk.upsert(self._connection, table, columns, rows, add=add)
+            return
         found = TABLES[table]
         key = [column.name for column in found.primary_key.columns]
-        insert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
-        query = insert(found)
+        query = sqlite_insert(found)
         changed: Mapping[str, Any] = {
             name: found.c[name] + query.excluded[name] if add else query.excluded[name]
             for name in columns
@@ -211,7 +243,9 @@ class Appender(Reader):
         self._connection.execute(query, values)
 
     def _delete(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
+        if rows and self._on_server:
+            bulk.delete(self._connection, table, columns, rows)
+        elif rows:
             found = TABLES[table]
             query = sa.delete(found).where(
                 *(found.c[name] == sa.bindparam(f"key_{name}") for name in columns)
@@ -233,8 +267,14 @@ class Appender(Reader):
         if not self._connection.in_transaction():
             raise FatalError("expected a batch to commit, none is written; nothing happened")
         try:
-            self._connection.commit()
+            if self._on_server:
+                postgresql.commit(self._connection)
+            else:
+                self._connection.commit()
         except sa.exc.DBAPIError as error:
+            if not outcome_unknown(error.orig):
+                with translated():
+                    raise
             raise OutcomeUnknownError(
                 f"the database failed while committing ({error.orig}); whether the batch is "
                 "there is unknown: repeat with the same idempotency keys"

@@ -11,7 +11,7 @@ from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.store.failures import translated
 from ledger.store.rows import AnchorRow, Head
 from ledger.store.tables import TABLES
-from ledger.tlog.merkle import HASH_SIZE
+from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
 
 IN_MAX = 500
@@ -30,6 +30,8 @@ _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "ide
 _ORDER, _ANCHOR = TABLES["order_number"], TABLES["anchor"]
 _COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
 
+_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
+
 
 class LogReader:
     """What of a snapshot is the log; `Reader` adds what follows from it."""
@@ -43,13 +45,17 @@ class LogReader:
         for result in list(self._open):
             result.close()
 
-    def _rows(self, query: sa.Select[Any]) -> Iterator[Any]:
-        """The rows of a query; each value is of its column's type."""
+    def _rows(self, query: sa.Select[Any], *, stream: bool = False) -> Iterator[Any]:
+        """The rows of a query; each value is of its column's type.
+
+        Args:
+            stream: Whether to hold `SCAN_ROWS` at once, which takes a server more questions.
+        """
         shape = [
             (column, column.type.python_type, getattr(column, "nullable", True))
             for column in query.selected_columns
         ]
-        options = {"yield_per": SCAN_ROWS}
+        options = {"yield_per": SCAN_ROWS} if stream else {}
         with translated():
             result = self._connection.execute(query, execution_options=options)
             self._open.add(result)
@@ -90,8 +96,9 @@ class LogReader:
 
         Raises:
             NotFoundError: the log has no such entry.
+            CorruptionError: it is not what its leaf hash is of.
         """
-        return self._of_entry(_ENTRY.c.data, index)
+        return self._of_entry(index)[0]
 
     def leaf_hash(self, index: int) -> bytes:
         """An entry's leaf hash, 32 bytes.
@@ -99,23 +106,21 @@ class LogReader:
         Raises:
             NotFoundError: the log has no such entry.
         """
-        return self._of_entry(_ENTRY.c.leaf_hash, index)
+        return self._of_entry(index)[1]
 
-    def _of_entry(self, column: sa.Column[Any], index: int) -> bytes:
-        row = self._one(sa.select(column).where(_ENTRY.c.index == clamped(index)))
+    def _of_entry(self, index: int) -> tuple[bytes, bytes]:
+        row = self._one(_ENTRIES.where(_ENTRY.c.index == clamped(index)))
         if row is None:
             raise NotFoundError(f"the log has no entry {index}", code="no_entry")
-        return bytes(row[0])
+        return checked_entry(*row), bytes(row[2])
 
     def entries(self, first: int, end: int) -> list[bytes]:
         """The bytes of entries [first, end).
 
         Raises:
-            CorruptionError: one of them is missing.
+            CorruptionError: one of them is missing, or not what its leaf hash is of.
         """
-        query = sa.select(_ENTRY.c.data).where(
-            _ENTRY.c.index >= clamped(first), _ENTRY.c.index < clamped(end)
-        )
+        query = _ENTRIES.where(_ENTRY.c.index >= clamped(first), _ENTRY.c.index < clamped(end))
         rows = self._all(query.order_by(_ENTRY.c.index))
         if len(rows) != max(0, end - first):
             raise CorruptionError(
@@ -123,7 +128,7 @@ class LogReader:
                 "run shanji audit",
                 code="entry_missing",
             )
-        return [data for (data,) in rows]
+        return [checked_entry(*row) for row in rows]
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of a tile, full or on the right edge: 32 bytes each.
@@ -296,6 +301,22 @@ class LogReader:
             checked_limit(limit)
         )
         return [(size, authority) for size, authority in self._all(query)]
+
+
+def checked_entry(index: int, data: bytes, leaf: bytes) -> bytes:
+    """An entry's bytes, if they are what its leaf hash is of: a disk may have changed either.
+
+    Raises:
+        CorruptionError: they are not (``entry_damaged``).
+    """
+    if leaf_hash(data) != leaf:
+        raise CorruptionError(
+            f"entry {index} is not what was recorded: its stored leaf hash is another; stop and "
+            "run shanji audit",
+            code="entry_damaged",
+            details={"index": index},
+        )
+    return data
 
 
 def check_types(row: sa.Row[Any], shape: Sequence[tuple[Any, type[Any], bool]]) -> None:

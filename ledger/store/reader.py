@@ -10,7 +10,13 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
-from ledger.store.log_reader import PAGE_ROWS_MAX, LogReader, checked_limit, clamped
+from ledger.store.log_reader import (
+    PAGE_ROWS_MAX,
+    LogReader,
+    checked_entry,
+    checked_limit,
+    clamped,
+)
 from ledger.store.rows import AccountRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
@@ -91,7 +97,8 @@ class Reader(LogReader):
 
     def account_count(self) -> int:
         """How many accounts there are: ids count from 0, so it is the next new one's id."""
-        return self.count("account")
+        (last,) = self._one(sa.select(sa.func.max(_ACCOUNT.c.id)))
+        return 0 if last is None else int(last) + 1
 
     def count(self, table: str) -> int:
         """How many rows a table has.
@@ -113,6 +120,26 @@ class Reader(LogReader):
             return None
         held = self._holdings(row[0], row[0])
         return AccountRow(row[0], asset, name, row[1], held.get(row[0], []))
+
+    def chosen_objects(self, keys: Collection[str]) -> dict[str, bytes]:
+        """These named objects' canonical JSON; those that are not there are left out."""
+        query = sa.select(_OBJECT.c.key, _OBJECT.c.value)
+        return dict(map(tuple, self._chosen(query, _OBJECT.c.key, keys)))
+
+    def chosen_accounts(self, ids: Collection[int]) -> list[AccountRow]:
+        """The accounts of these ids with what is still in them."""
+        query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
+        rows = self._chosen(query, _ACCOUNT.c.id, ids)
+        columns = (_HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label)
+        held: dict[int, list[tuple[int, int, str]]] = {}
+        for account, first, length, label in sorted(
+            map(tuple, self._chosen(sa.select(*columns), _HOLDING.c.account, ids))
+        ):
+            held.setdefault(account, []).append((first, first + length, label))
+        return [
+            AccountRow(id_, asset, name, received, held.get(id_, []))
+            for id_, asset, name, received in rows
+        ]
 
     def accounts(self, after_id: int, limit: int, *, ranges: bool = True) -> list[AccountRow]:
         """Accounts whose id is above `after_id`, by rising id: -1 begins.
@@ -145,7 +172,7 @@ class Reader(LogReader):
     def account_total(self, asset: str, name: str) -> PoolRow | None:
         """All pools of an account as one, without a label; None where it was never used."""
         amounts = (_POOL.c.received, _POOL.c.held, _POOL.c.returned)
-        query = sa.select(_ACCOUNT.c.id, *(sa.func.sum(one) for one in amounts))
+        query = sa.select(_ACCOUNT.c.id, *(_sum(one) for one in amounts))
         query = query.join(_POOL, _ACCOUNT.c.id == _POOL.c.account, isouter=True)
         query = query.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
         row = self._one(query.group_by(_ACCOUNT.c.id))
@@ -154,6 +181,13 @@ class Reader(LogReader):
         id_, *sums = row
         received, held, returned = (one or 0 for one in sums)
         return PoolRow(id_, asset, name, "", received, held, returned)
+
+    def asset_sums(self, asset: str) -> tuple[int, int]:
+        """All accounts of an asset together: ``(units received, units still held)``."""
+        sums = [sa.func.coalesce(sa.func.sum(_POOL.c[name]), 0) for name in ("received", "held")]
+        query = sa.select(*sums).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
+        received, held = self._one(query.where(_ACCOUNT.c.asset == asset))
+        return int(received), int(held)
 
     def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
         """What an account's units of one label are in all; None where it never had any."""
@@ -223,6 +257,24 @@ class Reader(LogReader):
             del flows[0]
         return flows
 
+    def numbered_flows(
+        self, side: Literal["source", "target"], account: int, *, first: int = 0, limit: int
+    ) -> list[Flow]:
+        """Flows out of an account (its id) or into it, by the rising numbers of its units.
+
+        By the index: it reads as many rows as it returns.
+
+        Args:
+            first: The number at which the first of them begins, or above.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        number = _FLOW.c[f"{side}_first"]
+        query = _FLOWS.where(_FLOW.c[side] == account, number >= clamped(first))
+        rows = self._all(query.order_by(number).limit(checked_limit(limit)))
+        return [Flow(*one) for one in rows]
+
     def account_moves(
         self, account: int, end: int, *, first: int = 0, limit: int | None = None
     ) -> list[tuple[int, int, int]]:
@@ -234,7 +286,7 @@ class Reader(LogReader):
             limit: At most so many entries; None for all.
         """
         moved = _moved(account, first, end)
-        incoming, outgoing = (sa.func.sum(moved.c[name]) for name in ("incoming", "outgoing"))
+        incoming, outgoing = (_sum(moved.c[name]) for name in ("incoming", "outgoing"))
         query = sa.select(moved.c.entry, incoming, outgoing)
         query = query.group_by(moved.c.entry).order_by(moved.c.entry)
         return list(map(tuple, self._all(query if limit is None else query.limit(limit))))
@@ -242,18 +294,16 @@ class Reader(LogReader):
     def account_sums(self, account: int, first: int, end: int) -> tuple[int, int, int]:
         """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
         moved = _moved(account, first, end)
-        sums = [
-            sa.func.coalesce(sa.func.sum(moved.c[name]), 0) for name in ("incoming", "outgoing")
-        ]
-        (entries, incoming, outgoing) = self._one(
-            sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
-        )
+        sums = [sa.func.coalesce(_sum(moved.c[name]), 0) for name in ("incoming", "outgoing")]
+        columns: list[Any] = [sa.func.count(moved.c.entry.distinct()), *sums]
+        (entries, incoming, outgoing) = self._one(sa.select(*columns))
         return int(entries), int(incoming), int(outgoing)
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
-        query = sa.select(_ENTRY.c.index, _ENTRY.c.data)
-        return dict(map(tuple, self._chosen(query, _ENTRY.c.index, indices)))
+        query = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
+        rows = self._chosen(query, _ENTRY.c.index, indices)
+        return {row[0]: checked_entry(*row) for row in rows}
 
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""
@@ -307,7 +357,12 @@ class Reader(LogReader):
         query = sa.select(found).order_by(*key)
         if after:
             query = query.where(sa.tuple_(*key) > sa.tuple_(*after))
-        return map(tuple, self._rows(query))
+        return map(tuple, self._rows(query, stream=True))
+
+
+def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The sum as what the column holds: PostgreSQL sums whole numbers into decimals."""
+    return sa.cast(sa.func.sum(column), WIDE)
 
 
 def _moved(account: int, first: int, end: int) -> sa.Subquery:

@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from scribe import audited
 
-from api.app import ROUTERS, create_app
+from api.app import ALL_ROUTERS, create_app
 from api.auth import create_token
 from api.edge import SECURITY_HEADERS
 from api.pages.verifier import saved_page
@@ -30,7 +30,7 @@ from api.settings import Settings
 from ledger.book import Book
 from ledger.records.kind import Role
 
-ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for router in ALL_ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
 class Caller:

@@ -15,6 +15,8 @@ from watched import scans, watching
 
 from ledger.book import DATABASE
 
+pytestmark = pytest.mark.sqlite
+
 RANGES = 100_000
 FUND = ("CNY", "fund:relief")
 STOCK = ("item:rice", "stock:depot")

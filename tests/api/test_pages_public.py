@@ -207,7 +207,7 @@ def _amounts(cells: list[str]) -> list[int]:
 
 def test_the_shares_of_a_trace_sum_to_the_whole(site: Site) -> None:
     page = site.read(f"/entries/{GIFT}")
-    table = page.table("200,000.00 元的去向")
+    table = page.table("200,000.00 元的去向 ")
     *parts, total = table.rows[1:]
     assert sum(_amounts([row[3] for row in parts])) == 20_000_000
     assert _amounts([total[3]]) == [20_000_000]

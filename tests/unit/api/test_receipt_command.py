@@ -70,7 +70,7 @@ def test_a_zip_and_one_pdf_by_the_name_of_the_output(data: Path, tmp_path: Path)
         (("x",), "expected an entry's index"),
         (("99999",), "99999"),
         (("1", "--url", "ftp://x"), "public_url"),
-        (("0-600", "-o", "all.pdf"), "at most 500"),
+        (("0-600", "-o", "all.pdf"), "at most 200"),
     ],
 )
 def test_what_is_wrong_is_told(data: Path, words: tuple[str, ...], told: str) -> None:
