@@ -37,10 +37,10 @@ DAY_SECONDS = 86_400
 class Machine:
     """What was measured; see docs/scale.md for where each figure comes from."""
 
-    batch_seconds: float = 0.004
-    entry_seconds: float = 0.00035
-    database_bytes: int = 1900
-    published_bytes: int = 480
+    batch_seconds: float = 0.002
+    entry_seconds: float = 0.0006
+    database_bytes: int = 1330
+    published_bytes: int = 800
     audit_per_second: int = 9000
     hashes_per_second: int = 60_000
     cosign_seconds: float = 0.004
