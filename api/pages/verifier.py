@@ -34,8 +34,7 @@ _TABLES = frozenset(
     )
 )  # fmt: skip
 _FROM_PAGE = frozenset(
-    f"verify.{name}"
-    for name in ("by_browser", "rows", "many", "show_one", "file", "text", "submit")
+    f"verify.{name}" for name in ("by_browser", "rows", "many", "show_one", "text", "submit")
 )
 """Texts of the page that the saved file has too."""
 _ACCOUNTS = re.compile(r"account\.(?:world_\w+|fund|stock|transit|points|minutes)")

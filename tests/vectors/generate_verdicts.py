@@ -6,7 +6,8 @@ receipt (``receipt``, or ``latin1`` where it is not UTF-8), whom the reader trus
 of each row (null: not reached), and where it is verified or pending what it shows.
 
 Library, command, browser and saved page must agree on all of them. Each expectation is
-written here by hand from docs/formats.md; nothing comes from the code under test.
+written here by hand from docs/formats.md, and nothing comes from the code under test but the
+ML-DSA-44 signatures (``verdict_trust.ML_DSA``).
 """
 
 from __future__ import annotations

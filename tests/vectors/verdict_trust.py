@@ -23,8 +23,10 @@ from verdict_log import (
 )
 
 ML_DSA = json.loads((Path(__file__).parent / "verdict_ml_dsa.json").read_text(encoding="utf-8"))
-"""A key of type 0x06 and its signatures over the gift's checkpoint. Made once with
-cryptography: signing draws randomness, so the same bytes cannot be made again."""
+"""Keys of type 0x06 and their signatures over the gift's checkpoint. Made once, with this
+project's own signer (ledger.tlog.cosignature): signing draws randomness, so the same bytes cannot
+be made again. The one place where these vectors come from our code; what another program signed
+is in docs/vectors/tlog/ml_dsa_44_foreign.json."""
 
 
 def post_quantum(which: str) -> Any:

@@ -47,7 +47,7 @@ function page(other) {
     element("h1", {}, t("saved.title")),
     element("p", {}, t("saved.lead")),
     field("own-trust", t("saved.trust"), t("saved.trust_hint"), trust),
-    field("file", t("verify.file"), t("saved.file_hint"), file),
+    field("file", t("saved.file"), t("saved.file_hint"), file),
     field("text", t("verify.text"), "", text),
     element("p", { class: "buttons" }, decide),
     element("div", { id: "result", "aria-live": "polite" }),
