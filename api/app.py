@@ -6,7 +6,6 @@ the book (whose sequencer finishes what is queued), the tokens, the counters.
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -116,12 +115,8 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.tokens = Tokens(settings.data)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
-            # What is there now stays: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
             yield
         finally:
-            gc.unfreeze()
             if feed is not None:
                 await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)

@@ -6,6 +6,7 @@ printed when the service answers there, not before.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -46,6 +47,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What is there now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
             self._announce()
 
 
