@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -100,7 +101,7 @@ def test_a_changed_value_is_found(long_book: Book, tamper: Tamper, table: str, c
     rows = tamper.rows(table)
     changed = 0
     for turn in range(TURNS):
-        doings = []
+        doings: list[tuple[Any, Any]] = []
         for row in {at(rows, place): None for place in PLACES}:
             # Another value at each place and in each column, so that all kinds come up.
             values = other_values(row[number])
