@@ -68,6 +68,10 @@ PATHS = (
     "/funds",
     "/funds/relief",
     "/projects/flood",
+    "/entries?fund=relief&kind=donation.money",
+    "/search?q=relief",
+    "/points",
+    "/sites/depot",
     "/items/rice",
 )
 
