@@ -55,12 +55,9 @@ class Service:
             str(data),
             *options,
         ]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+                command, stdout=output, stderr=subprocess.STDOUT, env=variables
             )
 
     def wait_ready(self) -> None:

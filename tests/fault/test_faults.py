@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from faults import clock, disk, old_backup, steps, syscalls, unsynced
 from faults.trial import Outcome
 
