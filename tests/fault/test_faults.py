@@ -12,8 +12,8 @@ from faults.trial import Outcome
 
 SHORT: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
     "steps": (steps.play, {"rounds": 12}),
-    "syscalls": (syscalls.play, {"rounds": 4}),
-    "unsynced": (unsynced.play, {"rounds": 5, "batches": 6}),
+    "syscalls": (syscalls.play, {"rounds": 3}),
+    "unsynced": (unsynced.play, {"rounds": 3, "batches": 4}),
     "file-limit": (disk.play_limit, {"rounds": 1}),
     "disk-full": (disk.play_full, {"rounds": 1}),
     "clock": (clock.play, {"rounds": 3}),
