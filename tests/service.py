@@ -42,7 +42,8 @@ class Service:
         self.data = data
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = data.with_name(data.name + ".log") if log is None else log
+        self.log = log or data.with_name(data.name + ".log")
+        variables = {**os.environ, **(environment or {})}
         command = [
             sys.executable,
             "-c",
