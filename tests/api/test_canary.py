@@ -53,6 +53,8 @@ OPENING_ROUTES = frozenset(
         "/staff/recorded/{index}",
         "/staff/proposals",
         "/staff/proposals/{number}",
+        "/staff/correct/{index}/anew",
+        "/staff/receipts/{index}.pdf",
     )
 )
 """Where who may open a field can do so; nowhere else is one ever seen."""
@@ -62,6 +64,8 @@ NEVER_ANSWERED = frozenset(
         "/v1/anchors/{size}/{authority}",
         # Nothing is sent off in it.
         "/v1/shipments/{code}",
+        # No goods in it have a lot of that name.
+        "/items/{code}/lot",
         # Nothing in it asks for attention with these entries.
         "/audit/attention/decide",
     )
@@ -143,7 +147,7 @@ def unwrapped(data: bytes, depth: int = DEPTH_MAX) -> Iterator[bytes]:
     if depth == 0:
         return
     inner: list[bytes] = []
-    if data.startswith(b"PK"):
+    if zipfile.is_zipfile(io.BytesIO(data)):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             inner += [archive.read(name) for name in archive.namelist()]
     elif data.startswith(b"%PDF"):
@@ -185,6 +189,7 @@ def paths_of(world: World, route: APIRoute, entries: list[int]) -> Iterator[str]
         "sites": "shop-1",
         "rules": "points-for-money",
         "shipments": "none",
+        "wishes": example_body(KIND_BY_NAME["wish.posted"])["fields"]["code"],
     }
     family = route.path.removeprefix("/v1").split("/")[1]
     values: dict[str, object] = {
@@ -195,11 +200,18 @@ def paths_of(world: World, route: APIRoute, entries: list[int]) -> Iterator[str]
         "authority": "nobody",
         "id": world.proposal,
         "number": world.proposal,
-        "name": "donation.money",
+        "name": "gift" if route.path.startswith("/staff/desk/") else "donation.money",
         "form": "json",
         "path": "entries/000" if size > 256 else f"entries/000.p/{size}",
     }
-    query = {"old": 1, "seed": "canary", "size": size, "flag": "stock_expired", "entries": "1"}
+    query = {
+        "old": 1,
+        "seed": "canary",
+        "size": size,
+        "flag": "stock_expired",
+        "entries": "1",
+        "label": "none",
+    }
     names = {one.name for one in route.dependant.query_params}
     asked: dict[str, object] = {name: query[name] for name in query if name in names}
     if "index" in names:
