@@ -43,7 +43,6 @@ class Service:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log or data.with_name(data.name + ".log")
-        variables = {**os.environ, **(environment or {})}
         command = [
             sys.executable,
             "-c",
