@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
+from ledger.store import statements
 from ledger.store.failures import translated
 from ledger.store.reader import Reader
 from ledger.store.rows import AnchorRow, Batch
@@ -181,46 +180,28 @@ class Appender(Reader):
         with translated():
             self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
 
-    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            values = [dict(zip(columns, row, strict=True)) for row in rows]
-            self._connection.execute(sa.insert(TABLES[table]), values)
+            query = statements.insert(table, tuple(columns))
+            self._connection.exec_driver_sql(query, list(rows))
 
     def _upsert(
         self,
         table: str,
         columns: Sequence[str],
-        rows: Sequence[Sequence[Any]],
+        rows: Sequence[tuple[Any, ...]],
         *,
         add: bool = False,
     ) -> None:
         """Set rows, or add their numbers to those of the rows that are there."""
-        if not rows:
-            return
-        found = TABLES[table]
-        key = [column.name for column in found.primary_key.columns]
-        insert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
-        query = insert(found)
-        changed: Mapping[str, Any] = {
-            name: found.c[name] + query.excluded[name] if add else query.excluded[name]
-            for name in columns
-            if name not in key
-        }
-        query = query.on_conflict_do_update(index_elements=key, set_=changed)
-        values = [dict(zip(columns, row, strict=True)) for row in rows]
-        self._connection.execute(query, values)
-
-    def _delete(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            found = TABLES[table]
-            query = sa.delete(found).where(
-                *(found.c[name] == sa.bindparam(f"key_{name}") for name in columns)
-            )
-            values = [
-                {f"key_{name}": value for name, value in zip(columns, row, strict=True)}
-                for row in rows
-            ]
-            self._connection.execute(query, values)
+            query = statements.upsert(table, tuple(columns), add=add)
+            self._connection.exec_driver_sql(query, list(rows))
+
+    def _delete(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            query = statements.delete(table, tuple(columns))
+            self._connection.exec_driver_sql(query, list(rows))
 
     def commit(self) -> None:
         """Make what was written durable; all of it, or nothing if the process dies here.
