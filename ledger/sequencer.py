@@ -48,7 +48,7 @@ from ledger.records.request import Prepared
 from ledger.state import State
 from ledger.store import Appender, Batch, Head, Reader, Store
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.proofs import verify_inclusion
+from ledger.tlog.proofs import verify_inclusions
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
 from ledger.vault import Vault, VaultRow
 
@@ -363,10 +363,14 @@ class Sequencer:
             return store.tile(level, number, width) if data is None else data
 
         tree = TileReader(size, read_tile)
+        proofs = [tuple(tree.inclusion(one.index)) for one in appended]
+        verify_inclusions(
+            size,
+            root,
+            ((one.index, one.leaf, proof) for one, proof in zip(appended, proofs, strict=True)),
+        )
         answers: dict[int, _Answer] = {}
-        for one in appended:
-            proof = tuple(tree.inclusion(one.index))
-            verify_inclusion(one.index, size, one.leaf, proof, root)
+        for one, proof in zip(appended, proofs, strict=True):
             row = one.waiting.prepared.row
             opening = Opening(one.data, row.seed, row.values)
             answers[id(one.waiting)] = Recorded(

@@ -12,7 +12,7 @@ the batch that changed it; the writer drops it whole when a commit fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -494,14 +494,14 @@ class State:
             self._accounts = {}
 
 
-def references_of(*groups: Mapping[str, Any] | Sequence[int]) -> tuple[int, ...]:
+def references_of(*groups: dict[str, Any] | Sequence[int]) -> tuple[int, ...]:
     """The indices of the entries that a record is about, each once, rising.
 
     Takes registered objects (their ``entry``) and lists of indices.
     """
     found: set[int] = set()
     for group in groups:
-        if isinstance(group, Mapping):
+        if isinstance(group, dict):
             found.add(group["entry"])
         else:
             found.update(group)

@@ -17,7 +17,7 @@ def insert(table: str, columns: tuple[str, ...]) -> str:
     """Add rows that are not there: values of these columns, in this order."""
     names = ", ".join(map(_quoted, columns))
     places = ", ".join("?" * len(columns))
-    return f"INSERT INTO {_quoted(table)} ({names}) VALUES ({places})"
+    return f"INSERT INTO {table} ({names}) VALUES ({places})"
 
 
 @cache
@@ -28,7 +28,7 @@ def upsert(table: str, columns: tuple[str, ...], *, add: bool) -> str:
     for name in columns:
         if name not in key:
             column = _quoted(name)
-            before = f"{_quoted(table)}.{column} + " if add else ""
+            before = f"{table}.{column} + " if add else ""
             changed.append(f"{column} = {before}excluded.{column}")
     keys = ", ".join(map(_quoted, key))
     return f"{insert(table, columns)} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(changed)}"
@@ -38,7 +38,7 @@ def upsert(table: str, columns: tuple[str, ...], *, add: bool) -> str:
 def delete(table: str, columns: tuple[str, ...]) -> str:
     """Remove the rows that have these values."""
     where = " AND ".join(f"{_quoted(name)} = ?" for name in columns)
-    return f"DELETE FROM {_quoted(table)} WHERE {where}"
+    return f"DELETE FROM {table} WHERE {where}"
 
 
 def _quoted(name: str) -> str:
