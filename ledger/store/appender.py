@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,8 +78,9 @@ class Appender(Reader):
         columns = ("entry", "ciphertext")
         self._insert("vault", columns, [row for row in batch.vault if row[0] >= first])
         self._upsert("vault", columns, [row for row in batch.vault if row[0] < first])
-        self._insert("idempotency", ("key", "digest", "entry"), batch.idempotency)
-        self._insert("order_number", ("digest", "entry"), batch.order_numbers)
+        # In the order of their keys, which come at random: neighbours land on the same page.
+        self._insert("idempotency", ("key", "digest", "entry"), sorted(batch.idempotency))
+        self._insert("order_number", ("digest", "entry"), sorted(batch.order_numbers))
 
     def _write_state(self, batch: Batch) -> None:
         """What follows from what is recorded: accounts, holdings, flows, objects, references."""
@@ -181,9 +183,9 @@ class Appender(Reader):
             self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
 
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            query = statements.insert(table, tuple(columns))
-            self._connection.exec_driver_sql(query, list(rows))
+        query = partial(statements.insert, table, tuple(columns))
+        for statement, values in statements.in_statements(query, rows):
+            self._connection.exec_driver_sql(statement, values)
 
     def _upsert(
         self,
@@ -194,9 +196,9 @@ class Appender(Reader):
         add: bool = False,
     ) -> None:
         """Set rows, or add their numbers to those of the rows that are there."""
-        if rows:
-            query = statements.upsert(table, tuple(columns), add=add)
-            self._connection.exec_driver_sql(query, list(rows))
+        query = partial(statements.upsert, table, tuple(columns), add=add)
+        for statement, values in statements.in_statements(query, rows):
+            self._connection.exec_driver_sql(statement, values)
 
     def _delete(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:

@@ -10,7 +10,13 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
-from ledger.store.log_reader import PAGE_ROWS_MAX, LogReader, checked_limit, clamped
+from ledger.store.log_reader import (
+    CHOSEN_ENTRIES,
+    PAGE_ROWS_MAX,
+    LogReader,
+    checked_limit,
+    clamped,
+)
 from ledger.store.rows import AccountRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
@@ -252,8 +258,7 @@ class Reader(LogReader):
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
-        query = sa.select(_ENTRY.c.index, _ENTRY.c.data)
-        return dict(map(tuple, self._chosen(query, _ENTRY.c.index, indices)))
+        return dict(map(tuple, self._chosen(CHOSEN_ENTRIES, indices)))
 
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""
