@@ -6,6 +6,7 @@ the book (whose sequencer finishes what is queued), the tokens, the counters.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator
@@ -17,7 +18,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api import problems
 from api.auth import Tokens
+from api.direct import Direct
 from api.edge import Edge
+from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import routes as pages
@@ -70,6 +73,10 @@ ROUTERS = (
     pages.router,
 )
 
+GARBAGE_EVERY = 20_000
+"""Objects more than were freed, before the collector looks for cycles: a batch of records in
+the writer's hands is some thousands, and none of them is garbage."""
+
 logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
@@ -100,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed: Feed | None = None
+        gc_before = gc.get_threshold()
         book = await run_in_threadpool(
             Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
         )
@@ -109,14 +117,17 @@ def create_app(settings: Settings) -> FastAPI:
             feed = await run_in_threadpool(open_feed, book, settings)
             app.state.feed = feed
             app.state.book = book
+            app.state.mailbox = Mailbox(asyncio.get_running_loop())
             app.state.tokens = Tokens(settings.data)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(GARBAGE_EVERY, *gc_before[1:])
             yield
         finally:
+            gc.set_threshold(*gc_before)
             gc.unfreeze()
             if feed is not None:
                 await run_in_threadpool(feed.close)
@@ -141,6 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app, pages.render_error)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Direct)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app
 
