@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,6 @@ class Row:
     reach: float | None
     at_most: bool = False
     note: str = ""
-    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -98,39 +97,30 @@ def row(
     limit: str,
     pairs: Sequence[tuple[Took, Took]],
     reach: float | None,
-    **more: Any,
+    *,
+    at_most: bool = False,
+    note: str = "",
 ) -> Row:
-    """The medians of some turns; `more` goes into the row."""
+    """The medians of some turns.
+
+    Args:
+        at_most: Tell how many times as long as the limit it takes, where smaller is better;
+            otherwise its speed as a part of the limit's.
+    """
+    wall = [ours.rate / beside.rate for ours, beside in pairs]
+    cpu = [ours.cpu_rate / beside.cpu_rate for ours, beside in pairs]
+    if at_most:
+        wall, cpu = [1 / one for one in wall], [1 / one for one in cpu]
     return Row(
         workload,
         limit,
         statistics.median(ours.rate for ours, _ in pairs),
         statistics.median(beside.rate for _, beside in pairs),
-        statistics.median(ours.rate / beside.rate for ours, beside in pairs),
-        statistics.median(ours.cpu_rate / beside.cpu_rate for ours, beside in pairs),
+        statistics.median(wall),
+        statistics.median(cpu),
         reach,
-        **more,
-    )
-
-
-def slower(
-    workload: str,
-    limit: str,
-    pairs: Sequence[tuple[Took, Took]],
-    reach: float | None,
-    **more: Any,
-) -> Row:
-    """As `row`, with how many times as long as the limit it takes: smaller is better."""
-    return Row(
-        workload,
-        limit,
-        statistics.median(ours.rate for ours, _ in pairs),
-        statistics.median(beside.rate for _, beside in pairs),
-        statistics.median(beside.rate / ours.rate for ours, beside in pairs),
-        statistics.median(beside.cpu_rate / ours.cpu_rate for ours, beside in pairs),
-        reach,
-        at_most=True,
-        **more,
+        at_most,
+        note,
     )
 
 
