@@ -13,17 +13,33 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
 from api.auth import Tokens
+from api.dependencies import undamaged
 from api.direct import Direct
 from api.edge import Edge
 from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.openapi import build_openapi
+from api.pages import finding, gift_routes, thing_pages, verifying
 from api.pages import routes as pages
+from api.pages.audit import routes as audit
+from api.pages.staff import (
+    correct,
+    desks,
+    frame,
+    lots,
+    printing,
+    record,
+    recorded,
+    sign_in,
+    today,
+)
+from api.pages.staff import proposals as staff_proposals
 from api.routes import (
     accounts,
     anchors,
@@ -34,6 +50,7 @@ from api.routes import (
     health,
     keys,
     log,
+    printed,
     proofs,
     proposals,
     receipts,
@@ -44,34 +61,57 @@ from api.routes import (
     trace,
     witnesses,
 )
+from api.sessions import Sessions, SignInNeededError
 from api.settings import Settings
 from api.witnessed import open_feed
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
+from ledger.inspection import Inspector, Pace
 from ledger.statistics import Latest
 
 ROUTERS = (
     bulk.router,
     entries.router,
-    proposals.router,
     receipts.router,
-    corrections.router,
-    trace.router,
+    printed.router,
     proofs.router,
     log.router,
     keys.router,
-    registers.router,
-    reports.router,
-    statistics.router,
-    accounts.router,
     attention.router,
     anchors.router,
     tiles.router,
     witnesses.router,
     health.router,
-    pages.router,
+    pages.static_router,
+    sign_in.router,
+    verifying.router,
 )
+"""What these give out is compared with the signed root as it is read, or says what is wrong."""
+DERIVED_ROUTERS = (
+    proposals.router,
+    corrections.router,
+    trace.router,
+    registers.router,
+    reports.router,
+    statistics.router,
+    accounts.router,
+    gift_routes.router,
+    pages.router,
+    finding.router,
+    thing_pages.router,
+    today.router,
+    audit.router,
+    record.router,
+    recorded.router,
+    staff_proposals.router,
+    desks.router,
+    correct.router,
+    lots.router,
+    printing.router,
+)
+"""Figures, lists and pages made from the state: not shown where the inspection found damage."""
+ALL_ROUTERS = (*ROUTERS, *DERIVED_ROUTERS)
 
 GARBAGE_EVERY = 20_000
 """Objects more than were freed, before the collector looks for cycles: a batch of records in
@@ -108,27 +148,38 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed: Feed | None = None
         gc_before = gc.get_threshold()
+        inspector: Inspector | None = None
         book = await run_in_threadpool(
-            Book.open, settings.data, access=settings.key_access, queue_max=settings.queue_max
+            Book.open,
+            settings.data,
+            database=settings.database,
+            access=settings.key_access,
+            queue_max=settings.queue_max,
         )
         try:
-            _look_at_writer(book)
-            # A log that a witness contradicts is served from here on, and takes nothing.
+            # A log that a witness contradicts is served from here on, and takes nothing; one
+            # that was restored takes records when all witnesses have agreed.
             feed = await run_in_threadpool(open_feed, book, settings)
+            _look_at_writer(book)
+            pace = Pace(settings.inspection_rows_per_second, settings.inspection_audit_seconds)
+            inspector = Inspector(book, settings.key_access, pace)
+            inspector.start()
+            app.state.inspector = inspector
             app.state.feed = feed
             app.state.book = book
             app.state.mailbox = Mailbox(asyncio.get_running_loop())
             app.state.tokens = Tokens(settings.data)
+            app.state.board = today.LatestBoard()
+            app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
-            # What is there now stays: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
+            app.state.receipts_limiter = printed.receipts_limiter()
             gc.set_threshold(GARBAGE_EVERY, *gc_before[1:])
             yield
         finally:
             gc.set_threshold(*gc_before)
-            gc.unfreeze()
+            if inspector is not None:
+                await run_in_threadpool(inspector.close)
             if feed is not None:
                 await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
@@ -149,9 +200,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counters = counters
     app.state.bulk_running = 0
+    app.state.paths = frozenset(
+        route.path
+        for router in ALL_ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    )
     problems.install(app, pages.render_error)
+    app.add_exception_handler(SignInNeededError, frame.to_sign_in)
     for router in ROUTERS:
         app.include_router(router)
+    for router in DERIVED_ROUTERS:
+        app.include_router(router, dependencies=[Depends(undamaged)])
     app.add_middleware(Direct)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app

@@ -77,9 +77,15 @@ class Tokens:
         self._fresh_until = -math.inf
         self._seen: tuple[int, ...] | None = None
         self._grants: Mapping[str, Grant] = {}
+        self._by_id: Mapping[str, Grant] = {}
 
     def find(self, token: str) -> Person | None:
-        """The person whose token this is, or None.
+        """The person whose token this is, or None; as `grant`."""
+        grant = self.grant(token)
+        return None if grant is None else grant.person
+
+    def grant(self, token: str) -> Grant | None:
+        """The line of the file that this token has, or None.
 
         What is compared is the token's digest. The place of a digest in the table
         tells nothing about a token, and the comparison takes constant time.
@@ -93,21 +99,36 @@ class Tokens:
         grant = self._grants.get(digest)
         if grant is None or not hmac.compare_digest(grant.sha256, digest):
             return None
-        return grant.person
+        return grant
+
+    def grant_of_id(self, token_id: str) -> Grant | None:
+        """The line with that id, for who holds a session that the token began; or None.
+
+        Raises:
+            CorruptionError: the tokens file cannot be read as one.
+        """
+        if token_id not in self._by_id or self._clock() >= self._fresh_until:
+            self._refresh()
+        return self._by_id.get(token_id)
 
     def _refresh(self) -> None:
         self._fresh_until = self._clock() + FRESH_SECONDS
         try:
             stat = self._path.stat()
         except FileNotFoundError:
-            self._seen, self._grants = None, {}
+            self._forget()
             return
         seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if seen != self._seen:
             # Nobody is let in by what was read before, should the new list be damaged.
-            self._seen, self._grants = None, {}
-            self._grants = {grant.sha256: grant for grant in _read(self._path)}
+            self._forget()
+            grants = _read(self._path)
+            self._grants = {grant.sha256: grant for grant in grants}
+            self._by_id = {grant.id: grant for grant in grants}
             self._seen = seen
+
+    def _forget(self) -> None:
+        self._seen, self._grants, self._by_id = None, {}, {}
 
 
 def create_token(folder: Path, person: str, role: Role) -> str:

@@ -1,4 +1,4 @@
-"""``shanji serve``, ``shanji token`` and ``shanji correction``: the service's commands.
+"""``shanji serve``, ``token``, ``correction`` and ``receipt``: the service's commands.
 
 They come into the ``shanji`` command through the entry-point group ``shanji.commands``;
 errors of the ledger end a command there, with the exit codes of ``ledger.cli``. The
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from api.receipts_pdf.command import receipt
 from ledger.commands.console import DATA_DEFAULT, Data, Lang, default_language
 
 Config = Annotated[
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("serve")(serve)
     app.command("correction")(correction)
+    app.command("receipt")(receipt)
     token = typer.Typer(help="Tokens: who may record, approve and look.", no_args_is_help=True)
     token.command("create")(create)
     token.command("list")(list_all)
@@ -35,6 +37,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on [8000].")] = None,
     data: Annotated[Path | None, typer.Option(help="The data folder (by default var).")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Like postgresql://user@host/name; else a file in the data.")
+    ] = None,
     origin: Annotated[
         str | None, typer.Option(help="The log's name for ever; for the first start.")
     ] = None,
@@ -64,6 +69,7 @@ def serve(
         host=host,
         port=port,
         data=data,
+        database=database,
         origin=origin,
         organisation=organisation,
         policy=policy,

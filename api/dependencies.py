@@ -6,6 +6,7 @@ All of it runs in the event loop: nothing here waits, save for the body's bytes.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request
@@ -14,9 +15,11 @@ from starlette.requests import ClientDisconnect
 from api.auth import Person, Tokens
 from api.mailbox import Mailbox
 from api.metrics import Counters
+from api.settings import PUBLIC_URL_PATTERN, Settings
 from ledger.book import Book
 from ledger.entry import SEED_BYTES, parse_base64url
-from ledger.errors import LedgerError, MalformedError, NotAllowedError
+from ledger.errors import LedgerError, MalformedError, NotAllowedError, NotReadyError
+from ledger.holds import DAMAGED, read_hold
 from ledger.statistics import Latest
 
 INDEX_MAX = 2**53 - 1
@@ -36,6 +39,20 @@ def get_book(request: Request) -> Book:
     return cast(Book, request.app.state.book)
 
 
+async def undamaged(request: Request) -> None:
+    """Return if nothing stored is known to be damaged: what follows from it may be shown.
+
+    Raises:
+        NotReadyError: ``damaged``.
+    """
+    if read_hold(get_book(request).folder, DAMAGED) is not None:
+        raise NotReadyError(
+            "what is stored is damaged, so no figures are shown; entries, tiles and receipts are, "
+            "each checked as it is read",
+            code=DAMAGED.code,
+        )
+
+
 def get_mailbox(request: Request) -> Mailbox:
     """Where the writer's answers come in."""
     return cast(Mailbox, request.app.state.mailbox)
@@ -49,6 +66,17 @@ def get_counters(request: Request) -> Counters:
 def get_statistics(request: Request) -> Latest:
     """The statistics of the newest size, gathered once by this process."""
     return cast(Latest, request.app.state.statistics)
+
+
+def site_of(request: Request) -> str | None:
+    """Where people reach the pages: as the setting ``public_url`` says, else as asked for.
+
+    A request's own address is what its sender says it is, and behind a proxy is another
+    one than people use; None where it is nothing that a QR code should lead to.
+    """
+    settings: Settings = request.app.state.settings
+    found = settings.public_url or str(request.base_url)
+    return found.rstrip("/") if re.fullmatch(PUBLIC_URL_PATTERN, found) else None
 
 
 def _person_of(request: Request, header: str) -> Person | None:
@@ -110,12 +138,19 @@ def seed_or_none(request: Request) -> bytes | None:
         MalformedError: not base64url of 16 bytes.
     """
     value = request.headers.get("Seed")
-    if value is None:
-        return None
+    return None if value is None else parse_seed(value)
+
+
+def parse_seed(text: str) -> bytes:
+    """A seed as it stands on the receipt.
+
+    Raises:
+        MalformedError: not base64url of 16 bytes.
+    """
     seed = b""
-    if len(value) <= SEED_CHARS_MAX:
+    if len(text) <= SEED_CHARS_MAX:
         try:
-            seed = parse_base64url(value)
+            seed = parse_base64url(text)
         except LedgerError:
             seed = b""
     if len(seed) != SEED_BYTES:

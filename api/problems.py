@@ -99,8 +99,16 @@ _FORMS_BY_CODE: Mapping[str, Form] = {
         "Recorded, but witnesses are missing; repeat with the same Idempotency-Key",
     ),
     "halted": Form(503, "见证人与本账本不一致，已停止记账", "A witness contradicts this log"),
+    "restore_unconfirmed": Form(
+        503, "从备份恢复后尚未确认，暂不记账", "Restored from a backup, and not confirmed yet"
+    ),
+    "damaged": Form(503, "存储的数据有损坏，已停止记账", "Something stored is damaged"),
     "proposal_closed": Form(409, "申请已办结", "The proposal is decided already"),
     "proposal_busy": Form(503, "申请正在办理", "The proposal is being decided"),
+    "receipts_extra_missing": Form(
+        501, "本服务未安装 PDF 凭证组件", "Receipts as PDF are not installed here"
+    ),
+    "receipt_not_set": Form(500, "凭证无法排版", "The receipt cannot be set as a PDF"),
     "invalid_parameter": Form(400, "参数不正确", "A parameter is wrong"),
     "method_not_allowed": Form(405, "不支持此方法", "The method is not allowed here"),
     "no_such_path": Form(404, "没有此路径", "There is no such path"),

@@ -6,6 +6,7 @@ printed when the service answers there, not before.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -46,6 +47,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What is there now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
             self._announce()
 
 
@@ -125,9 +129,14 @@ def prepare_log(settings: Settings, *, with_demonstration: bool, full: bool) -> 
 
 def _open_or_create(settings: Settings, with_demonstration: bool) -> Book:
     try:
-        if not Book.exists(settings.data):
+        if not Book.exists(settings.data, settings.database):
             return _create(settings, with_demonstration)
-        book = Book.open(settings.data, access=settings.key_access, queue_max=settings.queue_max)
+        book = Book.open(
+            settings.data,
+            database=settings.database,
+            access=settings.key_access,
+            queue_max=settings.queue_max,
+        )
     except OSError as error:
         raise MalformedError(
             f"the data folder {settings.data} cannot be used ({error.strerror}); choose another "
@@ -161,6 +170,7 @@ def _create(settings: Settings, with_demonstration: bool) -> Book:
             settings.data,
             origin=origin,
             organisation=organisation,
+            database=settings.database,
             access=settings.key_access,
             queue_max=settings.queue_max,
         )

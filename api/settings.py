@@ -23,12 +23,15 @@ from pydantic_settings import (
 )
 
 from ledger.errors import MalformedError, NotFoundError
+from ledger.inspection.inspector import AUDIT_SECONDS, ROWS_PER_SECOND
 from ledger.keys.access import KeyAccess, default_access
 from ledger.sequencer import QUEUE_MAX
 
 ENVIRONMENT_PREFIX = "SHANJI_"
 CONFIG_VARIABLE = "SHANJI_CONFIG"
 CONFIG_FILE = Path("shanji.toml")
+PUBLIC_URL_PATTERN = r"^https?://[A-Za-z0-9.\[\]:-]{1,120}/?$"
+"""Host and port only, short enough for a small QR code; pages are at the root of a site."""
 
 
 class Settings(BaseSettings):
@@ -50,6 +53,14 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path("var"), description="The data folder: the log's database, its keys, the tokens."
     )
+    database: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2048,
+        repr=False,
+        description="The log's database, like postgresql://user@host/name; without it, what the "
+        "data folder says (`database.url`), and else a file in the data folder.",
+    )
     keys: Path | None = Field(
         None, description="The folder of the keys, where it is not `keys` in the data folder."
     )
@@ -63,6 +74,12 @@ class Settings(BaseSettings):
     )
     organisation: str | None = Field(
         None, max_length=120, description="Whose log it is; for the first start."
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=PUBLIC_URL_PATTERN,
+        description="Where people reach the pages, like https://ledger.example.org: it stands in "
+        "the QR codes of receipts. Without it, the address that a request came to.",
     )
     queue_max: int = Field(
         QUEUE_MAX,
@@ -103,6 +120,20 @@ class Settings(BaseSettings):
         le=300,
         description="How long an answer waits for the required witnesses; then 503, and the "
         "same Idempotency-Key gives the receipt later.",
+    )
+    inspection_rows_per_second: int = Field(
+        ROWS_PER_SECOND,
+        ge=0,
+        le=1_000_000,
+        description="How many stored rows the rolling inspection compares in a second; 0 never "
+        "inspects.",
+    )
+    inspection_audit_seconds: int = Field(
+        AUDIT_SECONDS,
+        ge=0,
+        le=31_536_000,
+        description="From one whole audit in the background to the next, in a process of the "
+        "lowest priority; the first within ten minutes of the start; 0 does without.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages that the server logs, on stderr."

@@ -34,15 +34,24 @@ def read_policy(path: Path) -> Policy:
     return parse_policy(read_file(str(path), POLICY_BYTES_MAX))
 
 
-def open_feed(book: Book, settings: Settings) -> Feed:
-    """Tell the book whose cosignatures count, and start to ask the witnesses.
+def open_witnessing(book: Book, settings: Settings) -> Witnessing:
+    """Whose cosignatures count for the log's receipts, as the settings say.
 
     Raises:
         LedgerError: the policy cannot be read, or is not for this log.
     """
     policy = Policy() if settings.policy is None else read_policy(settings.policy)
     check_policy(policy, book.origin, settings.require_witnesses)
-    book.witnessing = Witnessing(policy, settings.require_witnesses)
+    return Witnessing(policy, settings.require_witnesses)
+
+
+def open_feed(book: Book, settings: Settings) -> Feed:
+    """Tell the book whose cosignatures count, and start to ask the witnesses.
+
+    Raises:
+        LedgerError: as in `open_witnessing`.
+    """
+    book.witnessing = open_witnessing(book, settings)
     feed = Feed(book)
     feed.start()
     return feed

@@ -3,9 +3,11 @@
 ::
 
     <folder>/ledger.sqlite3      entries, tiles, state: everything but the keys
+    <folder>/database.url        instead of it, where PostgreSQL keeps them (``store.place``)
     <folder>/keys/log-key.pem    the log's Ed25519 private key (PKCS #8), and further ones
     <folder>/keys/vault.key      the vault's key, in hex
     <folder>/known-checkpoints/  checkpoints that the log must not be behind, if any
+    <folder>/halted.txt          and others: why nothing is written here (``holds``)
 
 Keys are files of their own, readable by their owner only, so that a copy of the
 database alone neither signs nor opens anything; they may be encrypted, or lie elsewhere
@@ -17,7 +19,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,53 +26,54 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from orjson import loads
 
+from ledger.beginning import build_opening, make_keys, opening_keys
 from ledger.entry import Entry, parse_entry
 from ledger.errors import (
     ConflictError,
     CorruptionError,
-    MalformedError,
     NotFoundError,
     NotReadyError,
 )
-from ledger.keys.access import KeyAccess, default_access
-from ledger.keys.files import (
-    FIRST_KEY,
-    VAULT_KEY,
-    generate_key,
-    key_files,
-    read_vault_key,
-    write_new,
-    write_private_key,
+from ledger.fitting import FittingTiles, checked_note, require_sound
+from ledger.fitting import read_key_history as read_key_history
+from ledger.holds import (
+    HALTED,
+    UNCONFIRMED,
+    Hold,
+    lift_hold,
+    read_hold,
+    read_holds,
+    told,
+    write_hold,
 )
-from ledger.keys.history import KeyHistory, history_from_json, is_ed25519
+from ledger.keys.access import KeyAccess, default_access
+from ledger.keys.files import VAULT_KEY, read_vault_key
+from ledger.keys.history import KeyHistory, is_ed25519
 from ledger.keys.ring import Keyring
-from ledger.keys.sealed import format_vault_key
-from ledger.known import KnownCheckpoints, read_halt, write_halt
+from ledger.known import KnownCheckpoints
 from ledger.proposals import Proposals
 from ledger.receipt import Opening, Receipt, build_receipt, reveal_fields
 from ledger.recorded import Recorded, recall
-from ledger.records.keys import HISTORY
-from ledger.records.log import LOG_OPENED, LogOpened
+from ledger.records.log import LOG_OPENED
 from ledger.records.request import Prepared, seal_record
-from ledger.sequencer import CHINA, QUEUE_MAX, Clock, Sequencer, utc_now
+from ledger.sequencer import CHINA, COUNTS, GAUGES, QUEUE_MAX, Clock, Sequencer, utc_now
 from ledger.store import Head, Reader, Store
+from ledger.store.place import DATABASE as DATABASE
+from ledger.store.place import is_postgresql, place_of, write_url
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import (
     Ed25519Signer,
     VerifierKey,
-    format_verifier_key,
     split_note,
 )
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TileReader
-from ledger.vault import KEY_BYTES, Vault
+from ledger.vault import Vault
 from ledger.witnessing import Covering, Witnessing
 
 logger = logging.getLogger(__name__)
 
-DATABASE = "ledger.sqlite3"
 LATEST_MAX = 1000
 SYSTEM = "system"
 """Who records what no person does: the first entry."""
@@ -114,7 +116,8 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
-        self._halted = read_halt(folder)
+        reason = read_hold(folder, HALTED)
+        self._halted = None if reason is None else told(folder, HALTED, reason)
         self.witnessing = Witnessing()
         """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
@@ -122,11 +125,12 @@ class Book:
         """The log's first entry."""
 
     @classmethod
-    def exists(cls, folder: Path) -> bool:
-        """Whether the folder holds a log that has its first entry."""
-        if not (folder / DATABASE).exists():
+    def exists(cls, folder: Path, database: str | None = None) -> bool:
+        """Whether the folder's database holds a log that has its first entry."""
+        try:
+            store = Store.open(place_of(folder, database), create=False)
+        except NotFoundError:
             return False
-        store = Store.open(str(folder / DATABASE), create=False)
         try:
             with store.read() as reader:
                 return reader.head() is not None
@@ -134,17 +138,17 @@ class Book:
             store.close()
 
     @staticmethod
-    def origin_of(folder: Path) -> str:
+    def origin_of(folder: Path, database: str | None = None) -> str:
         """The name of the log in a folder; its keys are not looked at.
 
         Raises:
             NotFoundError: no log there.
         """
-        if not Book.exists(folder):
+        if not Book.exists(folder, database):
             raise NotFoundError(
                 f"{folder} holds no log; start the service there once, or name the right folder"
             )
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder, database), create=False)
         try:
             with store.read() as reader:
                 return str(parse_entry(reader.entry(0)).fields["origin"])
@@ -158,6 +162,7 @@ class Book:
         *,
         origin: str,
         organisation: str,
+        database: str | None = None,
         access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -172,20 +177,24 @@ class Book:
             ConflictError: the folder holds a log already.
             MalformedError: an origin or organisation that a log cannot have.
         """
-        if cls.exists(folder):
+        elsewhere = is_postgresql(place_of(folder, database))
+        if cls.exists(folder, database) or (elsewhere and (folder / DATABASE).exists()):
             raise ConflictError(f"{folder} holds a log already; open it, or choose another folder")
         # Refused before anything is written.
-        _opening([Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation)
+        build_opening(
+            [Ed25519Signer(origin, Ed25519PrivateKey.generate()).verifier_key], organisation
+        )
         access = access or default_access()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys = _make_keys(access.folder_of(folder), access)
+        keys = make_keys(access.folder_of(folder), access)
         ring = Keyring.open(keys, origin, access)
         vault = Vault(read_vault_key(keys / VAULT_KEY, access))
-        store = Store.open(str(folder / DATABASE))
+        store = Store.open(place_of(folder, database))
         book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
         try:
             book._record_opening(organisation)
             book._read_opening()
+            _keep_place(folder, database)
         except BaseException:
             book.close()
             raise
@@ -196,6 +205,7 @@ class Book:
         cls,
         folder: Path,
         *,
+        database: str | None = None,
         access: KeyAccess | None = None,
         clock: Clock = utc_now,
         queue_max: int = QUEUE_MAX,
@@ -204,6 +214,8 @@ class Book:
 
         Args:
             folder: The data folder.
+            database: Where its log is; None for what the environment or the folder says
+                (``store.place``). One that is named is kept in the folder.
             access: Where the keys are and what opens them; None for what the environment
                 says (``keys.access``).
             clock: Gives the time of recording.
@@ -214,15 +226,16 @@ class Book:
             CorruptionError: the keys are not the log's.
             NotAllowedError: the keys are encrypted, and the passphrase is missing or wrong.
         """
-        origin = cls.origin_of(folder)
+        origin = cls.origin_of(folder, database)
         access = access or default_access()
         keys = access.folder_of(folder)
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder, database), create=False)
         try:
             ring = Keyring.open(keys, origin, access)
             vault = Vault(read_vault_key(keys / VAULT_KEY, access))
             book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
             book._read_opening()
+            _keep_place(folder, database)
         except BaseException:
             store.close()
             raise
@@ -236,7 +249,7 @@ class Book:
             NotFoundError: no database there.
             NotAllowedError: the vault's key is encrypted, and no right passphrase was given.
         """
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(place_of(folder), create=False)
         access = access or default_access()
         try:
             return store, Vault(read_vault_key(access.folder_of(folder) / VAULT_KEY, access))
@@ -258,7 +271,7 @@ class Book:
         return Vault(read_vault_key(keys / VAULT_KEY, default_access()))
 
     def _record_opening(self, organisation: str) -> None:
-        fields = _opening(_opening_keys(self.keyring, self.origin), organisation)
+        fields = build_opening(opening_keys(self.keyring, self.origin), organisation)
         prepared = seal_record(
             kind=LOG_OPENED,
             fields=fields,
@@ -324,16 +337,37 @@ class Book:
         """Why nothing more is signed here, as given to `halt`; None where it is."""
         return self._halted
 
+    def holds(self) -> list[tuple[Hold, str]]:
+        """Everything for which nothing is written here now, and why."""
+        found = read_holds(self.folder)
+        if self._halted is not None and HALTED not in (hold for hold, _ in found):
+            found.insert(0, (HALTED, self._halted))
+        return found
+
     def halt(self, reason: str) -> None:
         """Sign nothing more, in this process or any other: a witness contradicts the log.
 
-        A person who has found out who is right moves the file away (``known.HALTED``).
+        A person who has found out who is right moves the file away (``holds``).
         """
         self._halted = reason
         try:
-            write_halt(self.folder, reason)
+            write_hold(self.folder, HALTED, reason)
         except OSError as error:
             logger.error("that the log is halted could not be kept: %s", error)
+
+    def confirm_restored(self, by: str) -> bool:
+        """Let a restored log be written: nothing newer of it is known to who was asked.
+
+        Args:
+            by: Who was asked, in words; kept with the time.
+
+        Returns:
+            Whether it had waited for that.
+        """
+        lifted = lift_hold(self.folder, UNCONFIRMED, f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {by}")
+        if lifted:
+            logger.warning("the restored log is written again: %s", by)
+        return lifted
 
     @property
     def proposals(self) -> Proposals:
@@ -366,7 +400,7 @@ class Book:
                     "no checkpoint has the required witnesses yet; ask again later",
                     code="no_witnessed_checkpoint",
                 )
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def checkpoint_of_size(self, size: int) -> bytes:
         """The checkpoint of a size with all its cosignatures.
@@ -375,13 +409,13 @@ class Book:
             NotFoundError: none was signed at that size.
         """
         with self.store.read() as reader:
-            return reader.cosigned_checkpoint(size)
+            return checked_note(reader, size)
 
     def writer_stats(self) -> Mapping[str, float]:
         """The write path's counters, whether or not it takes records."""
         with self._lock:
             sequencer = self._sequencer
-        return {} if sequencer is None else sequencer.stats()
+        return dict.fromkeys((*COUNTS, *GAUGES), 0) if sequencer is None else sequencer.stats()
 
     def entry(self, index: int) -> tuple[bytes, Entry]:
         """An entry's stored bytes, and parsed.
@@ -409,11 +443,11 @@ class Book:
         """
         with self.store.read() as reader:
             size = _head(reader).size if size is None else size
-            checkpoint = reader.cosigned_checkpoint(size)
+            checkpoint = checked_note(reader, size)
             if not 0 <= index < size:
                 raise NotFoundError(f"the log of size {size} has no entry {index}")
             leaf = reader.leaf_hash(index)
-            proof = tuple(TileReader(size, reader.tile).inclusion(index))
+            proof = tuple(TileReader(size, FittingTiles(reader).tile).inclusion(index))
         root = parse_checkpoint(split_note(checkpoint)[0]).root
         return Inclusion(index, size, leaf, proof, root, checkpoint)
 
@@ -431,7 +465,7 @@ class Book:
                     f"expected 1 <= old <= new <= {size}, the log's size; "
                     f"got {old_size} and {new_size}"
                 )
-            return TileReader(new_size, reader.tile).consistency(old_size)
+            return TileReader(new_size, FittingTiles(reader).tile).consistency(old_size)
 
     def opening(self, index: int) -> tuple[bytes, dict[str, Any]] | None:
         """The seed and the personal fields of an entry; None where it has none or no more.
@@ -478,6 +512,7 @@ class Book:
     def _covered(self, reader: Reader, recorded: Recorded) -> tuple[Recorded, Covering]:
         """Move a record's proof under the checkpoint that enough witnesses saw, if one is."""
         covering = self.witnessing.covering(reader, recorded.index)
+        require_sound(reader, covering.size, covering.note)
         if covering.size == recorded.size:
             return replace(recorded, checkpoint=covering.note), covering
         root = parse_checkpoint(split_note(covering.note)[0]).root
@@ -501,25 +536,6 @@ class Book:
         self.store.close()
 
 
-def _opening(keys: Sequence[VerifierKey], organisation: str) -> LogOpened:
-    """What the first entry says.
-
-    Raises:
-        MalformedError: an origin or organisation that a log cannot have.
-    """
-    values = {
-        "origin": keys[0].name,
-        "organisation": organisation,
-        "currency": "CNY",
-        "time_zone": "Asia/Shanghai",
-        "keys": [format_verifier_key(key) for key in keys],
-    }
-    try:
-        return LogOpened.model_validate(values)
-    except ValueError as error:
-        raise MalformedError(f"expected an origin and an organisation: {error}") from None
-
-
 def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     opening = found.opening
     if reveal == "none" or (reveal == "all" and opening.seed is None):
@@ -529,18 +545,6 @@ def _reveal(found: Recorded, index: int, reveal: Reveal) -> bytes:
     return build_receipt(Receipt(index, found.proof, found.checkpoint, opening))
 
 
-def read_key_history(reader: Reader) -> KeyHistory:
-    """Which keys a log has had, by its state; by its first entry, where it never changed any.
-
-    Raises:
-        NotFoundError: the log is empty.
-    """
-    kept = reader.object(HISTORY)
-    if kept is not None:
-        return history_from_json(loads(kept))
-    return KeyHistory().take(parse_entry(reader.entry(0)))
-
-
 def _head(reader: Reader) -> Head:
     head = reader.head()
     if head is None:
@@ -548,27 +552,7 @@ def _head(reader: Reader) -> Head:
     return head
 
 
-def _make_keys(folder: Path, access: KeyAccess) -> Path:
-    """The folder of the keys, with what a new log lacks of them."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (folder / VAULT_KEY).exists():
-        passphrase = access.passphrase() if access.has_passphrase else None
-        key = format_vault_key(os.urandom(KEY_BYTES), passphrase, os.urandom)
-        write_new(folder / VAULT_KEY, key)
-    if not key_files(folder):
-        write_private_key(folder / FIRST_KEY, generate_key("ed25519"), access)
-    return folder
-
-
-def _opening_keys(ring: Keyring, origin: str) -> list[VerifierKey]:
-    """The keys with which a new log begins: all that are there, Ed25519 first.
-
-    Raises:
-        MalformedError: none of them is Ed25519, or one has another log's name.
-    """
-    keys = sorted(ring.verifier_keys, key=lambda key: not is_ed25519(key))
-    if not is_ed25519(keys[0]) or any(key.name != origin for key in keys):
-        raise MalformedError(
-            f"expected keys of the log {origin} in its folder, one of them Ed25519; found {ring}"
-        )
-    return keys
+def _keep_place(folder: Path, database: str | None) -> None:
+    """A server that was named is found by every command on the folder from now on."""
+    if database is not None and is_postgresql(database):
+        write_url(folder, database)

@@ -27,6 +27,8 @@ from ledger.commands import (
     keying,
     mirroring,
     monitoring,
+    publishing,
+    resuming,
     sampling,
     stating,
     tracing,
@@ -48,6 +50,9 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE
+
+DATABASE_VARIABLE = "SHANJI_DATABASE"
+"""As ``ledger.store.place`` reads it, which this command does without when it verifies."""
 
 EXIT_CODES: tuple[tuple[type[LedgerError], int], ...] = (
     (VerificationError, 1),
@@ -76,8 +81,10 @@ MODULES = (
     witnessing,
     mirroring,
     monitoring,
+    resuming,
     anchoring,
     exporting,
+    publishing,
     keying,
     sampling,
 )
@@ -90,6 +97,7 @@ SERVER_PACKAGES = frozenset(
         "fastapi",
         "httpx",
         "jinja2",
+        "obstore",
         "pydantic",
         "pydantic_settings",
         "python_calamine",
@@ -131,8 +139,14 @@ def set_keys(
     passphrase_file: Annotated[
         Path | None, typer.Option(help="The file with the passphrase of encrypted keys.")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="The log's database, like postgresql://user@host/name."),
+    ] = None,
 ) -> None:
     """Shanji 善迹: a donation traceability ledger that anyone can verify."""
+    if database is not None:
+        os.environ[DATABASE_VARIABLE] = database
     # Every command, the service included, finds them where the environment would name them.
     if keys is not None:
         os.environ[KEYS_VARIABLE] = str(keys)

@@ -10,7 +10,8 @@ the others see.
 A witness that has seen a larger log than this one, or one that this one does not
 continue, says that this database is an old copy or a fork. Then the book is halted:
 another signature would be a second history. To learn it before the first signature,
-every start offers the newest checkpoint once, new or not.
+every start offers the newest checkpoint once, new or not. A log that was restored from a
+backup waits for that: it is written again when every witness that can be asked has agreed.
 """
 
 from __future__ import annotations
@@ -123,8 +124,9 @@ class Feed:
         self._book = book
         self._waiters = _Waiters()
         self.require = book.witnessing.require
+        self._confirmed = False
         self._threads = [
-            _WitnessThread(book, one, self._resolve, clock, chance)
+            _WitnessThread(book, one, self._resolve, self._confirm, clock, chance)
             for one in book.witnessing.policy.witnesses
             if one.url
         ]
@@ -150,6 +152,20 @@ class Feed:
                 future.set_exception(
                     NotReadyError("the service is stopping; repeat with the same key later")
                 )
+
+    def _confirm(self) -> None:
+        """Once every witness has agreed, a log that was restored may be written."""
+        if self._confirmed or self._book.halted is not None:
+            return
+        if all(one.agreed.is_set() for one in self._threads):
+            names = ", ".join(one.key.partition("+")[0] for one in self._threads)
+            try:
+                self._book.confirm_restored(f"the witnesses {names} have seen nothing newer")
+            except OSError as error:
+                # It stays held, and the next turn tries again.
+                log.error("that the log may be written could not be kept: %s", error)
+                return
+            self._confirmed = True
 
     def covered(self, index: int) -> Future[None]:
         """Done when a checkpoint with the required witnesses covers the entry."""
@@ -210,7 +226,8 @@ class Feed:
 class _WitnessThread(threading.Thread):
     """Offers checkpoints to one witness.
 
-    `heard` is set after the first offer, whatever came of it.
+    `heard` is set after the first offer, whatever came of it; `agreed` once the witness has
+    cosigned what the log offered: it has seen no more, and no other history.
     """
 
     def __init__(
@@ -218,16 +235,19 @@ class _WitnessThread(threading.Thread):
         book: Book,
         witness: Witness,
         stored: Callable[[], None],
+        agreed: Callable[[], None],
         clock: Clock,
         chance: Chance,
     ) -> None:
         super().__init__(name=f"feed {witness.key.name}", daemon=True)
         self.key = format_verifier_key(witness.key)
         self.heard = threading.Event()
+        self.agreed = threading.Event()
         self.trouble: _TroubleError | None = None
         self._book = book
         self._witness = witness
         self._stored = stored
+        self._tell_agreed = agreed
         self._clock = clock
         self._chance = chance
         self._url = f"{witness.url.rstrip('/')}/{PATH}"
@@ -273,6 +293,8 @@ class _WitnessThread(threading.Thread):
         try:
             self._offer_newest(client)
             self._failures, self.trouble = 0, None
+            self.agreed.set()
+            self._tell_agreed()
             # Another process may have stored what somebody here waits for.
             self._stored()
         except _TroubleError as trouble:

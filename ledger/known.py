@@ -6,9 +6,8 @@ seen to have reached is therefore kept as signed checkpoints, one a file, in the
 (``known-checkpoints/``): by a restore, by whoever hears from a witness, by hand. While one
 of them is ahead of the log, or of another history, nothing is written.
 
-A witness that has seen more names a size and gives no checkpoint. What it said is kept too
-(``halted.txt``): every process that opens the folder, a command as well as the service, then
-writes nothing until a person has decided who is right, and moves the file away.
+A witness that has seen more names a size and gives no checkpoint. What it said is a hold on
+the folder (``holds``), asked for together with the checkpoints.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ledger.errors import CorruptionError, LedgerError, MalformedError, NotReadyError
+from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, require_free
 from ledger.store import Head, Reader
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey
@@ -26,8 +26,6 @@ from ledger.verify import checkpoint_of, verify_checkpoint
 
 FOLDER = "known-checkpoints"
 SUFFIX = ".checkpoint"
-HALTED = "halted.txt"
-HALTED_CHARS_MAX = 10_000
 FILES_MAX = 1000
 """Known checkpoints of one log; the newest alone would do."""
 BEHIND = "behind_known_checkpoint"
@@ -75,44 +73,6 @@ def require_contains(reader: Reader, known: Sequence[Checkpoint]) -> None:
             )
 
 
-def read_halt(folder: Path) -> str | None:
-    """Why nothing is written in a data folder any more, and what to do; None where it is.
-
-    Raises:
-        MalformedError: the file is there and cannot be read.
-    """
-    path = folder / HALTED
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            reason = file.read(HALTED_CHARS_MAX).strip()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise MalformedError(f"{path} cannot be read: {error.strerror}") from None
-    return f"{reason} (once that is decided, move {path} away)"
-
-
-def write_halt(folder: Path, reason: str) -> None:
-    """Keep, durably, why nothing may be written in a data folder; what was first said stays.
-
-    Raises:
-        OSError: the disk failed.
-    """
-    if (folder / HALTED).exists():
-        return
-    part = folder / f"{HALTED}.part"
-    with part.open("w", encoding="utf-8") as file:
-        file.write(reason + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / HALTED)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 class KnownCheckpoints:
     """The known checkpoints of one data folder; read again when a file comes or goes."""
 
@@ -128,14 +88,12 @@ class KnownCheckpoints:
         """Return if the log may be written.
 
         Raises:
-            NotReadyError: it is behind a known checkpoint, or a witness contradicts it
-                (``halted``).
+            NotReadyError: it is behind a known checkpoint, or something holds the folder
+                (``holds``).
             CorruptionError: it is of another history than one.
             MalformedError: a file there is no checkpoint that the log's keys signed.
         """
-        reason = read_halt(self._data)
-        if reason is not None:
-            raise NotReadyError(reason, code="halted")
+        require_free(self._data, (HALTED, DAMAGED))
         names = self._list()
         if names != self._names:
             # Only now, for a log that is being made has no entry to name its keys.
@@ -146,6 +104,8 @@ class KnownCheckpoints:
         if not self._compared:
             require_contains(reader, self._known)
             self._compared = True
+        # Last: that it is behind says more than that nobody was asked yet.
+        require_free(self._data, (UNCONFIRMED,))
 
     def _list(self) -> frozenset[str]:
         try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger.errors import CorruptionError, LedgerError
+from ledger.fitting import read_key_history, require_signed
 from ledger.receipt import Opening, Receipt, build_receipt
 from ledger.store import Reader
-from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.note import split_note
 from ledger.tlog.proofs import verify_inclusion
 from ledger.tlog.tiles import TileReader
 from ledger.vault import Vault
@@ -65,7 +64,7 @@ def recall(reader: Reader, vault: Vault, index: int, trees: Trees | None = None)
     size, checkpoint = _first_checkpoint(reader, index)
     trees = {} if trees is None else trees
     if size not in trees:
-        signed = parse_checkpoint(split_note(checkpoint)[0])
+        signed = require_signed(checkpoint, read_key_history(reader).keys)
         trees[size] = TileReader(size, reader.tile), signed.root
     tree, root = trees[size]
     leaf = leaf_hash(data)

@@ -60,6 +60,9 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
+COUNTS = ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last")
+"""What the write path counts from its start."""
+GAUGES = ("queue_length", "queue_max", "commit_seconds_last")
 Guard = Callable[[Reader, Head | None], None]
 """Raises where the log, as it stands, must not be written."""
 
@@ -142,9 +145,7 @@ class Sequencer:
         self._memory: _Memory | None = None
         self._closing = False
         self._trouble: LedgerError | None = None
-        self._counts = dict.fromkeys(
-            ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last"), 0
-        )
+        self._counts = dict.fromkeys(COUNTS, 0)
         self._commit_seconds_last = 0.0
         # A process that died after it erased something has left this undone.
         self._old_pages = True
@@ -231,12 +232,18 @@ class Sequencer:
                     self._wake.wait(PROBE_SECONDS)
                 if not self._queue and self._closing:
                     return
-                count = min(len(self._queue), self._batch_max)
-                batch = [self._queue.popleft() for _ in range(count)]
+            batch: list[_Waiting] = []
+            self._fill(batch)
             if batch:
                 self._answer(batch)
             elif self._trouble is not None:
                 self._probe()
+
+    def _fill(self, batch: list[_Waiting]) -> None:
+        """Take what is queued into a batch, as far as there is room."""
+        with self._wake:
+            while self._queue and len(batch) < self._batch_max:
+                batch.append(self._queue.popleft())
 
     def _probe(self) -> None:
         """After a failure and without new records: see whether the store can be had again.
@@ -257,11 +264,15 @@ class Sequencer:
         try:
             try:
                 answers = self._append(batch)
-            except OutcomeUnknownError:
+            except OutcomeUnknownError as unknown:
                 # The keys tell what became of the batch: what was committed is replayed,
                 # what was not is appended now.
                 self._memory = None
-                answers = self._append(batch)
+                try:
+                    answers = self._append(batch)
+                except NotReadyError:
+                    # Nobody can tell yet: "nothing happened" might be a lie.
+                    raise unknown from None
             self._trouble = None
         except Exception as error:  # the writer must outlive anything a batch does
             self._memory = None
@@ -282,6 +293,8 @@ class Sequencer:
         answers: dict[int, _Answer] = {}
         with self._store.append() as store:
             memory = self._memory_for(store)
+            # What came while another process had the lock goes with this batch.
+            self._fill(batch)
             # From here until the commit, a crash leaves the store as it was; memory is
             # dropped, for the state has begun to change.
             self._memory = None
@@ -323,9 +336,11 @@ class Sequencer:
         head = self._head_of(store)
         memory = self._memory
         if memory is None or memory.head != head:
-            memory = _Memory(
-                head, State(store), TileWriter(head.size if head else 0, store.edges())
-            )
+            state = State(store)
+            if memory is not None:
+                # Another process has written: what every batch needs is read at once.
+                state.preload(memory.state.hot(), store)
+            memory = _Memory(head, state, TileWriter(head.size if head else 0, store.edges()))
         memory.state.reader = store
         return memory
 

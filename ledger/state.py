@@ -12,8 +12,9 @@ the batch that changed it; the writer drops it whole when a commit fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NoReturn, Protocol
 
 import orjson
@@ -26,6 +27,8 @@ from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, olde
 CACHED_OBJECTS_MAX = 100_000
 CACHED_ACCOUNTS_MAX = 20_000
 """After a batch, a cache that holds more than this is emptied: memory stays flat."""
+HOT_MAX = 64
+"""Objects, and accounts, read again at once when another process has written."""
 
 
 class StoredAccount(Protocol):
@@ -69,6 +72,35 @@ class StateReader(Protocol):
     def departures(self, asset: str, account: str, first: int, end: int) -> Sequence[Flow]:
         """As in `flows.FlowSource`."""
         ...
+
+
+class NamedAccount(StoredAccount, Protocol):
+    """A stored account with its name."""
+
+    @property
+    def asset(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class PreloadReader(Protocol):
+    """What `State.preload` reads from."""
+
+    def chosen_objects(self, keys: Collection[str]) -> Mapping[str, bytes]:
+        """These objects' canonical JSON, where they are there."""
+        ...
+
+    def chosen_accounts(self, ids: Collection[int]) -> Sequence[NamedAccount]:
+        """The accounts of these ids."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """Keys of objects, and ids of accounts, that are likely to be needed next."""
+
+    objects: Sequence[str]
+    accounts: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +185,21 @@ class State:
             value = None if data is None else orjson.loads(data)
             self._objects[key] = value
             return value
+
+    def hot(self) -> Hot:
+        """What was read first and so, with most records, is read by every batch."""
+        accounts = [one.id for one in islice(self._accounts.values(), HOT_MAX)]
+        return Hot(list(islice(self._objects, HOT_MAX)), accounts)
+
+    def preload(self, hot: Hot, reader: PreloadReader) -> None:
+        """Read again at once what another process may have changed, instead of one by one."""
+        found = reader.chosen_objects(hot.objects)
+        for key in hot.objects:
+            data = found.get(key)
+            self._objects[key] = None if data is None else orjson.loads(data)
+        for row in reader.chosen_accounts(hot.accounts):
+            holdings = Holdings(row.received, row.segments)
+            self._accounts[row.asset, row.name] = Account(row.id, row.asset, row.name, holdings)
 
     def put(self, key: str, value: Any) -> None:
         """Set the object under a key; None removes it."""

@@ -1,4 +1,7 @@
-"""A verdict's four facts, for people: genuine, recorded, witnessed, as of.
+"""A receipt's verdict: one of four outcomes, and four facts for people.
+
+`judge` puts what the verifier says into an outcome: verified, pending, mismatch or
+undecided. The facts are: genuine, recorded, witnessed, as of.
 
 One sentence says whether a file holds (`verify.tell`); these say, each for itself, what
 is known and what is not. Witnesses are called by the names of their keys, not by those
@@ -7,13 +10,31 @@ of the policy, which mean nothing outside of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
+from ledger.errors import (
+    LedgerError,
+    MalformedError,
+    PendingError,
+    UndecidedError,
+    VerificationError,
+)
+from ledger.receipt import parse_receipt
 from ledger.tlog.witnessed import WitnessedCheckpoint
-from ledger.verify import Language, VerifiedGrowth, VerifiedReceipt, VerifiedTrace
+from ledger.verify import (
+    Language,
+    Trust,
+    VerifiedGrowth,
+    VerifiedReceipt,
+    VerifiedTrace,
+    open_trusted,
+    verify_receipt,
+)
 
+Outcome = Literal["verified", "pending", "mismatch", "undecided"]
 FactName = Literal["genuine", "recorded", "witnessed", "as_of"]
 
 _LABELS: dict[FactName, dict[str, str]] = {
@@ -48,6 +69,62 @@ class Fact:
     holds: bool | None
     label: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What can be said of a receipt.
+
+    Attributes:
+        outcome: One of the four.
+        code: ``verified``, ``pending``, or the code of the error that stopped it.
+        message: What was expected and what came; empty where it is verified.
+        result: What holds, where it is verified or pending.
+        holds: Each fact: it holds, it does not, or it was not reached (None).
+    """
+
+    outcome: Outcome
+    code: str
+    message: str
+    result: VerifiedReceipt | None
+    holds: Mapping[FactName, bool | None]
+
+
+def judge(data: bytes, trust: Trust, *, now: int) -> Judgement:
+    """Verify a receipt and say how it stands; no receipt raises anything.
+
+    Args:
+        data: The bytes of a ``.tlog-proof`` file.
+        trust: The log's verifier keys, or a policy.
+        now: The reader's clock, in seconds since 1970.
+    """
+    try:
+        result = verify_receipt(data, trust, now=now)
+    except PendingError as error:
+        pending: VerifiedReceipt = error.result  # type: ignore[assignment]
+        return Judgement("pending", error.code, error.message, pending, _holds(pending))
+    except (VerificationError, MalformedError, UndecidedError) as error:
+        outcome: Outcome = "mismatch" if isinstance(error, VerificationError) else "undecided"
+        holds = _holds_until(data, trust, now, contradicts=outcome == "mismatch")
+        return Judgement(outcome, error.code, error.message, None, holds)
+    return Judgement("verified", "verified", "", result, _holds(result))
+
+
+def _holds(result: VerifiedReceipt) -> dict[FactName, bool | None]:
+    return {one.name: one.holds for one in facts(result, "en")}
+
+
+def _holds_until(
+    data: bytes, trust: Trust, now: int, *, contradicts: bool
+) -> dict[FactName, bool | None]:
+    """What holds of a receipt that was refused: its checkpoint may be good all the same."""
+    refused = False if contradicts else None
+    try:
+        _, _, seen = open_trusted(parse_receipt(data).checkpoint, trust, now)
+    except LedgerError:
+        return {"genuine": refused, "recorded": None, "witnessed": None, "as_of": None}
+    witnessed = None if seen is None else seen.quorum_met
+    return {"genuine": True, "recorded": refused, "witnessed": witnessed, "as_of": True}
 
 
 def format_time(timestamp: int) -> str:

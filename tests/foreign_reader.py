@@ -97,7 +97,7 @@ def entries_of(bundle: bytes) -> list[bytes]:
     return found
 
 
-def read_log(prefix: str, vkey: str) -> tuple[int, bytes, list[bytes]]:
+def snapshot_log(prefix: str, vkey: str) -> tuple[int, bytes, list[bytes]]:
     """Fetch checkpoint, tiles of all levels and bundles; recompute everything."""
     _, size, root = open_checkpoint(fetch(f"{prefix}/checkpoint"), vkey)
     entries = [one for data in tiles_of(prefix, "entries", size) for one in entries_of(data)]

@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 READY_SECONDS_MAX = 120
@@ -30,11 +31,18 @@ def free_port() -> int:
 class Service:
     """One started service. `url` is where it answers."""
 
-    def __init__(self, data: Path, *options: str, port: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        port: int | None = None,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = data
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = data.with_name(data.name + ".log")
+        self.log = log or data.with_name(data.name + ".log")
         command = [
             sys.executable,
             "-c",
@@ -46,9 +54,12 @@ class Service:
             str(data),
             *options,
         ]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ}
+                command,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
             )
 
     def wait_ready(self) -> None:

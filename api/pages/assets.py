@@ -1,6 +1,8 @@
-"""The files that pages ask for: the style sheet and the icon, under their content's hash.
+"""The files that pages ask for: styles, modules, pictures, under the hash of all of them.
 
-A file's address changes with its bytes, so browsers and proxies keep it for ever.
+The address of a file has the hash of every file in it, so browsers and proxies keep each
+for ever; and as all share that one prefix, a module imports another by its relative name
+(``import {aloud} from "./aloud.js"``) and a style sheet need know no hash.
 """
 
 from __future__ import annotations
@@ -17,15 +19,20 @@ DIGEST_CHARS = 16
 
 _FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES: Mapping[str, str] = {
-    "style.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
 }
-"""Every file that is served, by name."""
+"""What is served, by the end of its name; anything else in the folder is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file, ready to be sent."""
+    """One file, ready to be sent; `name` is its path in the folder."""
 
     name: str
     digest: str
@@ -41,12 +48,24 @@ class Asset:
 @cache
 def assets() -> Mapping[str, Asset]:
     """Every file by name."""
-    found: dict[str, Asset] = {}
-    for name, media_type in _MEDIA_TYPES.items():
-        data = (_FOLDER / name).read_bytes()
-        digest = hashlib.sha256(data).hexdigest()[:DIGEST_CHARS]
-        found[name] = Asset(name, digest, data, media_type)
-    return found
+    files = {
+        path.relative_to(_FOLDER).as_posix(): path.read_bytes()
+        for path in sorted(_FOLDER.rglob("*"))
+        if path.is_file() and path.suffix in _MEDIA_TYPES
+    }
+    digest = _digest(files)
+    return {
+        name: Asset(name, digest, data, _MEDIA_TYPES[Path(name).suffix])
+        for name, data in files.items()
+    }
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    """One hash of all names and bytes; each file is hashed by itself, so none can pose as two."""
+    whole = hashlib.sha256()
+    for name, data in files.items():
+        whole.update(f"{hashlib.sha256(data).hexdigest()} {name}\n".encode())
+    return whole.hexdigest()[:DIGEST_CHARS]
 
 
 def asset_path(name: str) -> str:
@@ -58,7 +77,7 @@ def find_asset(digest: str, name: str) -> Asset:
     """The file at an address.
 
     Raises:
-        NotFoundError: there is no such file, or it has other bytes by now.
+        NotFoundError: there is no such file, or the files are others by now.
     """
     asset = assets().get(name)
     if asset is None or asset.digest != digest:

@@ -18,7 +18,14 @@ from api.pages.texts import Translator
 from ledger.flows import is_world
 from ledger.store import Reader
 
-OWN_PAGES: Mapping[str, str] = {"fund": "/funds", "project": "/projects", "item": "/items"}
+OWN_PAGES: Mapping[str, str] = {
+    "fund": "/funds",
+    "project": "/projects",
+    "item": "/items",
+    "site": "/sites",
+    "party": "/parties",
+    "wish": "/wishes",
+}
 """Families whose things have a page of their own, and where."""
 
 _FAMILY_OF_ACCOUNT: Mapping[str, str] = {
@@ -61,9 +68,14 @@ class Directory:
         """The registered thing of that code as a plain value, or None."""
         key = f"{family}/{code}"
         if key not in self._things:
-            data = self._reader.object(key)
-            self._things[key] = None if data is None else orjson.loads(data)
+            self._things[key] = self.read_thing(self._reader, family, code)
         return self._things[key]
+
+    @staticmethod
+    def read_thing(reader: Reader, family: str, code: str) -> Any:
+        """The registered thing of that code, as `thing`, from any snapshot."""
+        data = reader.object(f"{family}/{code}")
+        return None if data is None else orjson.loads(data)
 
     def place(self, family: str, code: str, version: int | None = None) -> Place:
         """A thing by its name; a code that nothing has is shown as it is."""

@@ -31,7 +31,7 @@ POSTINGS_IN_LIST = 2
 REFERRERS_SHOWN = 50
 """Later entries about an entry that its page shows; the API lists all."""
 
-_FAMILY_OF_FIELD: Mapping[str, str] = {
+FAMILY_OF_FIELD: Mapping[str, str] = {
     "fund": "fund",
     "from_fund": "fund",
     "to_fund": "fund",
@@ -183,6 +183,13 @@ def entry_view(
         entry.previous,
         data.decode(),
     )
+
+
+def field_rows(
+    entry: Entry, values: Mapping[str, Any], directory: Directory, translator: Translator
+) -> tuple[FieldRow, ...]:
+    """Values under their labels, as people read them, in the order of the entry's kind."""
+    return _Values(entry, directory, translator).rows(values, "")
 
 
 def shown_text(
@@ -346,7 +353,7 @@ class _Values:
             word = self._translator.word("value", value.replace(".", "_"))
             return Shown(word, note=None if word == value else value)
         own = _FAMILY_OF_KIND.get(self._entry.kind) if path == "code" else None
-        family = own or _FAMILY_OF_FIELD.get(name)
+        family = own or FAMILY_OF_FIELD.get(name)
         if family is None:
             return Shown(value)
         version = around.get(f"{name}_version")

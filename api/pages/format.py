@@ -14,6 +14,7 @@ from datetime import datetime
 from ledger.errors import MalformedError
 from ledger.sequencer import CHINA
 from ledger.units import UNITS_MAX, Range
+from ledger.verify import Language
 
 FEN_PER_YUAN = 100
 HASH_SHOWN = 16
@@ -23,6 +24,10 @@ RANGES_SHOWN = 6
 BASIS_POINTS = 10_000
 ZONE = "UTC+08:00"
 
+_SHORT: dict[Language, tuple[tuple[int, str], ...]] = {
+    "zh": ((10**8, "{} 亿元"), (10**4, "{} 万元"), (1, "{} 元")),
+    "en": ((10**9, "¥{}bn"), (10**6, "¥{}m"), (10**3, "¥{}k"), (1, "¥{}")),
+}
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _PLACES = ("仟", "佰", "拾", "")
 _WAN, _YI = 10**4, 10**8
@@ -38,6 +43,13 @@ def format_yuan(fen: int) -> str:
     sign = "-" if fen < 0 else ""
     yuan, rest = divmod(abs(fen), FEN_PER_YUAN)
     return f"{sign}{yuan:,}.{rest:02d}"
+
+
+def format_yuan_short(fen: int, language: Language) -> str:
+    """An amount, rounded down, that fits beside a drawing: 228.04 万元, ¥2.28m; 20 万元, ¥200k."""
+    units = _SHORT[language]
+    least, written = next((one for one in units if fen >= one[0] * FEN_PER_YUAN), units[-1])
+    return written.format(format_yuan(fen // least).removesuffix(".00"))
 
 
 def format_yuan_words(fen: int) -> str:
@@ -61,6 +73,17 @@ def format_yuan_words(fen: int) -> str:
     if not words:
         words = "零元"
     return words if rest else f"{words}整"
+
+
+def format_count_words(count: int) -> str:
+    """A whole number in the same words: 7250 is 柒仟贰佰伍拾, for goods and points on receipts.
+
+    Raises:
+        MalformedError: below zero, or more than an account can number.
+    """
+    if not 0 <= count <= UNITS_MAX:
+        raise MalformedError(f"expected a count from 0 to {UNITS_MAX}, got {count}")
+    return _whole_words(count) if count else _DIGITS[0]
 
 
 def _whole_words(value: int) -> str:

@@ -23,7 +23,9 @@ from ledger.records.request import example_body
 
 DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
 
-_GENERIC = frozenset(str(TypeAdapter(one).json_schema()["description"]) for one in (Code, Day))
+GENERIC_DESCRIPTIONS = frozenset(
+    str(TypeAdapter(one).json_schema()["description"]) for one in (Code, Day)
+)
 """Descriptions that only repeat the field's type."""
 
 Node = Mapping[str, Any]
@@ -148,7 +150,7 @@ def _fields(model: Any, translator: Translator) -> tuple[FieldDoc, ...]:
                 _type(node, translator),
                 listed,
                 required,
-                "" if description in _GENERIC else description,
+                "" if description in GENERIC_DESCRIPTIONS else description,
             )
         )
     return tuple(docs)
@@ -162,22 +164,22 @@ def _nodes(schema: Node) -> Iterator[tuple[str, Node, bool]]:
 def _inside(schema: Node, parts: Node, prefix: str) -> Iterator[tuple[str, Node, bool]]:
     required = schema.get("required", ())
     for name, raw in schema.get("properties", {}).items():
-        node = _resolve(raw, parts)
+        node = resolve_node(raw, parts)
         path = f"{prefix}{name}"
         listed = node.get("type") == "array"
         if listed:
-            node = {**node, "items": _resolve(node.get("items", {}), parts)}
+            node = {**node, "items": resolve_node(node.get("items", {}), parts)}
             path += "[]"
         yield path, node, name in required
         yield from _inside(_items(node), parts, f"{path}.")
 
 
-def _resolve(node: Node, parts: Node) -> Node:
+def resolve_node(node: Node, parts: Node) -> Node:
     """A field's schema without references and without the choice of leaving it out."""
     options = [one for one in node.get("anyOf", ()) if one.get("type") != "null"]
     outer = {key: value for key, value in node.items() if key not in ("anyOf", "$ref")}
     if options:
-        return {**_resolve(options[0], parts), **outer}
+        return {**resolve_node(options[0], parts), **outer}
     if "$ref" in node:
         return {**parts[node["$ref"].rpartition("/")[2]], **outer}
     if "const" in node:

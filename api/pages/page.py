@@ -18,11 +18,13 @@ from starlette.responses import HTMLResponse
 
 from api.pages.assets import asset_path
 from api.pages.format import HASH_SHOWN, format_instant, format_number, format_yuan
-from api.pages.language import language_of, remember, switched
+from api.pages.language import elder_of, elder_switched, language_of, remember, switched
+from api.pages.navigation import served_paths, ways_of
 from api.pages.texts import HTML_LANG, LANGUAGES, Translator, catalogue
 from ledger.book import Book
-from ledger.store import Head
-from ledger.tlog.note import format_verifier_key
+from ledger.errors import NotFoundError
+from ledger.store import Head, Reader
+from ledger.tlog.note import VerifierKey, format_verifier_key, key_id, split_note
 
 _FOLDER = Path(__file__).parent / "templates"
 _HEADERS = {"vary": "accept-language, cookie"}
@@ -32,7 +34,8 @@ _HEADERS = {"vary": "accept-language, cookie"}
 class LogState:
     """The log as a page names it: one size for everything on the page.
 
-    `verifier_keys` are those with which it signs now.
+    `verifier_keys` are those that signed the newest checkpoint: a receipt is verified with
+    them. `spare_keys` are announced and sign nothing yet.
     """
 
     origin: str
@@ -41,6 +44,7 @@ class LogState:
     root: str
     recorded_at: str
     verifier_keys: tuple[str, ...]
+    spare_keys: tuple[str, ...]
 
     @property
     def last(self) -> int:
@@ -50,19 +54,40 @@ class LogState:
 
 def log_state(book: Book, head: Head) -> LogState:
     """The state of the log at a head."""
+    _, signatures = split_note(head.checkpoint)
+    signed = {(one.name, one.key_id) for one in signatures}
+    active = book.key_history.active
+    used = [one for one in active if (one.name, _id_of(one)) in signed]
     return LogState(
         book.origin,
         str(book.opened.fields["organisation"]),
         head.size,
         head.root.hex(),
         head.last_recorded_at,
-        tuple(format_verifier_key(key) for key in book.key_history.active),
+        tuple(format_verifier_key(key) for key in used),
+        tuple(format_verifier_key(key) for key in active if key not in used),
     )
 
 
+def _id_of(key: VerifierKey) -> bytes:
+    return key_id(key.name, key.signature_type, key.public_key)
+
+
+def snapshot_log(book: Book, reader: Reader) -> LogState:
+    """The state of the log in a snapshot.
+
+    Raises:
+        NotFoundError: the log is empty.
+    """
+    head = reader.head()
+    if head is None:
+        raise NotFoundError("the log is empty")
+    return log_state(book, head)
+
+
 def translator_of(request: Request) -> Translator:
-    """The texts in the language of this request."""
-    return Translator(language_of(request))
+    """The texts in the language of this request, plain ones in elder mode."""
+    return Translator(language_of(request), elder_of(request))
 
 
 def render(
@@ -94,7 +119,11 @@ def render(
             html_lang=HTML_LANG[translator.language],
             other_lang=HTML_LANG[other],
             other_href=switched(request, other),
+            elder=translator.plain,
+            elder_href=elder_switched(request, not translator.plain),
             path=request.url.path,
+            ways=ways_of(request, translator),
+            served=served_paths(request),
             log=log,
             **values,
         )

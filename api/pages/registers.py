@@ -163,9 +163,16 @@ class Registers:
         """The funds."""
         return self._list("fund", after, lambda code: self.money("fund", code))
 
-    def projects(self, after: str | None = None) -> Listing[MoneyRow]:
-        """The projects."""
-        return self._list("project", after, lambda code: self.money("project", code))
+    def projects(self, after: str | None = None, state: str = "") -> Listing[MoneyRow]:
+        """The projects; only the ``open`` or the ``closed`` ones of a page, if asked for."""
+        listing = self._list("project", after, lambda code: self.money("project", code))
+        if not state:
+            return listing
+        rows = [one for one in listing.rows if self._is_closed(one) == (state == "closed")]
+        return Listing(rows, listing.next, listing.whole)
+
+    def _is_closed(self, project: MoneyRow) -> bool:
+        return self._reader.object(f"project-closed/{project.thing['code']}") is not None
 
     def items(self, after: str | None = None) -> Listing[ItemRow]:
         """The goods."""
@@ -177,12 +184,18 @@ class Registers:
         rows = []
         for key, data in sites[:SITES_MAX]:
             if orjson.loads(data)["site_class"] == CHARITY_SUPERMARKET:
-                code = key.removeprefix("site/")
-                totals = self._totals("site-total", code)
-                place = self._directory.place("site", code)
-                redeemed = totals.get("points_redeemed", 0)
-                rows.append(ShopRow(place, totals.get("redemptions", 0), redeemed))
+                rows.append(self._shop(key.removeprefix("site/")))
         return Listing(rows, None, len(sites) <= SITES_MAX)
+
+    def shop(self, code: str) -> ShopRow | None:
+        """A charity supermarket with its redemptions; None where the site is none."""
+        thing = self._find("site", code)
+        return self._shop(code) if thing["site_class"] == CHARITY_SUPERMARKET else None
+
+    def _shop(self, code: str) -> ShopRow:
+        totals = self._totals("site-total", code)
+        redeemed = totals.get("points_redeemed", 0)
+        return ShopRow(self._directory.place("site", code), totals.get("redemptions", 0), redeemed)
 
     def points_rules(self) -> Listing[RuleRow]:
         """The rules by which points were issued."""

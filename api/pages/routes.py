@@ -15,9 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from api.answers import IMMUTABLE, answer_cached
 from api.dependencies import (
     CODE_PATTERN,
-    INDEX_MAX,
     BookOf,
-    CodeInPath,
     IndexInPath,
     get_statistics,
 )
@@ -28,35 +26,28 @@ from api.pages.directory import Directory
 from api.pages.endpoints import list_endpoints
 from api.pages.entries import entry_row, entry_view, find_referrers, reversed_by
 from api.pages.kinds import find_kind, kind_title, list_kinds
-from api.pages.page import LogState, log_state, render, render_error, translator_of
+from api.pages.page import render, render_error, snapshot_log, translator_of
 from api.pages.registers import Registers
 from api.pages.statistics import statistics_names
+from api.pages.things import points_sums, time_sums
 from api.pages.unspent import find_unspent
+from api.pages.verifier import saved_page
 from api.pages.whereabouts import find_whereabouts
-from ledger.book import Book
 from ledger.correction import corrections_of, replaced_by, replaces
 from ledger.entry import parse_entry
-from ledger.errors import NotFoundError
 from ledger.flows import REVERSAL
 from ledger.records.corrections import holds_something
-from ledger.store import Reader
 
 __all__ = ["render_error", "router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+static_router = APIRouter(include_in_schema=False)
+"""What pages ask for, whatever state the log is in."""
 
-LATEST = 20
+LATEST = 10
 """Entries on the home page."""
-ENTRIES_PER_PAGE = 50
 
 AfterCode = Annotated[str | None, Query(pattern=CODE_PATTERN)]
-
-
-def _log(book: Book, reader: Reader) -> LogState:
-    head = reader.head()
-    if head is None:
-        raise NotFoundError("the log is empty")
-    return log_state(book, head)
 
 
 @router.get("/")
@@ -64,7 +55,7 @@ def home(request: Request, book: BookOf) -> Response:
     """What this is, the log's state, every register's totals, the latest entries."""
     translator = translator_of(request)
     with book.store.read() as reader:
-        log = _log(book, reader)
+        log = snapshot_log(book, reader)
         directory = Directory(reader, translator)
         registers = Registers(reader, directory)
         rows = [
@@ -77,36 +68,11 @@ def home(request: Request, book: BookOf) -> Response:
             "items": registers.items(),
             "shops": registers.shops(),
             "rules": registers.points_rules(),
+            "points": points_sums(reader, book.today()),
+            "minutes": time_sums(reader),
             "entries": rows,
         }
     return render(request, "home.html", log=log, values=values)
-
-
-@router.get("/entries")
-def entries(
-    request: Request,
-    book: BookOf,
-    before: Annotated[int | None, Query(ge=0, le=INDEX_MAX)] = None,
-) -> Response:
-    """Entries, newest first; `before` leads on to older ones."""
-    translator = translator_of(request)
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        directory = Directory(reader, translator)
-        end = log.size if before is None else min(before, log.size)
-        first = max(0, end - ENTRIES_PER_PAGE)
-        rows = [
-            entry_row(parse_entry(data), reader, directory, translator)
-            for data in reversed(reader.entries(first, end))
-        ]
-    newer = end + ENTRIES_PER_PAGE
-    values = {
-        "entries": rows,
-        "older": first if first > 0 else None,
-        "newer": newer if end < log.size else None,
-        "newest": newer >= log.size,
-    }
-    return render(request, "entries.html", log=log, values=values)
 
 
 @router.get("/entries/{index}")
@@ -114,7 +80,7 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
     """One entry: fields, movements, where its units went and came from, proof."""
     translator = translator_of(request)
     with book.store.read() as reader:
-        log = _log(book, reader)
+        log = snapshot_log(book, reader)
         data = reader.entry(index)
         hidden = reader.object(f"hidden/{index}")
         corrections = corrections_of(reader, index)
@@ -150,7 +116,7 @@ def correction(request: Request, book: BookOf, index: IndexInPath) -> Response:
     """A correction: both sides, the drafted notice; and what rests on the entry."""
     translator = translator_of(request)
     with book.store.read() as reader:
-        log = _log(book, reader)
+        log = snapshot_log(book, reader)
         view = correction_view(reader, index, log.origin, log.organisation, translator)
         uses, truncated = use_rows(reader, index, translator)
         corrected = parse_entry(reader.entry(index))
@@ -170,79 +136,12 @@ def correction(request: Request, book: BookOf, index: IndexInPath) -> Response:
     return render(request, "correction.html", log=log, values=values)
 
 
-@router.get("/funds")
-def funds(request: Request, book: BookOf, after: AfterCode = None) -> Response:
-    """The funds with their totals."""
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        listing = Registers(reader, Directory(reader, translator_of(request))).funds(after)
-    return render(request, "funds.html", log=log, values={"funds": listing})
-
-
-@router.get("/funds/{code}")
-def fund(request: Request, book: BookOf, code: CodeInPath) -> Response:
-    """One fund: what it is, its totals, its account."""
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        registers = Registers(reader, Directory(reader, translator_of(request)))
-        values = {
-            "fund": registers.money("fund", code),
-            "statement": registers.statement("CNY", f"fund:{code}"),
-        }
-    return render(request, "fund.html", log=log, values=values)
-
-
-@router.get("/projects")
-def projects(request: Request, book: BookOf, after: AfterCode = None) -> Response:
-    """The projects with their totals."""
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        listing = Registers(reader, Directory(reader, translator_of(request))).projects(after)
-    return render(request, "projects.html", log=log, values={"projects": listing})
-
-
-@router.get("/projects/{code}")
-def project(request: Request, book: BookOf, code: CodeInPath) -> Response:
-    """One project: its fund, target and totals, and what is earmarked for it."""
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        directory = Directory(reader, translator_of(request))
-        registers = Registers(reader, directory)
-        row = registers.money("project", code)
-        values = {
-            "project": row,
-            "fund": directory.place("fund", row.thing["fund"]),
-            "held": registers.held_for(code, row.thing["fund"]),
-        }
-    return render(request, "project.html", log=log, values=values)
-
-
-@router.get("/items")
-def items(request: Request, book: BookOf, after: AfterCode = None) -> Response:
-    """The goods with their totals."""
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        listing = Registers(reader, Directory(reader, translator_of(request))).items(after)
-    return render(request, "items.html", log=log, values={"items": listing})
-
-
-@router.get("/items/{code}")
-def item(request: Request, book: BookOf, code: CodeInPath) -> Response:
-    """One item: its units and packs, its totals, where its units are."""
-    with book.store.read() as reader:
-        log = _log(book, reader)
-        registers = Registers(reader, Directory(reader, translator_of(request)))
-        row = registers.item(code)
-        values = {"item": row, "stock": registers.stock(row)}
-    return render(request, "item.html", log=log, values=values)
-
-
 @router.get("/statistics")
 def statistics(request: Request, book: BookOf) -> Response:
     """Sums over the whole ledger, small groups of persons hidden."""
     translator = translator_of(request)
     with book.store.read() as reader:
-        log = _log(book, reader)
+        log = snapshot_log(book, reader)
         found = get_statistics(request).of(reader, book.today())
         directory = Directory(reader, translator)
         names = statistics_names(found, directory, translator)
@@ -255,9 +154,10 @@ def statistics(request: Request, book: BookOf) -> Response:
 def how(request: Request, book: BookOf) -> Response:
     """How to verify, what is checked, and what a proof cannot show."""
     with book.store.read() as reader:
-        log = _log(book, reader)
+        log = snapshot_log(book, reader)
     site = str(request.base_url).rstrip("/")
-    return render(request, "how.html", log=log, values={"site": site})
+    values = {"site": site, "saved_sha256": saved_page().sha256}
+    return render(request, "how.html", log=log, values=values)
 
 
 @router.get("/kinds")
@@ -281,7 +181,7 @@ def docs(request: Request) -> Response:
     return render(request, "docs.html", log=None, values={"endpoints": listed})
 
 
-@router.get("/static/{digest}/{name}")
+@static_router.get("/static/{digest}/{name:path}")
 def static(
     request: Request,
     digest: Annotated[str, Path(max_length=64)],

@@ -8,13 +8,16 @@ larger one is a download.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.pages.directory import Amount, Directory, Place
+from api.pages.flow_picture import FlowPicture
 from api.pages.format import format_percents, format_ranges
 from api.pages.kinds import kind_title
 from api.pages.pooled import LinksTable, PoolsTable, links_table, pools_table
 from api.pages.texts import Translator
+from api.pages.trace_picture import trace_picture
 from ledger.errors import LedgerError
 from ledger.flows import End, Ending, Walk, is_world
 from ledger.pools import find_pools
@@ -92,7 +95,8 @@ class Whereabouts:
     """One direction; `walks` is None where it is too large for a page.
 
     `pools` and `links` are what the walk went through as a whole, and what is linked to it;
-    `held_fen` is how much of it is money that lies in the federation's accounts.
+    `held_fen` is how much of it is money that lies in the federation's accounts; `traced` are
+    the walks themselves, and `pictures` the forward ones as drawings.
     """
 
     direction: Direction
@@ -100,6 +104,8 @@ class Whereabouts:
     pools: PoolsTable
     links: LinksTable
     held_fen: int
+    traced: Sequence[Walk]
+    pictures: list[FlowPicture]
 
 
 def find_whereabouts(
@@ -123,7 +129,12 @@ def find_whereabouts(
     held = sum(end.amount for end in ends if end.state == "held" and end.asset == "CNY")
     pools = pools_table(find_pools(reader, walks), directory)
     links = links_table(find_related(reader, entry, direction, walks), directory, translator)
-    return Whereabouts(direction, tables, pools, links, held)
+    pictures = [
+        picture
+        for one in (walks if direction == "forward" else ())
+        if (picture := trace_picture(one, directory, translator)) is not None
+    ]
+    return Whereabouts(direction, tables, pools, links, held, walks, pictures)
 
 
 def _table(

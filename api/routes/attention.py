@@ -55,4 +55,4 @@ def read_attention(
     comes first, and stays until the service starts anew."""
     day = book.today() if as_of is None else parse_day(as_of, "as_of")
     with book.store.read() as reader:
-        return Json(attend(reader, day, halted=book.halted).as_json())
+        return Json(attend(reader, day, holds=book.holds()).as_json())

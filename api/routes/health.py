@@ -13,9 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 from api.answers import Answer, Json
 from api.dependencies import BookOf, get_counters
 from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
-from ledger.book import DATABASE, Book
+from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
+from ledger.holds import require_free
+from ledger.inspection import Inspector
 from ledger.store import Head
 
 router = APIRouter(tags=["health"])
@@ -47,6 +49,7 @@ async def read_live() -> Response:
 def read_ready(book: BookOf) -> Response:
     """200 where records are taken: the log is readable and can be written; else 503."""
     head = book.head()
+    require_free(book.folder)
     book.sequencer.ready()
     _check_writable(book)
     return Json({"status": "ok", "size": head.size})
@@ -58,8 +61,9 @@ def _check_writable(book: Book) -> None:
     Raises:
         NotReadyError: the files may not be written, or the disk is full.
     """
-    if not all(os.access(path, os.W_OK) for path in (book.folder, book.folder / DATABASE)):
+    if not os.access(book.folder, os.W_OK):
         raise NotReadyError("the data folder cannot be written; give the service that right")
+    book.store.check_writable()
     free = shutil.disk_usage(book.folder).free
     if free < DISK_FREE_BYTES_MIN:
         raise NotReadyError(
@@ -89,12 +93,16 @@ def read_metrics(request: Request, book: BookOf) -> Response:
         *_sequencer_metrics(book),
         *_log_metrics(book.head()),
         *_witness_metrics(request.app.state.feed),
+        *_inspection_metrics(request.app.state.inspector),
     ]
     return Response(format_metrics(metrics), media_type=MEDIA_TYPE)
 
 
 def _sequencer_metrics(book: Book) -> list[Metric]:
     stats = book.writer_stats()
+    if not stats:
+        # A halted log has no write path: there is nothing to count.
+        return []
     return [
         one("shanji_batches_total", "counter", "Batches committed.", stats["batches"]),
         one("shanji_entries_total", "counter", "Entries recorded.", stats["entries"]),
@@ -125,6 +133,22 @@ def _witness_metrics(feed: Feed) -> list[Metric]:
         Metric("shanji_witness_age_seconds", "gauge", "Since it last cosigned.", ages),
         Metric("shanji_witness_size", "gauge", "The last size that it cosigned.", sizes),
         Metric("shanji_witness_trouble", "gauge", "Whether it is in trouble.", troubles),
+    ]
+
+
+def _inspection_metrics(inspector: Inspector) -> list[Metric]:
+    now, found = time.time(), inspector.standing()
+    ages: dict[Labels, float] = {
+        (("part", part),): max(0.0, now - ended)
+        for part, ended in (("rows", found.round_ended), ("audit", found.audit_ended))
+        if ended is not None
+    }
+    return [
+        one("shanji_inspected_rows_total", "counter", "Stored rows compared.", found.rows),
+        one("shanji_inspection_rounds_total", "counter", "Rounds over all rows.", found.rounds),
+        one("shanji_inspection_audits_total", "counter", "Whole audits.", found.audits),
+        one("shanji_damage_found", "gauge", "Things found damaged.", len(found.findings)),
+        Metric("shanji_inspection_age_seconds", "gauge", "Since one last ended.", ages),
     ]
 
 

@@ -59,7 +59,7 @@ class KindDetail(KindAnswer):
 
 
 @router.get("/log", response_model=LogAnswer, summary="Read the log's state")
-def read_log(book: BookOf) -> Response:
+def snapshot_log(book: BookOf) -> Response:
     """The log's origin, every key it has had, size and root; `checkpoint_time` is when it last
     grew. `/v1/keys` says for which sizes each key counts."""
     head = book.head()

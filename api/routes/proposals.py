@@ -25,7 +25,7 @@ from api.dependencies import (
 from api.routes.entries import RecordedAnswer, check_roles, recorded_answer
 from api.witnessed import Deadline
 from ledger.errors import MalformedError, NotAllowedError
-from ledger.proposals import NUMBER_MAX, REASON_CHARS_MAX, Proposal, Status
+from ledger.proposals import NUMBER_MAX, REASON_CHARS_MAX, Proposal, Proposals, Status
 from ledger.records.kind import OPENERS, Role
 from ledger.records.request import BODY_BYTES_MAX, KEY_CHARS_MAX, check_key, parse_body
 
@@ -191,7 +191,18 @@ async def reject(request: Request, id: Number) -> Response:
             field="reason",
         )
     proposals = get_book(request).proposals
-    found = await run_in_threadpool(proposals.read, id)
+    rejected = await run_in_threadpool(reject_proposal, proposals, id, person, reason)
+    return Json(_shape(rejected, person), headers={"cache-control": PRIVATE})
+
+
+def reject_proposal(proposals: Proposals, number: int, person: Person, reason: str) -> Proposal:
+    """Refuse a proposal, where this person may.
+
+    Raises:
+        NotAllowedError: neither an approver nor its proposer.
+        LedgerError: as in `Proposals.reject`.
+    """
+    found = proposals.read(number)
     if person.id != found.proposed_by:
         if person.role is not Role.APPROVER:
             raise NotAllowedError(
@@ -200,10 +211,7 @@ async def reject(request: Request, id: Number) -> Response:
                 code="approver_role",
             )
         check_roles(found.body, Person(found.proposed_by, Role(found.role)), person)
-    rejected = await run_in_threadpool(
-        lambda: proposals.reject(id, person=person.id, reason=reason)
-    )
-    return Json(_shape(rejected, person), headers={"cache-control": PRIVATE})
+    return proposals.reject(number, person=person.id, reason=reason)
 
 
 def _shape(proposal: Proposal, person: Person) -> dict[str, Any]:

@@ -7,7 +7,7 @@ else gets the receipt without any opening: it proves the entry all the same.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -24,6 +24,16 @@ from ledger.records.kind import OPENERS
 router = APIRouter(prefix="/v1/entries", tags=["receipts"])
 
 REVEAL_CHARS_MAX = SEALED_MAX * 64
+
+
+RevealInQuery = Annotated[
+    str | None,
+    Query(
+        max_length=REVEAL_CHARS_MAX,
+        description="Which personal fields it opens: all, none, or names with commas between. "
+        "By default all for who may see them, and none for everybody else.",
+    ),
+]
 
 
 class OpeningAnswer(Answer):
@@ -50,6 +60,32 @@ def may_open(book: Book, index: int, person: Person | None, seed: bytes | None) 
     return seed is not None or (person is not None and person.role in OPENERS)
 
 
+def wanted_fields(
+    book: Book, index: int, person: Person | None, seed: bytes | None, reveal: str | None
+) -> Reveal:
+    """Which personal fields an answer opens, if who asks may have them opened.
+
+    Args:
+        reveal: As asked for: ``all``, ``none`` or names with commas between; None for all
+            that may be seen.
+
+    Raises:
+        NotAllowedError: ``opening_not_allowed``, or as in `may_open`.
+        NotFoundError: the log has no such entry.
+    """
+    allowed = may_open(book, index, person, seed)
+    wanted: Reveal
+    if reveal is None:
+        wanted = "all" if allowed else "none"
+    elif reveal in ("all", "none"):
+        wanted = "all" if reveal == "all" else "none"
+    else:
+        wanted = [name.strip() for name in reveal.split(",")]
+    if wanted != "none":
+        _require_right(allowed, index)
+    return wanted
+
+
 def _require_right(allowed: bool, index: int) -> None:
     if not allowed:
         roles = ", ".join(sorted(OPENERS))
@@ -73,24 +109,10 @@ def read_receipt(
     index: IndexInPath,
     person: MaybePerson,
     seed: MaybeSeed,
-    reveal: str | None = Query(
-        None,
-        max_length=REVEAL_CHARS_MAX,
-        description="Which personal fields it opens: all, none, or names with commas between. "
-        "By default all for who may see them, and none for everybody else.",
-    ),
+    reveal: RevealInQuery = None,
 ) -> Response:
     """The receipt as a C2SP tlog-proof file; `shanji verify` checks it offline."""
-    allowed = may_open(book, index, person, seed)
-    wanted: Reveal
-    if reveal is None:
-        wanted = "all" if allowed else "none"
-    elif reveal in ("all", "none"):
-        wanted = "all" if reveal == "all" else "none"
-    else:
-        wanted = [name.strip() for name in reveal.split(",")]
-    if wanted != "none":
-        _require_right(allowed, index)
+    wanted = wanted_fields(book, index, person, seed, reveal)
     data, settled = book.receipt_and_standing(index, reveal=wanted)
     headers = {**attachment(f"{index}{SUFFIX}"), "vary": "authorization, seed"}
     if wanted != "none":

@@ -1,7 +1,8 @@
 """The log as C2SP tlog-tiles: checkpoint, hash tiles and entry bundles, at the root.
 
-Anybody can mirror it: what is immutable says so. A path is read as strictly as the spec
-writes it, and one that names no tile of the log is not there (404), as on a static host.
+Anybody can mirror it: what is immutable says so, and each answer fits the signed root. A path
+is read as strictly as the spec writes it, and one that names no tile of the log is not there
+(404), as on a static host.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from api.answers import BRIEF, BYTES, IMMUTABLE, TEXT, answer_cached
 from api.dependencies import BookOf
 from ledger.errors import MalformedError, NotFoundError
+from ledger.fitting import FittingTiles
 from ledger.tlog.tiles import ENTRIES, parse_tile_path
 
 router = APIRouter(tags=["tiles"])
@@ -47,10 +49,11 @@ def read_tile(request: Request, book: BookOf, path: str) -> Response:
     except MalformedError as error:
         raise NotFoundError(error.message, code="no_tile") from None
     with book.store.read() as reader:
+        tiles = FittingTiles(reader)
         if tile.level != ENTRIES:
-            data = reader.tile(tile.level, tile.number, tile.width)
+            data = tiles.tile(tile.level, tile.number, tile.width)
             return answer_cached(request, data, media_type=BYTES, cache=IMMUTABLE)
-        data = reader.bundle(tile.number, tile.width)
+        data = tiles.bundle(tile.number, tile.width)
     headers = {"vary": "accept-encoding"}
     if accepts_gzip(request.headers.get("accept-encoding", "")):
         # No time stamp in it, so that the same bundle is the same bytes everywhere.

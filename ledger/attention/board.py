@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -11,9 +11,15 @@ from ledger.attention.deadlines import overdue
 from ledger.attention.holdings import ageing
 from ledger.attention.item import Item, View, make_item
 from ledger.attention.patterns import patterns
+from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, Hold
 from ledger.records.dispositions import disposition_key
 from ledger.store import Reader
 
+_CODES: Mapping[Hold, str] = {
+    HALTED: "witness_contradicts",
+    DAMAGED: "damage_found",
+    UNCONFIRMED: "restore_unconfirmed",
+}
 ITEMS_MAX = 1000
 """Items of one answer; one that is cut says so."""
 
@@ -43,14 +49,14 @@ class Board:
         }
 
 
-def attend(reader: Reader, day: str, *, halted: str | None = None) -> Board:
+def attend(reader: Reader, day: str, *, holds: Sequence[tuple[Hold, str]] = ()) -> Board:
     """Look for everything that asks for attention.
 
     Args:
         reader: One snapshot; what it holds counts, whatever the day.
         day: The day (Asia/Shanghai) to count ages and deadlines to.
-        halted: Why the service records nothing more, if so: it comes first, and no auditor's
-            decision disposes of it.
+        holds: Why nothing more is recorded, if so: they come first, and no auditor's
+            decision disposes of them.
     """
     view = View(reader, day)
     head = reader.head()
@@ -60,8 +66,8 @@ def attend(reader: Reader, day: str, *, halted: str | None = None) -> Board:
         for one in found[:ITEMS_MAX]
     ]
     items.sort(key=lambda one: (one.disposition is not None, one.severity != "warning"))
-    if halted is not None:
-        items.insert(0, make_item("witness_contradicts", "warning", (), {"message": halted}))
+    held = [make_item(_CODES[hold], "warning", (), {"message": reason}) for hold, reason in holds]
+    items = held + items
     return Board(day, head.size if head else 0, tuple(items), len(found) > ITEMS_MAX)
 
 

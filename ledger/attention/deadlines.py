@@ -15,22 +15,32 @@ def overdue(view: View) -> Iterator[Item]:
     yield from _leftovers(view)
 
 
+def report_rules(view: View) -> list[Any]:
+    """The rules in force that ask for reports of projects every so many days."""
+    rules = view.rules("disclosure", "project_progress")
+    return [one for one in rules if "every_days" in one["disclosure"]]
+
+
+def report_days(view: View, rules: list[Any], code: str, project: Any) -> Iterator[tuple[str, Any]]:
+    """The days by which a project's next report is due, each with its rule of `report_rules`;
+    none where the project is closed, or no rule asks for reports of it."""
+    if view.get(f"project-closed/{code}") is not None:
+        return
+    report = view.get(f"project-report/{code}")
+    start = project.get("starts_on") or view.entry(project["entry"]).occurred_on
+    last = start if report is None else max(start, report["last_on"])
+    for rule in rules:
+        if _long_enough(view, rule, start, project.get("ends_on")):
+            yield view.day_after(last, rule["disclosure"]["every_days"]), rule
+
+
 def _project_reports(view: View) -> Iterator[Item]:
-    rules = [
-        one
-        for one in view.rules("disclosure", "project_progress")
-        if "every_days" in one["disclosure"]
-    ]
+    rules = report_rules(view)
     for code, project in view.family("project"):
-        if not rules or view.get(f"project-closed/{code}") is not None:
-            continue
         report = view.get(f"project-report/{code}")
-        start = project.get("starts_on") or view.entry(project["entry"]).occurred_on
-        last = start if report is None else max(start, report["last_on"])
         entries = [project["entry"]] + ([] if report is None else [report["entry"]])
-        for rule in rules:
-            due = view.day_after(last, rule["disclosure"]["every_days"])
-            if due < view.day and _long_enough(view, rule, start, project.get("ends_on")):
+        for due, rule in report_days(view, rules, code, project):
+            if due < view.day:
                 yield _overdue(view, "project_report_overdue", "project", code, due, entries, rule)
 
 

@@ -29,6 +29,14 @@ TITLES: Mapping[str, tuple[str, str]] = {
         "见证人与本账本不一致，已停止记账",
         "A witness contradicts this log, which records nothing more",
     ),
+    "damage_found": (
+        "存储的数据有损坏，已停止记账",
+        "Something stored is damaged; nothing more is recorded",
+    ),
+    "restore_unconfirmed": (
+        "从备份恢复后尚未确认，暂不记账",
+        "Restored from a backup and not confirmed yet; nothing is recorded",
+    ),
     "project_report_overdue": ("项目进展公开已逾期", "Project report overdue"),
     "campaign_disclosure_overdue": ("募捐情况公开已逾期", "Campaign disclosure overdue"),
     "leftover_unassigned": ("结项后剩余款项尚未处理", "Leftover not assigned after the close"),

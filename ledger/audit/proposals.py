@@ -26,6 +26,9 @@ from ledger.proposals import (
 from ledger.store import Reader
 from ledger.vault import Vault
 
+MISSING_NAMED_MAX = 100
+"""Missing proposals of one gap that get a finding each; the rest of the gap gets one."""
+
 
 class ProposalRows:
     """Checks the whole table at the end of an audit."""
@@ -78,9 +81,15 @@ class ProposalRows:
             self._keys[row] = value
 
     def _miss_until(self, number: int) -> None:
-        while self._next < number:
+        # The row that says how far it goes may itself be wrong, by any number of digits.
+        named = min(number, self._next + MISSING_NAMED_MAX)
+        while self._next < named:
             self._find(number_row(self._next), "the row is missing")
             self._next += 1
+        if self._next < number:
+            last = number_row(number - 1)
+            self._find(number_row(self._next), f"this row and all to {last} are missing")
+            self._next = number
 
     def _check_index(self, row: str, proposal: Proposal) -> None:
         """An approved proposal is the entry that was recorded under its key, and no other is."""

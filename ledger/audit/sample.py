@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,11 @@ from ledger.audit.tree import Tree
 from ledger.entry import Entry, parse_entry
 from ledger.errors import MalformedError, VerificationError
 from ledger.tlog.checkpoint import Checkpoint
-from ledger.tlog.merkle import leaf_hashes
+from ledger.tlog.merkle import leaf_hash, leaf_hashes
 from ledger.tlog.tiles import TILE_WIDTH, parse_bundle, tile_width
 
 Entries = Callable[[], Iterable[tuple[bytes, bytes]]]
+Read = Callable[[Collection[int]], Mapping[int, bytes]]
 
 PREFIX = "shanji/v1/sample/"
 SAMPLE_MAX = 10_000
@@ -151,13 +152,7 @@ def draw(
     Raises:
         MalformedError: a number or the seed is out of range.
     """
-    if not 1 <= count <= SAMPLE_MAX or not 1 <= strata <= min(STRATA_MAX, count):
-        raise MalformedError(
-            f"expected 1 to {SAMPLE_MAX} entries in 1 to {STRATA_MAX} strata, at most one for "
-            f"each entry; got {count} in {strata}"
-        )
-    if not 1 <= len(seed) <= SEED_CHARS_MAX:
-        raise MalformedError(f"expected a seed of 1 to {SEED_CHARS_MAX} characters")
+    _check_asked(seed, count, strata)
     root = checkpoint.root.hex()
     if strata == 1:
         population, drawn = _smallest(entries(), seed, root, count, wanted)
@@ -174,6 +169,36 @@ def draw(
         population,
         tuple(sorted(drawn, key=lambda one: one.index)),
     )
+
+
+def draw_unfiltered(read: Read, checkpoint: Checkpoint, seed: str, count: int) -> Sample:
+    """The sample that `draw` draws of all entries in one part; reads the drawn ones only.
+
+    Args:
+        read: Gives the bytes of the entries of these indices, trusted as they are.
+        checkpoint, seed, count: As in `draw`.
+
+    Raises:
+        MalformedError: the count or the seed is out of range.
+    """
+    _check_asked(seed, count, 1)
+    root, size = checkpoint.root.hex(), checkpoint.size
+    indices = heapq.nsmallest(count, range(size), key=lambda index: key_of(seed, root, index))
+    entries = read(indices)
+    drawn = tuple(
+        _drawn(parse_entry(entries[index]), leaf_hash(entries[index])) for index in sorted(indices)
+    )
+    return Sample(checkpoint.origin, size, root, seed, count, 1, Wanted(), size, drawn)
+
+
+def _check_asked(seed: str, count: int, strata: int) -> None:
+    if not 1 <= count <= SAMPLE_MAX or not 1 <= strata <= min(STRATA_MAX, count):
+        raise MalformedError(
+            f"expected 1 to {SAMPLE_MAX} entries in 1 to {STRATA_MAX} strata, at most one for "
+            f"each entry; got {count} in {strata}"
+        )
+    if not 1 <= len(seed) <= SEED_CHARS_MAX:
+        raise MalformedError(f"expected a seed of 1 to {SEED_CHARS_MAX} characters")
 
 
 def _chosen(

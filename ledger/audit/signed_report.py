@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from ledger.audit.report import FORMAT, Report
 from ledger.entry import format_canonical, parse_canonical
-from ledger.errors import MalformedError, NotFoundError
+from ledger.errors import MalformedError
+from ledger.keys.access import KeyAccess
+from ledger.keys.files import read_signer as read_key
 from ledger.tlog.cosignature import verifier_for
 from ledger.tlog.note import Ed25519Signer, Signer, VerifierKey, open_note, sign_note
 
@@ -89,25 +88,19 @@ def open_report(data: bytes, keys: Sequence[VerifierKey]) -> dict[str, Any]:
     return value
 
 
-def read_signer(path: Path, name: str) -> Ed25519Signer:
+def read_signer(path: Path, name: str, access: KeyAccess) -> Ed25519Signer:
     """An auditor's key from a file, an Ed25519 private key in PEM (PKCS #8).
 
     Args:
-        path: As ``openssl genpkey -algorithm ed25519`` writes it.
+        path: As ``openssl genpkey -algorithm ed25519`` writes it, encrypted or not.
         name: The key's name, like ``auditor.example/li``.
+        access: Gives the passphrase of an encrypted one.
 
     Raises:
-        NotFoundError: no such file.
-        MalformedError: not such a key, or not a name that a key can have.
+        LedgerError: as in `ledger.keys.files.read_signer`.
+        MalformedError: another kind of key, or not a name that a key can have.
     """
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise NotFoundError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise MalformedError(
-            f"{path}: expected an Ed25519 private key in PEM (PKCS #8) without a passphrase"
-        )
-    return Ed25519Signer(name, key)
+    signer = read_key(path, name, access)
+    if not isinstance(signer, Ed25519Signer):
+        raise MalformedError(f"{path}: expected an Ed25519 private key; reports have no other")
+    return signer

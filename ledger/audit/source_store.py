@@ -11,6 +11,7 @@ from ledger.audit.source_url import UrlSource
 from ledger.book import DATABASE
 from ledger.errors import MalformedError, NotFoundError
 from ledger.store import Head, Reader, Store
+from ledger.store.place import is_postgresql, read_url
 
 _URL_PREFIXES = ("http://", "https://")
 
@@ -24,7 +25,7 @@ class StoreSource:
     """
 
     def __init__(self, store: Store, *, own: bool = False) -> None:
-        self.name = str(store.path)
+        self.name = store.name
         self._store = store
         # A snapshot is one connection, for one thread at a time.
         self._lock = threading.Lock()
@@ -81,6 +82,8 @@ def open_source(where: str) -> LogSource:
     """
     if where.startswith(_URL_PREFIXES):
         return UrlSource(where)
+    if is_postgresql(where):
+        return StoreSource(Store.open(where, create=False), own=True)
     if "://" in where:
         raise MalformedError(f"expected an http or https URL, a folder or a database, got {where}")
     path = Path(where)
@@ -88,6 +91,8 @@ def open_source(where: str) -> LogSource:
         return FolderSource(path)
     if (path / DATABASE).is_file():
         path /= DATABASE
+    elif (url := read_url(path)) is not None:
+        return StoreSource(Store.open(url, create=False), own=True)
     if path.is_file():
         return StoreSource(Store.open(str(path), create=False), own=True)
     if path.is_dir():

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -28,9 +29,11 @@ from ledger.errors import (
     MalformedError,
     NotFoundError,
 )
+from ledger.holds import UNCONFIRMED, write_hold
 from ledger.known import read_known, write_known
 from ledger.sequencer import utc_now
-from ledger.store import Reader, Store
+from ledger.store import Reader, Store, read_copy
+from ledger.store.place import is_postgresql, own_place, shown, write_url
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
 from ledger.tlog.proofs import verify_consistency
@@ -61,6 +64,7 @@ class Restored:
         prefix: Whether it was proven that the log goes on from here to that checkpoint, by
             the tree of a log that has it.
         keys: Whether the keys are in place.
+        confirmed: Whether a person vouched that nothing newer was ever signed.
     """
 
     manifest: Manifest
@@ -68,6 +72,7 @@ class Restored:
     seen: int
     prefix: Prefix
     keys: bool
+    confirmed: bool = False
 
     @property
     def behind(self) -> bool:
@@ -87,6 +92,7 @@ class Restored:
             "behind": self.behind,
             "prefix": self.prefix,
             "keys": self.keys,
+            "confirmed": self.confirmed,
         }
 
 
@@ -107,6 +113,8 @@ def restore_backup(
     newer: Sequence[Path] = (),
     erasures: Path | None = None,
     known: Sequence[Path] = (),
+    database: str | None = None,
+    nothing_newer: bool = False,
     now: datetime | None = None,
 ) -> Restored:
     """Put a backup into an empty place.
@@ -119,10 +127,14 @@ def restore_backup(
         newer: Data folders, or backups, of the same log that went on further.
         erasures: A file that names entries to erase again, one index a line.
         known: Checkpoints or receipts that somebody kept.
+        database: An empty PostgreSQL database to restore into; None for a file in the folder.
+        nothing_newer: A person vouches that nothing newer of the log was ever signed. Else
+            the place is held (``holds.UNCONFIRMED``) until its witnesses were asked, or a
+            person vouches for it.
         now: The time of the restore.
 
     Raises:
-        ConflictError: the place is not empty.
+        ConflictError: the place, or the database, is not empty.
         CorruptionError: the backup is damaged, or of another history than what is known.
         MalformedError, NotFoundError: something that was named is not what it should be.
         FatalError: the disk failed.
@@ -142,13 +154,19 @@ def restore_backup(
             shutil.copyfile(backup / DATABASE, data / PART)
             (data / PART).chmod(0o600)
             restored = _restore(data, manifest, backup, vault, newer, erasures, known)
+            restored = replace(restored, confirmed=nothing_newer)
             if source is not None:
                 _copy_keys(source, data / KEYS)
             marker = restored.as_json() | {"restored_at": f"{now or utc_now():%Y-%m-%dT%H:%M:%SZ}"}
             (data / MARKER).write_bytes(format_canonical(marker) + b"\n")
+            if not nothing_newer:
+                write_hold(data, UNCONFIRMED, _unconfirmed(restored))
             for path in (*data.rglob("*"), data):
                 sync(path)
-            (data / PART).rename(data / DATABASE)
+            if database is None:
+                (data / PART).rename(data / DATABASE)
+            else:
+                _fill(database, data)
             sync(data)
         except BaseException:
             for path in data.iterdir():
@@ -160,6 +178,18 @@ def restore_backup(
             code="backup_unwritable",
         ) from error
     return restored
+
+
+def _unconfirmed(restored: Restored) -> str:
+    """Why the restored place is held."""
+    manifest = restored.manifest
+    return (
+        f"this log was restored from a backup of {manifest.made_at} with {manifest.size} entries; "
+        "whatever was recorded after that is not here, and writing on would sign a second "
+        "history of it. Nothing is written until every witness of the policy (--policy) has said "
+        "that it saw nothing newer, or a person who asked whoever may hold a newer checkpoint or "
+        "receipt vouches for it"
+    )
 
 
 def _restore(
@@ -191,6 +221,20 @@ def _restore(
     return Restored(manifest, pairs, largest, seen.prefix, vault is not None)
 
 
+def _fill(database: str, data: Path) -> None:
+    """Move the log from the file to the server, and say in the folder where it is."""
+    if not is_postgresql(database):
+        raise MalformedError(
+            f"expected a database like postgresql://user@host/name, got {shown(database)}; "
+            "without --database the log is restored into a file in the folder",
+            code="unknown_database_url",
+        )
+    with closing(Store.open(database)) as store, read_copy(data / PART) as reader:
+        store.fill(reader)
+    write_url(data, database)
+    (data / PART).unlink()
+
+
 def _look_around(
     reader: Reader,
     own: Sequence[VerifierKey],
@@ -216,7 +260,7 @@ def _look_around(
     contained = [_compare(reader, one) for one, _ in checkpoints]
     prefix: Prefix = "proven" if contained and all(contained) else "unproven"
     for folder in newer:
-        store = Store.open(str(folder / DATABASE), create=False)
+        store = Store.open(own_place(folder), create=False)
         try:
             with store.read() as other_reader:
                 checkpoint, note = _newest(other_reader, own, folder)

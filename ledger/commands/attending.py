@@ -53,7 +53,7 @@ def attention(
     try:
         day = book.today() if as_of is None else parse_day(as_of, "--as-of")
         with book.store.read() as reader:
-            board = attend(reader, day, halted=book.halted)
+            board = attend(reader, day, holds=book.holds())
     finally:
         book.close()
     if as_json:

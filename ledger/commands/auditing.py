@@ -149,13 +149,14 @@ def audit(
 ) -> None:
     """Re-verify a whole log: chain, tree, signatures, units, rules, state."""
     from ledger.audit.signed_report import read_signer, sign_report
+    from ledger.keys.access import default_access
     from ledger.tlog.note import format_verifier_key, parse_verifier_key
     from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
 
     words = _WORDS[lang or default_language()]
     if sign is not None and report is None:
         raise typer.BadParameter("--sign needs --report, the file to write")
-    signer = None if sign is None else read_signer(sign, sign_as)
+    signer = None if sign is None else read_signer(sign, sign_as, default_access())
     keys = [parse_verifier_key(one) for one in key or []]
     trusted = None
     if policy is not None:
@@ -254,9 +255,9 @@ def _holds_database(folder: Path) -> bool:
 
     if not folder.is_dir() or (folder / CHECKPOINT).is_file():
         return False
-    from ledger.book import DATABASE
+    from ledger.store.place import DATABASE, is_postgresql, place_of
 
-    return (folder / DATABASE).is_file()
+    return (folder / DATABASE).is_file() or is_postgresql(place_of(folder))
 
 
 def open_log(where: str) -> LogSource:

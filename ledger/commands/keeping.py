@@ -37,6 +37,9 @@ _WORDS = {
         "behind": "此账本曾有 {seen} 个条目，这里只有 {size} 个：不会写入，以免签出第二个历史。",
         "prefix_proven": "已证明：这里的账本是所见账本的开头。",
         "prefix_unproven": "尚未证明这里的账本是所见账本的开头（--newer 指定更新的账本）。",
+        "unconfirmed": "备份之后记录的内容不在这里；继续写入会签出第二个历史。因此暂不写入，"
+        "直到策略中的全部见证人答复未见更新的账本（shanji serve --policy），"
+        "或由您确认：shanji resume --data {data}",
         "keys_missing": "密钥不在：请将 log-key.pem 与 vault.key 放入 {keys}。",
         "audit": "请接着运行：shanji audit --data {data}",
     },
@@ -66,6 +69,10 @@ _WORDS = {
         "prefix_proven": "Proven: the log here is the beginning of the log that was seen.",
         "prefix_unproven": "Not proven: that the log here is the beginning of the log that was "
         "seen (name a newer one with --newer).",
+        "unconfirmed": "What was recorded after the backup is not here, and writing on would "
+        "sign a second history of it. So nothing is written until all witnesses of the policy "
+        "have said that they saw nothing newer (shanji serve --policy), or you confirm it: "
+        "shanji resume --data {data}",
         "keys_missing": "The keys are missing: put log-key.pem and vault.key into {keys}.",
         "audit": "Now run: shanji audit --data {data}",
     },
@@ -203,6 +210,21 @@ def restore(
         list[Path] | None,
         typer.Option(help="A checkpoint or receipt that somebody kept. Repeatable."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SHANJI_DATABASE",
+            help="An empty PostgreSQL database to restore into; else a file in the folder.",
+        ),
+    ] = None,
+    nothing_newer: Annotated[
+        bool,
+        typer.Option(
+            "--nothing-newer",
+            help="I vouch that nothing newer of this log was ever signed: it may be written at "
+            "once. Else its witnesses are asked first, or `shanji resume` confirms it.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     lang: Lang = None,
 ) -> None:
@@ -210,7 +232,14 @@ def restore(
     from ledger.backup.restoring import restore_backup
 
     restored = restore_backup(
-        backup, data, keys=keys, newer=newer or (), erasures=erasures, known=known or ()
+        backup,
+        data,
+        keys=keys,
+        newer=newer or (),
+        erasures=erasures,
+        known=known or (),
+        database=database,
+        nothing_newer=nothing_newer,
     )
     if as_json:
         _print_json(restored.as_json())
@@ -230,6 +259,8 @@ def _say_restored(restored: Restored, data: Path, words: dict[str, str]) -> None
     if restored.behind:
         lines.append(words["behind"].format(seen=restored.seen, size=manifest.size))
     lines.append(words[f"prefix_{restored.prefix}"])
+    if not restored.confirmed:
+        lines.append(words["unconfirmed"].format(data=data))
     if not restored.keys:
         lines.append(words["keys_missing"].format(keys=data / "keys"))
     lines.append(words["audit"].format(data=data))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.commands.auditing import Keys, open_log
-from ledger.commands.console import Lang, default_language, write_file
+from ledger.commands.console import Lang, default_language, read_file, write_file
 
 if TYPE_CHECKING:
     from ledger.audit.sample import Sample
@@ -66,6 +67,12 @@ def sample(
         int, typer.Option("--strata", min=1, help="As many from each of so many parts by amount.")
     ] = 1,
     key: Keys = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", help="Your trust policy: its log keys, and the witnesses that you trust."
+        ),
+    ] = None,
     table: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table (CSV, UTF-8).")
     ] = None,
@@ -79,10 +86,20 @@ def sample(
     from ledger.audit.public import open_signed
     from ledger.audit.sample import Wanted, draw, verified_entries
     from ledger.tlog.note import parse_verifier_key
+    from ledger.tlog.policy import POLICY_BYTES_MAX, parse_policy
+    from ledger.verify import verify_checkpoint
 
+    keys = [parse_verifier_key(one) for one in key or []]
+    trusted = None
+    if policy is not None:
+        trusted = parse_policy(read_file(policy, POLICY_BYTES_MAX))
+        keys += [one.key for one in trusted.log_keys]
     source = open_log(where)
     try:
-        signed = open_signed(source, [parse_verifier_key(one) for one in key or []])
+        signed = open_signed(source, keys)
+        if trusted is not None:
+            # Too few witnesses: pending, and nothing is drawn from what they have not seen.
+            verify_checkpoint(signed.note, trusted, now=int(time.time()))
         drawn = draw(
             lambda: verified_entries(source, signed.checkpoint),
             signed.checkpoint,
@@ -94,13 +111,13 @@ def sample(
     finally:
         source.close()
     if table is not None:
-        write_file(table, _csv(drawn))
+        write_file(table, sample_csv(drawn))
     if page is not None:
         from ledger.commands.audit_page import sample_page
 
         write_file(page, sample_page(drawn).encode())
     if as_json:
-        sys.stdout.write(json.dumps(asdict(drawn), ensure_ascii=False) + "\n")
+        sys.stdout.write(sample_json(drawn))
     else:
         _print(drawn, lang)
 
@@ -123,7 +140,12 @@ def _print(drawn: Sample, lang: Lang) -> None:
         sys.stdout.write("\t".join(cells) + "\n")
 
 
-def _csv(drawn: Sample) -> bytes:
+def sample_json(drawn: Sample) -> str:
+    """The sample as one line of JSON."""
+    return json.dumps(asdict(drawn), ensure_ascii=False) + "\n"
+
+
+def sample_csv(drawn: Sample) -> bytes:
     """The sample as a table that a spreadsheet opens as it is."""
     from ledger.intake.errors_file import guarded
 

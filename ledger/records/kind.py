@@ -43,6 +43,11 @@ OPENERS = frozenset((Role.CLERK, Role.APPROVER, Role.AUDITOR))
 """Who may see the personal fields of an entry without holding its seed."""
 
 
+REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Invisible marks after which text is shown in another order than it is written (UAX 9): with
+them, what a page shows is not what was recorded."""
+
+
 def clean(length_max: int) -> AfterValidator:
     """Makes text NFC and refuses control characters; every text field needs it.
 
@@ -57,6 +62,11 @@ def clean(length_max: int) -> AfterValidator:
         for character in "" if printable else text:
             if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") and character != "\n":
                 raise ValueError(f"contains the control character U+{ord(character):04X}")
+            if character in REORDERING:
+                raise ValueError(
+                    f"contains the invisible mark U+{ord(character):04X}, which shows text in "
+                    "another order than it is written; write it without"
+                )
         normal = unicodedata.normalize("NFC", text)
         if len(normal) > length_max:
             raise ValueError(f"has {len(normal)} characters in NFC, {length_max} are allowed")

@@ -196,6 +196,11 @@ def _goods(view: View) -> Iterator[dict[str, Any]]:
             yield {"item": code, "unit": item["unit"], **total}
 
 
+def points_in_all(reader: Reader, day: str) -> dict[str, int]:
+    """Points opened with, issued, redeemed, expired and reversed, over all rules and shops."""
+    return _points(View(reader, day))
+
+
 def _points(view: View) -> dict[str, int]:
     """Points over all rules; what shops redeemed counts as redeemed."""
     found = dict.fromkeys(_POINTS, 0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
-from ledger.store import statements
-from ledger.store.failures import translated
+from ledger.store import bulk, postgresql, statements
+from ledger.store.failures import outcome_unknown, translated
 from ledger.store.reader import Reader
 from ledger.store.rows import AnchorRow, Batch
 from ledger.store.tables import TABLES
@@ -18,6 +20,8 @@ from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import split_note
 
 HEAD_ID = 0
+FILL_ROWS = 5_000
+"""Rows copied at once from another store."""
 
 
 class Appender(Reader):
@@ -34,12 +38,19 @@ class Appender(Reader):
         with translated():
             try:
                 self._swap_head(batch)
-                self._write_log(batch)
-                self._write_state(batch)
+                with self._at_once(batch):
+                    self._write_log(batch)
+                    self._write_state(batch)
             except BaseException:
                 # A part of a batch must not be there to be committed by mistake.
                 self._connection.rollback()
                 raise
+
+    def _at_once(self, batch: Batch) -> AbstractContextManager[Any]:
+        """Send a small batch's statements to a server without waiting for each answer."""
+        if not self._on_server or bulk.needs_copy(batch):
+            return nullcontext()
+        return postgresql.pipeline(self._connection)
 
     def _swap_head(self, batch: Batch) -> None:
         """Compare and swap the size: two writers can never write the same index."""
@@ -182,7 +193,28 @@ class Appender(Reader):
         with translated():
             self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
 
-    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    def fill(self, reader: Reader) -> None:
+        """Write all rows of another store, table by table; they count only after `commit`.
+
+        Raises:
+            FatalError: the disk failed, or the rows contradict each other.
+        """
+        with translated():
+            for table in TABLES:
+                columns = TABLES[table].columns.keys()
+                rows = reader.scan(table)
+                while some := list(islice(rows, FILL_ROWS)):
+                    self._insert(table, columns, some)
+
+    @property
+    def _on_server(self) -> bool:
+        return self._connection.dialect.name != "sqlite"
+
+    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if self._on_server:
+            if rows:
+                bulk.insert(self._connection, table, columns, rows)
+            return
         query = partial(statements.insert, table, tuple(columns))
         for statement, values in statements.in_statements(query, rows):
             self._connection.exec_driver_sql(statement, values)
@@ -196,14 +228,20 @@ class Appender(Reader):
         add: bool = False,
     ) -> None:
         """Set rows, or add their numbers to those of the rows that are there."""
+        if self._on_server:
+            if rows:
+                bulk.upsert(self._connection, table, columns, rows, add=add)
+            return
         query = partial(statements.upsert, table, tuple(columns), add=add)
         for statement, values in statements.in_statements(query, rows):
             self._connection.exec_driver_sql(statement, values)
 
-    def _delete(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
+    def _delete(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows and self._on_server:
+            bulk.delete(self._connection, table, columns, rows)
+        elif rows:
             query = statements.delete(table, tuple(columns))
-            self._connection.exec_driver_sql(query, list(rows))
+            self._connection.exec_driver_sql(query, [tuple(row) for row in rows])
 
     def commit(self) -> None:
         """Make what was written durable; all of it, or nothing if the process dies here.
@@ -216,8 +254,14 @@ class Appender(Reader):
         if not self._connection.in_transaction():
             raise FatalError("expected a batch to commit, none is written; nothing happened")
         try:
-            self._connection.commit()
+            if self._on_server:
+                postgresql.commit(self._connection)
+            else:
+                self._connection.commit()
         except sa.exc.DBAPIError as error:
+            if not outcome_unknown(error.orig):
+                with translated():
+                    raise
             raise OutcomeUnknownError(
                 f"the database failed while committing ({error.orig}); whether the batch is "
                 "there is unknown: repeat with the same idempotency keys"

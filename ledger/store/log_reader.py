@@ -11,7 +11,7 @@ from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.store.failures import translated
 from ledger.store.rows import AnchorRow, Head
 from ledger.store.tables import TABLES
-from ledger.tlog.merkle import HASH_SIZE
+from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
 
 IN_MAX = 500
@@ -20,6 +20,8 @@ SCAN_ROWS = 1000
 """Rows that a scan holds in memory at once."""
 PAGE_ROWS_MAX = 10_000
 """The largest `limit` of the methods that have one."""
+TILES_AT_ONCE = 256
+"""Tiles that a search for a hash holds in memory: two megabytes."""
 COSIGNATURES_MAX = 56
 """Cosignatures put on one checkpoint: a note holds 64 signatures, the log's own among them."""
 NUMBER_MAX = 2**63 - 1
@@ -30,7 +32,7 @@ _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "ide
 _ORDER, _ANCHOR = TABLES["order_number"], TABLES["anchor"]
 _COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
 
-_WANTED: sa.BindParameter[Any] = sa.bindparam("wanted", expanding=True)
+WANTED: sa.BindParameter[Any] = sa.bindparam("wanted", expanding=True)
 # Each batch of the writer asks these: building a query anew costs more than the answer.
 _HEAD_QUERY = sa.select(
     _HEAD.c.size,
@@ -39,9 +41,12 @@ _HEAD_QUERY = sa.select(
     _HEAD.c.last_recorded_at,
     _HEAD.c.checkpoint,
 ).limit(1)
-_KEYS_QUERY = sa.select(_KEY.c.key, _KEY.c.digest, _KEY.c.entry).where(_KEY.c.key.in_(_WANTED))
-_ORDERS_QUERY = sa.select(_ORDER.c.digest, _ORDER.c.entry).where(_ORDER.c.digest.in_(_WANTED))
-CHOSEN_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data).where(_ENTRY.c.index.in_(_WANTED))
+_KEYS_QUERY = sa.select(_KEY.c.key, _KEY.c.digest, _KEY.c.entry).where(_KEY.c.key.in_(WANTED))
+_ORDERS_QUERY = sa.select(_ORDER.c.digest, _ORDER.c.entry).where(_ORDER.c.digest.in_(WANTED))
+CHOSEN_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash).where(
+    _ENTRY.c.index.in_(WANTED)
+)
+_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
 
 
 class LogReader:
@@ -57,14 +62,24 @@ class LogReader:
             result.close()
 
     def _rows(
-        self, query: sa.Select[Any], parameters: Mapping[str, Any] | None = None
+        self,
+        query: sa.Select[Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        stream: bool = False,
     ) -> Iterator[Any]:
-        """The rows of a query; each value is of its column's type."""
+        """The rows of a query; each value is of its column's type.
+
+        Args:
+            query: What is asked.
+            parameters: The values of its bound parameters.
+            stream: Whether to hold `SCAN_ROWS` at once, which takes a server more questions.
+        """
         shape = [
             (column, column.type.python_type, getattr(column, "nullable", True))
             for column in query.selected_columns
         ]
-        options = {"yield_per": SCAN_ROWS}
+        options = {"yield_per": SCAN_ROWS} if stream else {}
         with translated():
             result = self._connection.execute(query, parameters, execution_options=options)
             self._open.add(result)
@@ -97,8 +112,9 @@ class LogReader:
 
         Raises:
             NotFoundError: the log has no such entry.
+            CorruptionError: it is not what its leaf hash is of.
         """
-        return self._of_entry(_ENTRY.c.data, index)
+        return self._of_entry(index)[0]
 
     def leaf_hash(self, index: int) -> bytes:
         """An entry's leaf hash, 32 bytes.
@@ -106,23 +122,21 @@ class LogReader:
         Raises:
             NotFoundError: the log has no such entry.
         """
-        return self._of_entry(_ENTRY.c.leaf_hash, index)
+        return self._of_entry(index)[1]
 
-    def _of_entry(self, column: sa.Column[Any], index: int) -> bytes:
-        row = self._one(sa.select(column).where(_ENTRY.c.index == clamped(index)))
+    def _of_entry(self, index: int) -> tuple[bytes, bytes]:
+        row = self._one(_ENTRIES.where(_ENTRY.c.index == clamped(index)))
         if row is None:
             raise NotFoundError(f"the log has no entry {index}", code="no_entry")
-        return bytes(row[0])
+        return checked_entry(*row), bytes(row[2])
 
     def entries(self, first: int, end: int) -> list[bytes]:
         """The bytes of entries [first, end).
 
         Raises:
-            CorruptionError: one of them is missing.
+            CorruptionError: one of them is missing, or not what its leaf hash is of.
         """
-        query = sa.select(_ENTRY.c.data).where(
-            _ENTRY.c.index >= clamped(first), _ENTRY.c.index < clamped(end)
-        )
+        query = _ENTRIES.where(_ENTRY.c.index >= clamped(first), _ENTRY.c.index < clamped(end))
         rows = self._all(query.order_by(_ENTRY.c.index))
         if len(rows) != max(0, end - first):
             raise CorruptionError(
@@ -130,7 +144,7 @@ class LogReader:
                 "run shanji audit",
                 code="entry_missing",
             )
-        return [data for (data,) in rows]
+        return [checked_entry(*row) for row in rows]
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of a tile, full or on the right edge: 32 bytes each.
@@ -154,6 +168,39 @@ class LogReader:
                 code="no_tile",
             )
         return bytes(row[0][: width * HASH_SIZE])
+
+    def index_of_leaf(self, leaf_hash: bytes, tiles_max: int) -> int | None:
+        """The newest entry with this leaf hash, among those of the newest `tiles_max` full
+        tiles and the partial one; None where it is none of theirs.
+
+        Looks through the tiles' hashes, some tiles at a time: no index is kept for it, which
+        every append would pay for.
+        """
+        edges = self.edges()
+        head = self.head()
+        tiles = 0 if head is None else head.size >> TILE_HEIGHT
+        found = _place_of(leaf_hash, edges[0] if edges else b"")
+        if found is not None:
+            return tiles * TILE_WIDTH + found
+        for end in range(tiles, max(0, tiles - tiles_max), -TILES_AT_ONCE):
+            query = sa.select(_TILE.c.number, _TILE.c.hashes).where(
+                _TILE.c.level == 0, _TILE.c.number >= end - TILES_AT_ONCE, _TILE.c.number < end
+            )
+            for number, hashes in reversed(self._all(query.order_by(_TILE.c.number))):
+                found = _place_of(leaf_hash, hashes)
+                if found is not None:
+                    return int(number) * TILE_WIDTH + found
+        return None
+
+    def size_of_root(self, root: bytes, checkpoints_max: int) -> int | None:
+        """The size at which this root was signed, among the newest `checkpoints_max`
+        checkpoints; None where it is none of theirs."""
+        newest = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.root)
+        newest = newest.order_by(_CHECKPOINT.c.size.desc()).limit(checkpoints_max)
+        for size, found in self._rows(newest):
+            if found == root:
+                return int(size)
+        return None
 
     def bundle(self, number: int, width: int) -> bytes:
         """The first `width` entries of a bundle (c2sp.org/tlog-tiles).
@@ -300,6 +347,30 @@ class LogReader:
             checked_limit(limit)
         )
         return [(size, authority) for size, authority in self._all(query)]
+
+
+def checked_entry(index: int, data: bytes, leaf: bytes) -> bytes:
+    """An entry's bytes, if they are what its leaf hash is of: a disk may have changed either.
+
+    Raises:
+        CorruptionError: they are not (``entry_damaged``).
+    """
+    if leaf_hash(data) != leaf:
+        raise CorruptionError(
+            f"entry {index} is not what was recorded: its stored leaf hash is another; stop and "
+            "run shanji audit",
+            code="entry_damaged",
+            details={"index": index},
+        )
+    return data
+
+
+def _place_of(leaf_hash: bytes, hashes: bytes) -> int | None:
+    """The last place of a hash among hashes that lie end to end."""
+    at = hashes.rfind(leaf_hash)
+    while at % HASH_SIZE and at > 0:
+        at = hashes.rfind(leaf_hash, 0, at + len(leaf_hash) - 1)
+    return None if at < 0 else at // HASH_SIZE
 
 
 def check_types(row: sa.Row[Any], shape: Sequence[tuple[Any, type[Any], bool]]) -> None:

@@ -13,7 +13,9 @@ from ledger.flows import Flow
 from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
+    WANTED,
     LogReader,
+    checked_entry,
     checked_limit,
     clamped,
 )
@@ -50,6 +52,14 @@ _POOLS = sa.select(
     _POOL.c.held,
     _POOL.c.returned,
 ).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
+
+_CHOSEN_OBJECTS = sa.select(_OBJECT.c.key, _OBJECT.c.value).where(_OBJECT.c.key.in_(WANTED))
+_CHOSEN_ACCOUNTS = sa.select(
+    _ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received
+).where(_ACCOUNT.c.id.in_(WANTED))
+_CHOSEN_HOLDINGS = sa.select(
+    _HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label
+).where(_HOLDING.c.account.in_(WANTED))
 
 
 class Reader(LogReader):
@@ -97,7 +107,8 @@ class Reader(LogReader):
 
     def account_count(self) -> int:
         """How many accounts there are: ids count from 0, so it is the next new one's id."""
-        return self.count("account")
+        (last,) = self._one(sa.select(sa.func.max(_ACCOUNT.c.id)))
+        return 0 if last is None else int(last) + 1
 
     def count(self, table: str) -> int:
         """How many rows a table has.
@@ -119,6 +130,23 @@ class Reader(LogReader):
             return None
         held = self._holdings(row[0], row[0])
         return AccountRow(row[0], asset, name, row[1], held.get(row[0], []))
+
+    def chosen_objects(self, keys: Collection[str]) -> dict[str, bytes]:
+        """These named objects' canonical JSON; those that are not there are left out."""
+        return dict(map(tuple, self._chosen(_CHOSEN_OBJECTS, keys)))
+
+    def chosen_accounts(self, ids: Collection[int]) -> list[AccountRow]:
+        """The accounts of these ids with what is still in them."""
+        rows = self._chosen(_CHOSEN_ACCOUNTS, ids)
+        held: dict[int, list[tuple[int, int, str]]] = {}
+        for account, first, length, label in sorted(
+            map(tuple, self._chosen(_CHOSEN_HOLDINGS, ids))
+        ):
+            held.setdefault(account, []).append((first, first + length, label))
+        return [
+            AccountRow(id_, asset, name, received, held.get(id_, []))
+            for id_, asset, name, received in rows
+        ]
 
     def accounts(self, after_id: int, limit: int, *, ranges: bool = True) -> list[AccountRow]:
         """Accounts whose id is above `after_id`, by rising id: -1 begins.
@@ -151,7 +179,7 @@ class Reader(LogReader):
     def account_total(self, asset: str, name: str) -> PoolRow | None:
         """All pools of an account as one, without a label; None where it was never used."""
         amounts = (_POOL.c.received, _POOL.c.held, _POOL.c.returned)
-        query = sa.select(_ACCOUNT.c.id, *(sa.func.sum(one) for one in amounts))
+        query = sa.select(_ACCOUNT.c.id, *(_sum(one) for one in amounts))
         query = query.join(_POOL, _ACCOUNT.c.id == _POOL.c.account, isouter=True)
         query = query.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name)
         row = self._one(query.group_by(_ACCOUNT.c.id))
@@ -160,6 +188,13 @@ class Reader(LogReader):
         id_, *sums = row
         received, held, returned = (one or 0 for one in sums)
         return PoolRow(id_, asset, name, "", received, held, returned)
+
+    def asset_sums(self, asset: str) -> tuple[int, int]:
+        """All accounts of an asset together: ``(units received, units still held)``."""
+        sums = [sa.func.coalesce(sa.func.sum(_POOL.c[name]), 0) for name in ("received", "held")]
+        query = sa.select(*sums).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
+        received, held = self._one(query.where(_ACCOUNT.c.asset == asset))
+        return int(received), int(held)
 
     def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
         """What an account's units of one label are in all; None where it never had any."""
@@ -181,6 +216,15 @@ class Reader(LogReader):
         query = _POOLS.where(key > sa.tuple_(*after), _POOL.c.held > 0)
         query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
         return [PoolRow(*row) for row in self._all(query)]
+
+    def account_pools(self, account: int, limit: int) -> list[PoolRow]:
+        """The pools of an account (its id), also those that hold nothing more, by label.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = _POOLS.where(_POOL.c.account == account).order_by(_POOL.c.label)
+        return [PoolRow(*row) for row in self._all(query.limit(checked_limit(limit)))]
 
     def held_ranges(
         self, account: int, *, first: int = 0, label: str | None = None, limit: int
@@ -229,6 +273,24 @@ class Reader(LogReader):
             del flows[0]
         return flows
 
+    def numbered_flows(
+        self, side: Literal["source", "target"], account: int, *, first: int = 0, limit: int
+    ) -> list[Flow]:
+        """Flows out of an account (its id) or into it, by the rising numbers of its units.
+
+        By the index: it reads as many rows as it returns.
+
+        Args:
+            first: The number at which the first of them begins, or above.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        number = _FLOW.c[f"{side}_first"]
+        query = _FLOWS.where(_FLOW.c[side] == account, number >= clamped(first))
+        rows = self._all(query.order_by(number).limit(checked_limit(limit)))
+        return [Flow(*one) for one in rows]
+
     def account_moves(
         self, account: int, end: int, *, first: int = 0, limit: int | None = None
     ) -> list[tuple[int, int, int]]:
@@ -240,7 +302,7 @@ class Reader(LogReader):
             limit: At most so many entries; None for all.
         """
         moved = _moved(account, first, end)
-        incoming, outgoing = (sa.func.sum(moved.c[name]) for name in ("incoming", "outgoing"))
+        incoming, outgoing = (_sum(moved.c[name]) for name in ("incoming", "outgoing"))
         query = sa.select(moved.c.entry, incoming, outgoing)
         query = query.group_by(moved.c.entry).order_by(moved.c.entry)
         return list(map(tuple, self._all(query if limit is None else query.limit(limit))))
@@ -248,17 +310,15 @@ class Reader(LogReader):
     def account_sums(self, account: int, first: int, end: int) -> tuple[int, int, int]:
         """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
         moved = _moved(account, first, end)
-        sums = [
-            sa.func.coalesce(sa.func.sum(moved.c[name]), 0) for name in ("incoming", "outgoing")
-        ]
-        (entries, incoming, outgoing) = self._one(
-            sa.select(sa.func.count(moved.c.entry.distinct()), *sums)
-        )
+        sums = [sa.func.coalesce(_sum(moved.c[name]), 0) for name in ("incoming", "outgoing")]
+        columns: list[Any] = [sa.func.count(moved.c.entry.distinct()), *sums]
+        (entries, incoming, outgoing) = self._one(sa.select(*columns))
         return int(entries), int(incoming), int(outgoing)
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
-        return dict(map(tuple, self._chosen(CHOSEN_ENTRIES, indices)))
+        rows = self._chosen(CHOSEN_ENTRIES, indices)
+        return {row[0]: checked_entry(*row) for row in rows}
 
     def entry_flows(self, index: int) -> list[Flow]:
         """The flows of one entry, by posting and part."""
@@ -279,6 +339,20 @@ class Reader(LogReader):
         )
         rows = self._all(query.order_by(_REFERENCE.c.source).limit(checked_limit(limit)))
         return [source for (source,) in rows]
+
+    def newest_referrers(self, index: int, *, before: int, limit: int) -> list[int]:
+        """Later entries that refer to an entry, below `before`, by falling index.
+
+        By the table's key: it reads as many rows as it returns.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_REFERENCE.c.source).where(
+            _REFERENCE.c.target == clamped(index), _REFERENCE.c.source < clamped(before)
+        )
+        query = query.order_by(_REFERENCE.c.source.desc()).limit(checked_limit(limit))
+        return [source for (source,) in self._all(query)]
 
     def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
         """One row of a table, whole and as stored; None where there is none.
@@ -312,7 +386,12 @@ class Reader(LogReader):
         query = sa.select(found).order_by(*key)
         if after:
             query = query.where(sa.tuple_(*key) > sa.tuple_(*after))
-        return map(tuple, self._rows(query))
+        return map(tuple, self._rows(query, stream=True))
+
+
+def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The sum as what the column holds: PostgreSQL sums whole numbers into decimals."""
+    return sa.cast(sa.func.sum(column), WIDE)
 
 
 def _moved(account: int, first: int, end: int) -> sa.Subquery:

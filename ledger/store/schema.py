@@ -1,7 +1,7 @@
 """The schema: brought up to date by Alembic, and compared for the audit.
 
-Everything that is special to SQLite stands here, and in the triggers that the
-migrations make.
+What connections to SQLite are set to stands here too; PostgreSQL's are in ``postgresql``,
+the check of a server's tables in ``catalog``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from ledger.errors import FatalError, MalformedError
+from ledger.store import catalog, postgresql
 
 PAGE_BYTES = 16_384
 """Large pages suit rows of about a kilobyte; set when the file is made."""
@@ -109,6 +110,10 @@ def upgrade(connection: sa.Connection) -> None:
     Raises:
         MalformedError: made by a newer program, or not a database of this one.
     """
+    if connection.dialect.name == "postgresql":
+        if is_made(connection) and _versions(connection) == [newest()]:
+            return
+        postgresql.lock_schema(connection)
     names = sorted(sa.inspect(connection).get_table_names())
     if names and VERSION_TABLE not in names:
         raise MalformedError(
@@ -132,6 +137,11 @@ def upgrade(connection: sa.Connection) -> None:
             )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def is_made(connection: sa.Connection) -> bool:
+    """Whether the tables are there."""
+    return sa.inspect(connection).has_table(VERSION_TABLE)
 
 
 def _versions(connection: sa.Connection) -> list[object]:
@@ -162,6 +172,8 @@ def check(connection: sa.Connection) -> list[str]:
     Compares every table, index and trigger with what the migrations make, the version
     row, the mark in the header, and asks SQLite to check its own pages and indexes.
     """
+    if connection.dialect.name == "postgresql":
+        return catalog.check(connection, newest())
     findings: list[str] = []
     expected, found = _reference(MIGRATIONS), _objects(connection)
     for name in sorted(expected.keys() | found.keys()):

@@ -23,7 +23,7 @@ ROWS_MAX = 64
 
 
 def in_statements(
-    query: Callable[[int], str], rows: Sequence[tuple[Any, ...]]
+    query: Callable[[int], str], rows: Sequence[Sequence[Any]]
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Rows as statements with their values, in order.
 

@@ -3,75 +3,88 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from ledger.errors import CorruptionError, FatalError, MalformedError, NotFoundError
-from ledger.store import schema
+from ledger.errors import ConflictError, CorruptionError, NotFoundError, NotReadyError
+from ledger.store import postgresql, schema, sqlite
 from ledger.store.appender import Appender
 from ledger.store.failures import translated
+from ledger.store.place import is_postgresql, shown
 from ledger.store.reader import Reader
-
-READERS_MAX = 16
-"""Snapshots that can be read at once; more wait."""
-WAIT_SECONDS_MAX = 30
-"""How long a reader waits for another to finish, and a writer in this process too."""
-FILE_MODE = 0o600
-URL_PREFIX = "sqlite:///"
 
 
 class Store:
     """Bytes and rows on disk; may be used by several threads. Use `open`.
 
     Attributes:
-        path: The database file. Its write-ahead log lies beside it while it is open.
+        name: The database as people may see it: a path, or a URL without its password.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._writer = _engine(path, writer=True)
-        self._readers = _engine(path, writer=False)
+    def __init__(self, place: Path | str) -> None:
+        self._file = place if isinstance(place, Path) else None
+        self.name = shown(str(place))
+        if isinstance(place, Path):
+            self._writer = sqlite.engine(place, writer=True)
+            self._readers = sqlite.engine(place, writer=False)
+        else:
+            self._writer = postgresql.engine(place, writer=True)
+            self._readers = postgresql.engine(place, writer=False)
+
+    @property
+    def path(self) -> Path:
+        """The database file. Its write-ahead log lies beside it while it is open.
+
+        Raises:
+            NotFoundError: the database is on a server.
+        """
+        if self._file is None:
+            raise NotFoundError(f"{self.name} is no file")
+        return self._file
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
         """Open a database, making it or bringing its schema up to date.
 
-        Any number of processes may do so at once: the first does it, the others wait.
+        Any number of processes may do so at once: the first does it, the others wait. On a
+        server the database must be there; only its tables are made.
 
         Args:
-            url: The path of a file, or ``sqlite:///`` and the path.
-            create: Whether to make a file that is not there.
+            url: The path of a file, ``sqlite:///`` and the path, or ``postgresql://…``.
+            create: Whether to make a file that is not there, or tables.
 
         Raises:
-            NotFoundError: no such file, and it may not be made; no such folder; a folder.
+            NotFoundError: no such file, and it may not be made; no such folder; a folder; a
+                database without tables, and they may not be made.
             MalformedError: not a database, or another program's, or a newer one's.
-            NotReadyError: another process kept the write lock too long.
+            NotReadyError: another process kept the write lock too long, or the server cannot
+                be reached.
             CorruptionError: the file is damaged.
-            FatalError: the disk or the file's permissions failed.
+            FatalError: the disk or the permissions failed, or the server is set to lose
+                commits.
         """
-        file = _path_of(url)
-        if file.is_dir():
-            raise NotFoundError(f"expected a database file, {file} is a folder; name a file in it")
-        if not file.exists():
-            if not create:
-                raise NotFoundError(
-                    f"{file} is not there; start the service there once, or name the right file",
-                    code="no_database",
-                )
-            _make(file)
-        store = cls(file)
+        place = url if is_postgresql(url) else _file_of(url, create=create)
+        store = cls(place)
         try:
             with translated(), store._writer.begin() as connection:
+                if store._file is None:
+                    store._check_server(connection, create=create)
                 schema.upgrade(connection)
         except BaseException:
             store.close()
             raise
         return store
+
+    def _check_server(self, connection: sa.Connection, *, create: bool) -> None:
+        postgresql.check_server(connection)
+        if not create and not schema.is_made(connection):
+            raise NotFoundError(
+                f"{self.name} holds no log; start the service on it once, or name the right one",
+                code="no_database",
+            )
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -98,42 +111,29 @@ class Store:
         with connection:
             with translated():
                 connection.begin()
+                if self._file is None:
+                    postgresql.lock_head(connection)
             with closing(Appender(connection)) as appender:
                 yield appender
 
     def drop_old_pages(self) -> bool:
-        """Copy the write-ahead log into the file and cut it to nothing.
+        """Let go of pages and rows as they were before later commits, and what these erased.
 
-        Until then it holds pages as they were before later commits, and what these
-        erased. Never waits and never fails: it cannot be done while somebody reads or
-        writes, and is asked for again later.
+        Never waits and never fails: it cannot be done while somebody reads or writes, and is
+        asked for again later.
 
         Returns:
-            Whether no page as it was before is left.
+            Whether nothing as it was before is left in the database's own files.
         """
-        try:
-            connection = self._writer.raw_connection()
-        except (sa.exc.SQLAlchemyError, sqlite3.Error):
-            return False
-        try:
-            run = connection.cursor().execute
-            run("PRAGMA busy_timeout = 0")
-            try:
-                (busy, _, _) = run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            finally:
-                run(f"PRAGMA busy_timeout = {schema.BUSY_SECONDS_MAX * 1000}")
-        except sqlite3.Error:
-            return False
-        else:
-            return not busy
-        finally:
-            connection.close()
+        if self._file is None:
+            return postgresql.forget_old_rows(self._writer)
+        return sqlite.drop_old_pages(self._writer)
 
     def copy_to(self, target: Path) -> None:
-        """Copy the database, as it stands in one moment, to a new file, durably.
+        """Copy the database, as it stands in one moment, to a new SQLite file, durably.
 
-        Whoever writes goes on meanwhile (SQLite's online backup); what was erased before is
-        not in the copy, which has no write-ahead log beside it.
+        Whoever writes goes on meanwhile; what was erased before is not in the copy, which has
+        no write-ahead log beside it. From a server it is a copy row by row, in one snapshot.
 
         Args:
             target: The file to make; `read_copy` reads it.
@@ -141,23 +141,43 @@ class Store:
         Raises:
             FatalError: the disk failed, or the file is there already.
         """
-        with translated(), self._readers.connect() as connection:
-            source = connection.connection.driver_connection
-            assert isinstance(source, sqlite3.Connection)
-            _make(target)
-            try:
-                with closing(sqlite3.connect(target)) as copy:
-                    source.backup(copy)
-            except sqlite3.Error as error:
-                raise FatalError(
-                    f"{target} could not be written ({error}); make room there, then try again",
-                    code="backup_unwritable",
-                ) from error
+        if self._file is None:
+            sqlite.make(target)
+            with closing(Store.open(str(target))) as copy, self.read() as reader:
+                copy.fill(reader)
+        else:
+            with translated():
+                sqlite.copy_to(self._readers, target)
         handle = os.open(target, os.O_RDWR)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+    def fill(self, reader: Reader) -> None:
+        """Write all rows of another store into this one, which must be empty; all or none.
+
+        Raises:
+            ConflictError: this one holds a log already.
+            FatalError: the disk failed; nothing was written.
+        """
+        with self.append() as appender:
+            if appender.head() is not None:
+                raise ConflictError(f"{self.name} holds a log already; name an empty database")
+            appender.fill(reader)
+            appender.commit()
+
+    def check_writable(self) -> None:
+        """Return if the database takes writes, as far as can be told without its lock.
+
+        Raises:
+            NotReadyError: it does not.
+        """
+        if self._file is None:
+            with translated(), self._readers.connect() as connection:
+                postgresql.require_reachable(connection)
+        elif not os.access(self._file, os.W_OK):
+            raise NotReadyError("the data folder cannot be written; give the service that right")
 
     def check(self) -> list[str]:
         """What is wrong with the schema and the file's structure, in words.
@@ -189,10 +209,7 @@ def read_copy(path: Path) -> Iterator[Reader]:
     if not path.is_file():
         raise NotFoundError(f"{path} is not there; name the right file")
 
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
+    engine = sqlite.copy_engine(path)
     try:
         with translated():
             connection = engine.connect()
@@ -202,55 +219,16 @@ def read_copy(path: Path) -> Iterator[Reader]:
         engine.dispose()
 
 
-def _path_of(url: str) -> Path:
-    path = url.removeprefix(URL_PREFIX)
-    if "://" in path or (path != url and ("?" in path or path in ("", ":memory:"))):
-        raise MalformedError(
-            f"expected the path of a file, or {URL_PREFIX} and the path, got another database "
-            "URL; name a file on a local disk",
-            code="unknown_database_url",
-        )
-    return Path(path)
-
-
-def _make(file: Path) -> None:
-    """An empty file that only this user may read: it will hold personal data, encrypted."""
-    try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, FILE_MODE))
-    except FileNotFoundError:
-        raise NotFoundError(
-            f"the folder {file.parent} is not there; make it, or name another"
-        ) from None
-    except OSError as error:
-        raise FatalError(
-            f"{file} cannot be made ({error.strerror}); let this user write to the folder",
-            code="database_unwritable",
-        ) from error
-
-
-def _engine(path: Path, *, writer: bool) -> sa.Engine:
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path.absolute())),
-        poolclass=sa.QueuePool,
-        pool_size=1 if writer else READERS_MAX,
-        max_overflow=0,
-        pool_timeout=WAIT_SECONDS_MAX,
-        connect_args={"check_same_thread": False},
-        # What is being written stays out of logs and tracebacks.
-        hide_parameters=True,
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
-        try:
-            schema.settings(connection, writer=writer)
-        except BaseException:
-            connection.close()
-            raise
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # The lock must be held from here, so that what is read before writing stays true.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
-
-    return engine
+def _file_of(url: str, *, create: bool) -> Path:
+    """The file that a URL or a path names; made where it is not there and may be."""
+    file = sqlite.path_of(url)
+    if file.is_dir():
+        raise NotFoundError(f"expected a database file, {file} is a folder; name a file in it")
+    if not file.exists():
+        if not create:
+            raise NotFoundError(
+                f"{file} is not there; start the service there once, or name the right file",
+                code="no_database",
+            )
+        sqlite.make(file)
+    return file

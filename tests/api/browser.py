@@ -17,8 +17,8 @@ from caller import Caller
 
 VOID = frozenset(("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"))
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-CLOSED_EARLY = frozenset(("script", "style", "iframe", "object", "embed", "form"))
-"""Elements that no page of ours has: nothing runs, nothing is loaded from elsewhere."""
+CLOSED_EARLY = frozenset(("style", "iframe", "object", "embed"))
+"""Elements that no page of ours has: nothing is loaded from elsewhere."""
 
 
 @dataclass
@@ -121,7 +121,8 @@ class Page(HTMLParser):
 def check_page(page: Page, language: str) -> None:
     """What holds of every page, whoever reads it with whatever."""
     assert page.one("html").attributes["lang"] == {"zh": "zh-Hans", "en": "en"}[language]
-    assert page.one("title").text.strip(" ·")
+    (title,) = [one for one in page.all("title") if "svg" not in one.around]
+    assert title.text.strip(" ·")
     assert {"charset": "utf-8"} in [one.attributes for one in page.all("meta")]
     assert any(one.attributes.get("name") == "viewport" for one in page.all("meta"))
     main = page.one("main")
@@ -134,6 +135,7 @@ def check_page(page: Page, language: str) -> None:
     _check_tables(page)
     for image in page.all("img"):
         assert "alt" in image.attributes
+    _check_forms(page)
     for link in page.all("a"):
         assert link.text, f"a link without a name: {link.attributes}"
         assert "a" not in link.around
@@ -147,9 +149,25 @@ def _check_ids(page: Page) -> None:
     ids = [one.attributes["id"] for one in page.elements if "id" in one.attributes]
     assert len(set(ids)) == len(ids), f"an id twice: {sorted(ids)}"
     for one in page.elements:
-        assert one.attributes.get("aria-labelledby", ids[0]) in ids
+        assert set(one.attributes.get("aria-labelledby", ids[0]).split()) <= set(ids)
         if one.tag == "a" and one.attributes["href"].startswith("#"):
             assert one.attributes["href"][1:] in ids
+
+
+def _check_forms(page: Page) -> None:
+    """Every control has a name that is read out, and hints that it names are there."""
+    ids = {one.attributes.get("id") for one in page.elements}
+    labelled = {one.attributes["for"] for one in page.all("label") if "for" in one.attributes}
+    for tag in ("input", "select", "textarea"):
+        for one in page.all(tag):
+            if one.attributes.get("type") in ("hidden", "submit"):
+                continue
+            named = one.attributes.get("id") in labelled or "aria-label" in one.attributes
+            assert named or "label" in one.around, f"a control without a label: {one.attributes}"
+            for described in one.attributes.get("aria-describedby", "").split():
+                assert described in ids
+    for form in page.all("form"):
+        assert form.attributes.get("method") in ("get", "post")
 
 
 def _check_headings(page: Page) -> None:
@@ -162,6 +180,10 @@ def _check_headings(page: Page) -> None:
 def _check_nothing_from_elsewhere(page: Page) -> None:
     for one in page.elements:
         assert one.tag not in CLOSED_EARLY
+        if one.tag == "script":
+            assert one.attributes.get("type") == "module"
+            assert one.attributes["src"].startswith("/static/"), "no script in the page itself"
+            assert not one.text
         for name, value in one.attributes.items():
             assert not name.startswith("on")
             assert name != "style"

@@ -21,15 +21,16 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from scribe import audited
 
-from api.app import ROUTERS, create_app
+from api.app import ALL_ROUTERS, create_app
 from api.auth import create_token
 from api.edge import SECURITY_HEADERS
+from api.pages.verifier import saved_page
 from api.problems import PROBLEM, TYPE_PREFIX
 from api.settings import Settings
 from ledger.book import Book
 from ledger.records.kind import Role
 
-ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for router in ALL_ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
 class Caller:
@@ -137,7 +138,9 @@ def gift(amount_fen: Any = 10_000, **sealed: str) -> dict[str, Any]:
 def check_answer(answer: httpx.Response) -> None:
     """What holds of every answer."""
     for name, value in SECURITY_HEADERS:
-        assert answer.headers[name] == value
+        # The saved verifier may run its own script, by its hash, and nothing else.
+        own = saved_page().policy if name == "content-security-policy" else value
+        assert answer.headers[name] in (value, own)
     assert "cache-control" in answer.headers
     kind = answer.headers.get("content-type", "")
     if answer.status_code >= 400:

@@ -15,6 +15,8 @@ from watched import scans, watching
 
 from ledger.book import DATABASE
 
+pytestmark = pytest.mark.sqlite
+
 RANGES = 100_000
 FUND = ("CNY", "fund:relief")
 STOCK = ("item:rice", "stock:depot")
@@ -66,6 +68,10 @@ PATHS = (
     "/funds",
     "/funds/relief",
     "/projects/flood",
+    "/entries?fund=relief&kind=donation.money",
+    "/search?q=relief",
+    "/points",
+    "/sites/depot",
     "/items/rice",
 )
 

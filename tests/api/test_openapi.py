@@ -110,6 +110,8 @@ def samples(index: int) -> dict[str, str]:
         "id": "1",
         "size": "1",
         "authority": "tsa",
+        "form": "csv",
+        "number": "1",
     }
 
 

@@ -145,7 +145,7 @@ def test_what_is_asked_is_never_markup(world: Caller, make: Callable[[str], str]
     answer = fetch(world, path, HTML)
     page = Page(answer.text)
     check_page(page, "zh")
-    assert "<script" not in answer.text
+    assert "<script>" not in answer.text
 
 
 def test_what_is_recorded_is_never_markup(service: Caller) -> None:

@@ -144,7 +144,7 @@ def test_a_fault_of_ours_tells_nothing_of_what_it_met(
     assert problem["instance"] in caplog.text
     # Where it was is told: the route and the place.
     assert "ValueError in fail" in caplog.text
-    assert "read_log (log.py:" in caplog.text
+    assert "snapshot_log (log.py:" in caplog.text
 
 
 def test_a_fault_in_recording_is_a_problem_too(

@@ -354,6 +354,7 @@ def rows_of(service: Caller) -> list[tuple[str, bytes]]:
         return [(row, data) for row, data in reader.scan("proposal")]
 
 
+@pytest.mark.sqlite
 def test_the_audit_finds_any_changed_or_missing_row(service: Caller) -> None:
     three(service)
     audited(service.book)
@@ -378,6 +379,18 @@ def test_the_audit_finds_any_changed_or_missing_row(service: Caller) -> None:
         change(service, "INSERT INTO proposal VALUES (?, ?)", row, data)
 
 
+@pytest.mark.sqlite
+def test_a_number_from_nowhere_does_not_keep_the_audit_busy(service: Caller) -> None:
+    three(service)
+    (row, _), *_ = [one for one in rows_of(service) if one[0].isdigit()]
+    far = "9" * len(row)
+    change(service, "UPDATE proposal SET id = ? WHERE id = ?", far, row)
+    assert {f"proposal {row}", f"proposal {far}"} <= findings(service)
+    change(service, "UPDATE proposal SET id = ? WHERE id = ?", row, far)
+    audited(service.book)
+
+
+@pytest.mark.sqlite
 def test_the_audit_finds_a_decision_that_the_log_does_not_have(service: Caller) -> None:
     three(service)
     book = service.book
@@ -396,6 +409,7 @@ def test_the_audit_finds_a_decision_that_the_log_does_not_have(service: Caller) 
         change(service, "UPDATE proposal SET ciphertext = ? WHERE id = ?", before[row], row)
 
 
+@pytest.mark.sqlite
 def test_rows_refuse_to_be_deleted(service: Caller) -> None:
     proposed(service)
     with (

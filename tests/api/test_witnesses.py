@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from caller import Caller, gift, serving
+from pdf_reader import read_pdf
 from witness_desk import Desk, desks, eventually
 
 from ledger import feed as feed_module
@@ -87,12 +88,19 @@ def test_receipts_are_pending_and_then_settled(
         assert "immutable" not in cache
         with pytest.raises(PendingError):
             verify_receipt(pending, policy)
+        path = f"/v1/entries/{value['index']}/receipt.pdf"
+        paper = read_pdf(caller.get(path).content)
+        assert paper.says("待封账：见证人尚不足")
+        assert paper.says("2 个见证人中有 0 个联署")
         asked[1].away = False
         eventually(lambda: len(caller.value("/v1/witnesses")["witnesses"][1]) == 5)
         eventually(lambda: "immutable" in receipt(caller, value["index"])[1])
         found = verify_receipt(receipt(caller, value["index"])[0], policy, now=int(time.time()))
         assert found.witnessed is not None
         assert len(found.witnessed.cosigned) == 2
+        paper = read_pdf(caller.get(path).content)
+        assert not paper.says("待封账")
+        assert paper.says("2 个见证人中有 2 个联署")
         note = caller.get("/checkpoint").content
         assert open_witnessed(note, policy).quorum_met
         assert caller.get(f"/v1/checkpoints/{value['size']}").content == note

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import audit_at_size
+from bench import audit_at_size, writers
 from bench.auditing import audits
 from bench.gifts import open_book, record_all
 from bench.growth import growths
@@ -58,6 +58,7 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     add("--folder", type=Path, help="where the logs are made; a temporary folder by default")
     add("--json", action="store_true")
     add("--audit", type=int, metavar="N", help="audit one log of N entries, and nothing else")
+    add("--writers", action="store_true", help="racing writers on both databases, nothing else")
     add("--keep", type=Path, metavar="DIR", help="keep that log, or use it again")
     options = parser.parse_args(arguments)
     options.names = options.only.split(",") if options.only else list(WORKLOADS)
@@ -107,6 +108,9 @@ def main() -> None:
     options = parse_options()
     if options.audit is not None:
         audit_one(options)
+        return
+    if options.writers:
+        writers.main(options.gifts, options.runs, as_json=options.json)
         return
     rows = run(options)
     about = machine()

@@ -64,7 +64,7 @@ def test_a_foreign_client_reads_the_log_at_every_border(folder: Path) -> None:
         assert vkey in about["verifier_keys"]
         for size in SIZES:
             grow(book, size)
-            seen, _, entries = foreign_reader.read_log(service.url, vkey)
+            seen, _, entries = foreign_reader.snapshot_log(service.url, vkey)
             assert seen == size
             for index in sorted({0, 1, size // 2, size - 2, size - 1}):
                 url = f"{service.url}/v1/entries/{index}/receipt"

@@ -137,7 +137,7 @@ def check_site(url: str, shanji: Shanji, key: str, old: Path, receipt: Path, fol
         f"tile/0/001.p/{GIFTS + 2 - 256}",
         f"tile/entries/001.p/{GIFTS + 2 - 256}",
     }
-    size, _, entries = foreign_reader.read_log(url, key)
+    size, _, entries = foreign_reader.snapshot_log(url, key)
     assert size == len(entries) == GIFTS + 3
     proof = receipt.read_bytes()
     assert foreign_reader.verify_receipt(proof, key) == entries[17]

@@ -25,8 +25,10 @@ from ledger.errors import (
     OutcomeUnknownError,
 )
 from ledger.store import AnchorRow, Appender, Store, schema
-from ledger.store import store as store_module
+from ledger.store import sqlite as sqlite_module
 from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
+
+pytestmark = pytest.mark.sqlite
 
 
 def test_opening_makes_the_file_for_its_owner_only(path: Path, batches: Batches) -> None:
@@ -169,8 +171,7 @@ def test_a_url_names_a_file(path: Path) -> None:
         "sqlite:///:memory:",
         "sqlite:///a?mode=memory",
         "sqlite://host/a",
-        "postgresql://host/shanji",
-        "postgresql://host:port/shanji",
+        "mysql://host/shanji",
         "://",
         "nonsense://a",
     ],
@@ -296,8 +297,8 @@ def test_a_lock_held_too_long(
 
 
 def test_readers_without_end(store: Store, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setattr(store_module, "READERS_MAX", 1)
-    monkeypatch.setattr(store_module, "WAIT_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(sqlite_module, "READERS_MAX", 1)
+    monkeypatch.setattr(sqlite_module, "WAIT_SECONDS_MAX", 0.01)
     with closing(Store.open(str(path))) as small, small.read() as reader:
         reader.head()
         with pytest.raises(NotReadyError, match="in use"), small.read():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from batches import Batches, digest, put
+from postgresql_server import wanted
 
 from ledger.errors import (
     ConflictError,
@@ -95,7 +96,15 @@ def test_text_that_is_not_unicode_is_malformed(store: Store, batches: Batches) -
 
 
 def test_any_text_and_bytes_come_back(store: Store, batches: Batches) -> None:
-    keys = ["", "\0", "a\0b", "慈善 🧧", "'; DROP TABLE head; --", "%", "_", "a" * 200]
+    keys = [
+        "",
+        *([] if wanted() else ["\0", "a\0b"]),
+        "慈善 🧧",
+        "'; DROP TABLE head; --",
+        "%",
+        "_",
+        "a" * 200,
+    ]
     objects = [(f"x/{key}", key.encode()) for key in keys]
     put(store, batches.make(1, objects=objects))
     with store.read() as reader:
@@ -324,6 +333,7 @@ def test_an_erasure_replaces_a_vault_row(store: Store, batches: Batches) -> None
         ]
 
 
+@pytest.mark.sqlite
 def test_the_stores_own_connections_replace_nothing(store: Store, batches: Batches) -> None:
     """Not even by a second unique index, which the row's own trigger does not look at."""
     put(store, batches.make(1, accounts=ACCOUNTS, flows=[GIFT]))
@@ -376,15 +386,15 @@ def test_readers_see_whole_batches_while_a_writer_writes(store: Store, batches: 
     assert looks[-1] == made[-1].head.size
 
 
-def test_writers_in_turn_lose_nothing(path: Path) -> None:
+def test_writers_in_turn_lose_nothing(url: str) -> None:
     """Two stores race batch by batch; who finds the head elsewhere tries the next one."""
     made = Batches()
     queue = [made.make(2) for _ in range(30)]
-    Store.open(str(path)).close()
+    Store.open(url).close()
     wins: list[list[int]] = [[], []]
 
     def run(mine: list[int]) -> None:
-        with closing(Store.open(str(path))) as store:
+        with closing(Store.open(url)) as store:
             for number, batch in enumerate(queue):
                 try:
                     put(store, batch)
@@ -398,7 +408,7 @@ def test_writers_in_turn_lose_nothing(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(wins[0] + wins[1]) == list(range(30))
-    with closing(Store.open(str(path))) as store, store.read() as reader:
+    with closing(Store.open(url)) as store, store.read() as reader:
         assert reader.entries(0, 60) == [b"entry %d" % index for index in range(60)]
         assert reader.head() == queue[-1].head
 

@@ -24,6 +24,8 @@ from ledger.flows import Flow
 from ledger.store import Reader, Store, schema
 from ledger.store.tables import TABLES
 
+pytestmark = pytest.mark.sqlite
+
 ENTRIES = 300
 STEPS_MAX = 150
 FUND = ("CNY", "fund:a")

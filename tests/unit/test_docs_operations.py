@@ -41,7 +41,7 @@ def place(world_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_block_does_what_the_page_says(place: Path) -> None:
-    assert list(BLOCKS) == ["setup", "backup", "check", "restore", "serve"]
+    assert list(BLOCKS) == ["setup", "backup", "check", "restore", "resume", "serve"]
     run(BLOCKS["setup"])
     assert "The keys are not in it" in run(BLOCKS["backup"])
     book = Book.open(place / "data")
@@ -53,6 +53,7 @@ def test_every_block_does_what_the_page_says(place: Path) -> None:
     lines = BLOCKS["restore"].replace("BACKUP", backup).splitlines()
     assert "Restored into restored" in run(lines[0])
     assert "Verified" in run(lines[1])
+    assert "It may be written" in run(BLOCKS["resume"])
     # How the service starts is tested elsewhere; that it has such an option, here.
     options = CliRunner().invoke(cli.build(), ["serve", "--help"]).stdout
     assert shlex.split(BLOCKS["serve"])[:3] == ["shanji", "serve", "--data"]
@@ -62,7 +63,7 @@ def test_every_block_does_what_the_page_says(place: Path) -> None:
 def test_the_options_that_it_names_are_there() -> None:
     helped = " ".join(
         CliRunner().invoke(cli.build(), [command, "--help"], env={"COLUMNS": "200"}).stdout
-        for command in ("backup", "restore")
+        for command in ("backup", "restore", "resume", "serve")
     )
     for option in sorted(set(re.findall(r"`(--[a-z-]+)", PAGE))):
         assert option in helped, option

@@ -32,6 +32,7 @@ from ledger.entry import (
     parse_canonical,
     parse_disclosure,
     parse_entry,
+    read_checked_entry,
     seal,
 )
 from ledger.errors import MalformedError, VerificationError
@@ -423,3 +424,25 @@ class TestSealed:
             open_sealed(seal(SEED, {"a": "x", "b": "y"}), seed, values)
         assert got.value.message.endswith(f"commitments of {wrong}")
         assert got.value.code == "commitment_mismatch"
+
+
+def test_what_was_checked_elsewhere_is_read_alike() -> None:
+    data = entry_bytes()
+    assert read_checked_entry(data) == parse_entry(data)
+
+
+def test_a_sound_entry_in_another_spelling_is_none() -> None:
+    data = entry_bytes()
+    with pytest.raises(MalformedError, match="canonical"):
+        parse_entry(data.replace(b",", b", ", 1))
+
+
+def test_keys_beyond_those_that_are_remembered_are_checked_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ledger.entry._KEYS_SEEN", set())
+    monkeypatch.setattr("ledger.entry._KEYS_SEEN_MAX", 0)
+    for _ in range(2):
+        assert parse_canonical(b'{"a_key":1}') == {"a_key": 1}
+        with pytest.raises(MalformedError, match="snake_case"):
+            parse_canonical(b'{"A key":1}')

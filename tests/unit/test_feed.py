@@ -19,7 +19,7 @@ from ledger.audit.witness.judge import Verdict
 from ledger.book import Book
 from ledger.errors import MalformedError, NotReadyError, PendingError
 from ledger.feed import Feed, check_policy
-from ledger.known import HALTED
+from ledger.holds import HALTED
 from ledger.tlog.note import NoteSignature, format_signature, parse_signatures, split_note
 from ledger.tlog.policy import Group, LogKey, Policy
 from ledger.tlog.policy import Witness as PolicyWitness
@@ -158,13 +158,13 @@ def test_a_restored_backup_is_noticed_before_anything_is_signed(
     # A command that asks no witness writes nothing there either, until a person has decided.
     again = Book.open(tmp_path / "backup")
     try:
-        with pytest.raises(NotReadyError, match=HALTED) as got:
+        with pytest.raises(NotReadyError, match=HALTED.file) as got:
             fund(again, "c")
         assert got.value.code == "halted"
         assert again.head().size == 2
     finally:
         again.close()
-    (tmp_path / "backup" / HALTED).unlink()
+    (tmp_path / "backup" / HALTED.file).unlink()
     decided = Book.open(tmp_path / "backup")
     try:
         fund(decided, "c")
@@ -184,7 +184,7 @@ def test_a_process_that_is_at_work_hears_that_another_was_told_to_stop(book: Boo
     assert got.value.code == "halted"
     assert book.head().size == 2
     # Two witnesses may say so: what was said first stays.
-    assert "w2" not in (book.folder / HALTED).read_text("utf-8")
+    assert "w2" not in (book.folder / HALTED.file).read_text("utf-8")
 
 
 def test_what_cannot_be_kept_still_stops_this_process(
@@ -198,7 +198,7 @@ def test_what_cannot_be_kept_still_stops_this_process(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         book.halt("w1.example: it saw more")
-    assert not (book.folder / HALTED).exists()
+    assert not (book.folder / HALTED.file).exists()
     with pytest.raises(NotReadyError, match=r"w1\.example"):
         fund(book, "b")
 

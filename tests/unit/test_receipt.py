@@ -9,7 +9,7 @@ import pytest
 import sample_log
 
 from ledger.entry import format_canonical
-from ledger.errors import MalformedError
+from ledger.errors import MalformedError, NotFoundError
 from ledger.receipt import (
     HEADER,
     RECEIPT_BYTES_MAX,
@@ -17,6 +17,7 @@ from ledger.receipt import (
     Receipt,
     build_receipt,
     parse_receipt,
+    reveal_fields,
 )
 
 SEED = bytes(range(16))
@@ -162,3 +163,15 @@ def test_a_receipt_of_a_log_is_read_and_written_alike() -> None:
     for reveal in ("all", "none", ["contact"], ["contact", "donor_name"]):
         data = log.receipt(3, reveal)
         assert build_receipt(parse_receipt(data)) == data
+
+
+def test_single_fields_are_revealed_from_what_opens_them() -> None:
+    entry = sample_log.gifts(3).data[1]
+    whole = Opening(entry, sample_log.seed_of(1), sample_log.VALUES)
+    name = sorted(sample_log.VALUES)[0]
+    one = reveal_fields(whole, [name])
+    assert (one.seed, len(one.disclosures)) == (None, 1)
+    assert reveal_fields(one, [name]) == one
+    for opening, names, has in ((whole, [], name), (one, ["nothing"], name), (one, [], name)):
+        with pytest.raises(NotFoundError, match=has):
+            reveal_fields(opening, names)

@@ -22,8 +22,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from postgresql_server import binaries
 
-SCRIPTS = ("run", "test", "check", "lock", "fault", "model")
+SCRIPTS = ("run", "test", "check", "lock", "fault", "model", "screenshots")
 TOOLS = (
     *("awk", "bash", "cat", "cmp", "cp", "dirname", "env", "git", "head", "id", "ln", "mkdir"),
     *("mv", "readlink", "rm", "sh", "sleep", "wc", "xargs"),
@@ -273,9 +274,12 @@ def test_run_serves_the_demonstration(ready: Checkout) -> None:
 
 def test_test_runs_all_or_what_it_is_told(ready: Checkout) -> None:
     assert ready.run("checkout/scripts/test").returncode == 0
-    everything, coverage = ready.take_calls()
+    everything, coverage, *server = ready.take_calls()
     assert everything.startswith("-m pytest -n 2")
     assert "--fail-under=100" in coverage.split()
+    # Once more on PostgreSQL, where it is installed.
+    assert all("tests/store" in one.split() for one in server)
+    assert len(server) == bool(binaries())
     assert ready.run("checkout/scripts/test", "tests/unit", "-k", "a b").returncode == 0
     assert ready.take_calls() == ["-m pytest tests/unit -k a b"]
 
@@ -457,7 +461,7 @@ def test_every_import_is_a_declared_dependency(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     asked = [*project["dependencies"], *extras["server"], *extras["auditor"]]
-    asked += [*extras["postgres"], "merkletools"]
+    asked += [*extras["postgres"], *extras["publish"], "merkletools"]
     declared = {canonicalize_name(Requirement(text).name) for text in asked}
     graph = grimp.build_graph("ledger", "api", include_external_packages=True, cache_dir=None)
     imported = {module for module in graph.modules if graph.is_module_squashed(module)} - set(

@@ -20,7 +20,8 @@ from ledger.errors import (
 from ledger.receipt import Opening, Receipt, build_receipt
 from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.merkle import EMPTY_ROOT
-from ledger.tlog.note import Ed25519Signer
+from ledger.tlog.note import Ed25519Signer, format_verifier_key
+from ledger.tlog.policy import parse_policy
 from ledger.tlog.proofs import build_consistency
 from ledger.verify import (
     EntryFlows,
@@ -188,6 +189,15 @@ class TestGrowth:
         with pytest.raises(UndecidedError, match="give the older one first") as got:
             verify_growth(GIFTS.checkpoint(7), GIFTS.checkpoint(3), self.grown(3, 7), KEYS)
         assert got.value.code == "order"
+
+    def test_two_logs_do_not_grow_into_each_other(self) -> None:
+        signer = Ed25519Signer("another.example/log", sample_log.STRANGER._private_key)
+        other = sign_checkpoint(signer.name, 3, bytes(32), [signer])
+        keys = [format_verifier_key(one) for one in (KEYS[0], signer.verifier_key)]
+        policy = parse_policy("".join(f"log {one}\n" for one in keys).encode() + b"quorum none\n")
+        with pytest.raises(UndecidedError, match="of one log") as got:
+            verify_growth(other, GIFTS.checkpoint(7), [], policy)
+        assert got.value.code == "other_log"
 
     def test_an_empty_log_shows_nothing(self) -> None:
         with pytest.raises(UndecidedError, match="empty log"):

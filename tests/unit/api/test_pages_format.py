@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from api.pages.format import (
     RANGES_SHOWN,
+    format_count_words,
     format_instant,
     format_number,
     format_percents,
@@ -59,6 +60,9 @@ PLACES = {"拾": 10, "佰": 100, "仟": 1000}
         (1_000_000_000_000, "壹佰亿元整"),
         (100_000_000_000_000, "壹万亿元整"),
         (100_100_000_000_000, "壹万零壹拾亿元整"),
+        # The 万 places are empty: one 零 for all of them.
+        (90_000_360_000, "玖亿零叁仟陆佰元整"),
+        (60_000_415_080, "陆亿零肆仟壹佰伍拾元捌角"),
         # The examples that the rules themselves give.
         (140_950, "壹仟肆佰零玖元伍角"),
         (600_714, "陆仟零柒元壹角肆分"),
@@ -99,6 +103,30 @@ def _read_whole(words: str) -> int:
             total += digit * PLACES[character]
             digit = 0
     return total + digit
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "零"),
+        (10, "壹拾"),
+        (7_250, "柒仟贰佰伍拾"),
+        (10_005, "壹万零伍"),
+        (100_000_000_001, "壹仟亿零壹"),
+        (120_000_340_000, "壹仟贰佰亿零叁拾肆万"),
+    ],
+)
+def test_counts_in_words(count: int, words: str) -> None:
+    assert format_count_words(count) == words
+    for wrong in (-1, UNITS_MAX + 1):
+        with pytest.raises(MalformedError):
+            format_count_words(wrong)
+
+
+@given(st.integers(0, UNITS_MAX))
+@example(UNITS_MAX)
+def test_counts_in_words_say_the_count(count: int) -> None:
+    assert _read_whole(format_count_words(count)) == count
 
 
 @given(st.integers(0, UNITS_MAX))

@@ -15,17 +15,30 @@ from markupsafe import Markup
 from api.pages import texts
 from api.pages.directory import Directory
 from api.pages.kinds import list_kinds
-from api.pages.texts import LANGUAGES, Translator, catalogue
+from api.pages.texts import LANGUAGES, Translator, catalogue, plain_catalogue
 from ledger.errors import CorruptionError
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Role
 
 PAGES = Path(texts.__file__).parent
-TEMPLATES = sorted((PAGES / "templates").glob("*.html"))
+TEMPLATES = sorted((PAGES / "templates").rglob("*.html"))
 WORD_TABLES = frozenset(
-    ("unit", "account", "label", "role", "state", "type", "value", "why", "field")
+    (
+        "unit",
+        "account",
+        "label",
+        "role",
+        "state",
+        "type",
+        "value",
+        "why",
+        "field",
+        "suggested",
+        "detail",
+        "family",
+    )
 )
-"""Tables of ``words.toml``: asked for by what an entry holds."""
+"""Tables of words: asked for by what an entry holds, or by what a form suggests."""
 
 ANY = r"[a-z0-9_.]+"
 
@@ -63,7 +76,7 @@ def _pattern(key: nodes.Expr) -> str:
 
 def _keys_in_code() -> Iterator[tuple[str, str]]:
     """Every string in the pages' code that has the form of a text's name."""
-    for path in sorted(PAGES.glob("*.py")):
+    for path in sorted((*PAGES.rglob("*.py"), *PAGES.parent.glob("receipts_pdf/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = [
@@ -75,6 +88,14 @@ def _keys_in_code() -> Iterator[tuple[str, str]]:
                 yield re.escape(node.value), path.name
 
 
+def _keys_in_modules() -> Iterator[tuple[str, str]]:
+    """Every text that a module of the browser asks for: ``t("a.b")`` or ``t(`a.${b}`)``, or any
+    other string of that form."""
+    for path in sorted((PAGES / "static" / "verify").glob("*.js")):
+        for _, text in re.findall(r"([\"`])([a-z]+\.[a-z0-9_${}.]+)\1", path.read_text("utf-8")):
+            yield ANY.join(map(re.escape, re.split(r"\$\{[^}]*\}", text))), path.name
+
+
 def test_every_text_that_a_template_asks_for_is_there() -> None:
     asked = list(_keys_in_templates())
     assert len(asked) > 200
@@ -83,15 +104,29 @@ def test_every_text_that_a_template_asks_for_is_there() -> None:
         assert found, f"{template} asks for {pattern}"
 
 
+def _asked_for() -> Iterator[tuple[str, str]]:
+    yield from _keys_in_templates()
+    yield from _keys_in_code()
+    yield from _keys_in_modules()
+
+
+def test_every_check_that_the_modules_name_has_its_text() -> None:
+    folder = PAGES / "static" / "verify"
+    text = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.js")))
+    named = set(re.findall(r'(?:malformed|mismatch|undecided|tellRefusal)\("([a-z_]+)"', text))
+    assert len(named) > 20
+    assert {f"check.{name}" for name in named} <= set(catalogue())
+
+
 def test_no_text_is_there_in_vain() -> None:
-    asked = {pattern for pattern, _ in (*_keys_in_templates(), *_keys_in_code())}
+    asked = {pattern for pattern, _ in _asked_for()}
     # A pattern that fits everything asks for nothing.
     asked = {pattern for pattern in asked if re.match(r"[a-z]+\\\.", pattern)}
+    any_asked = re.compile("|".join(sorted(asked)))
     unused = [
         name
         for name in catalogue()
-        if name.partition(".")[0] not in WORD_TABLES
-        and not any(re.fullmatch(pattern, name) for pattern in asked)
+        if name.partition(".")[0] not in WORD_TABLES and not any_asked.fullmatch(name)
     ]
     assert unused == []
 
@@ -104,6 +139,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
         r"\{\{.*?\}\}",
         r"<pre.*?</pre>",
         r"<code.*?</code>",
+        r"<kbd.*?</kbd>",
         r"<[^>]*>",
         r"/v1/log|/openapi\.json",
     )
@@ -147,7 +183,7 @@ def test_no_word_is_of_a_field_that_no_kind_has() -> None:
         for name in _all_names(model.model_json_schema())
     }
     words = {name.partition(".")[2] for name in catalogue() if name.startswith("field.")}
-    assert words <= names
+    assert words <= names | {"occurred_on", "documents"}, "these two are of every record"
 
 
 def test_a_word_that_nobody_translated_is_shown_as_it_is() -> None:
@@ -178,6 +214,7 @@ def test_an_unknown_text_is_our_own_mistake() -> None:
         '[a]\nb = { zh = "一", en = "one", fr = "un" }',
         '[a]\nb = { zh = "一", en = 1 }',
         '[a]\nb = "one"',
+        '[a]\nb = { zh = "一", en = "one", zh_plain = "壹" }',
     ],
 )
 def test_a_file_that_lacks_a_language_is_refused(
@@ -187,7 +224,7 @@ def test_a_file_that_lacks_a_language_is_refused(
         (tmp_path / name).write_text(toml, "utf-8")
     monkeypatch.setattr(texts, "_FOLDER", tmp_path)
     with pytest.raises(CorruptionError, match=r"expected a\.b"):
-        catalogue.__wrapped__()
+        texts._read.__wrapped__()
 
 
 def test_a_text_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +232,23 @@ def test_a_text_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / name).write_text('[a]\nb = { zh = "一", en = "one" }', "utf-8")
     monkeypatch.setattr(texts, "_FOLDER", tmp_path)
     with pytest.raises(CorruptionError, match=r"expected a\.b once"):
-        catalogue.__wrapped__()
+        texts._read.__wrapped__()
+
+
+def test_the_elder_mode_has_plainer_words_where_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = '[a]\nb = { zh = "一", en = "one", zh_plain = "壹", en_plain = "1 {x}" }'
+    for name in texts._FILES:
+        (tmp_path / name).write_text(whole.replace("[a]", f"[{name[0]}]"), "utf-8")
+    monkeypatch.setattr(texts, "_FOLDER", tmp_path)
+    found, plain = texts._read.__wrapped__()
+    assert plain["i.b"] == {"zh": "壹", "en": "1 {x}"}
+    assert found["i.b"] == {"zh": "一", "en": "one"}
+    assert set(plain_catalogue()) <= set(catalogue())
+    for name, both in plain_catalogue().items():
+        for language in LANGUAGES:
+            assert _fields(both[language]) <= _fields(catalogue()[name][language]), name
 
 
 class _Empty:

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from scribe import audited, open_copy
 from served import write_served
 from typer.testing import CliRunner
@@ -23,11 +29,13 @@ from ledger.commands.audit_page import report_page
 from ledger.entry import format_canonical, parse_canonical
 from ledger.errors import (
     MalformedError,
+    NotAllowedError,
     NotFoundError,
     PendingError,
     UnknownSignerError,
     VerificationError,
 )
+from ledger.keys.access import KeyAccess
 from ledger.tlog.cosignature import CosignatureSigner
 from ledger.tlog.note import Ed25519Signer, format_verifier_key, sign_note
 
@@ -185,10 +193,25 @@ def key_file(tmp_path: Path) -> Path:
 
 def test_a_key_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        read_signer(tmp_path / "none", "auditor")
+        read_signer(tmp_path / "none", "auditor", KeyAccess())
     (tmp_path / "text").write_text("no key")
     with pytest.raises(MalformedError):
-        read_signer(tmp_path / "text", "auditor")
+        read_signer(tmp_path / "text", "auditor", KeyAccess())
+
+
+def test_an_encrypted_key_signs_with_its_passphrase(key_file: Path, tmp_path: Path) -> None:
+    key = load_pem_private_key(key_file.read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(
+        key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption("口令".encode())
+        )
+    )
+    (tmp_path / "passphrase").write_text("口令\n", "utf-8")
+    opened = read_signer(locked, "auditor", KeyAccess(passphrase_file=tmp_path / "passphrase"))
+    assert opened.verifier_key == read_signer(key_file, "auditor", KeyAccess()).verifier_key
+    with pytest.raises(NotAllowedError, match="passphrase"):
+        read_signer(locked, "auditor", KeyAccess())
 
 
 # The commands

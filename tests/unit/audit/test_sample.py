@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from served import write_served
 from typer.testing import CliRunner
 
@@ -20,7 +21,9 @@ from ledger.audit.sample import SAMPLE_MAX, Sample, Wanted, draw, verified_entri
 from ledger.audit.source import FolderSource
 from ledger.book import Book
 from ledger.cli import build
-from ledger.errors import MalformedError, VerificationError
+from ledger.errors import MalformedError, PendingError, VerificationError
+from ledger.tlog.cosignature import CosignatureSigner
+from ledger.tlog.note import format_verifier_key
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +175,19 @@ def test_the_command(served: Path, tmp_path: Path) -> None:
     value = json.loads(run(served, "--seed", "2021", "-n", "6", "--json").stdout)
     assert [one["index"] for one in value["drawn"]] == expected
     assert run(served, "--seed", "2021", "--lang", "zh").exit_code == 0
+
+
+def test_nothing_is_drawn_from_what_too_few_witnesses_saw(
+    served: Path, long_book: Book, tmp_path: Path
+) -> None:
+    log = "".join(f"log {format_verifier_key(key)}\n" for key in long_book.verifier_keys)
+    policy = tmp_path / "log.policy"
+    policy.write_text(f"{log}quorum none\n")
+    args = ("--seed", "2021", "-n", "3", "--policy", policy)
+    assert run(served, *args).exit_code == 0
+    key = Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
+    witness = CosignatureSigner("w9.example", key, lambda: 0).verifier_key
+    policy.write_text(f"{log}witness w9 {format_verifier_key(witness)}\nquorum w9\n")
+    done = run(served, *args)
+    assert isinstance(done.exception, PendingError)
+    assert done.stdout == ""

@@ -123,6 +123,7 @@ def test_text_is_clean_text(kind: str, path: Path, value: str) -> None:
         value + "\ufffe",
         value + "\ud800",
         value + "\ue000",
+        value + "\u202e",
         "",
         value + "x" * 6001,
         7,
@@ -371,6 +372,11 @@ def test_json_is_strict(data: bytes, code: str) -> None:
     with pytest.raises(MalformedError) as caught:
         parse_body(data)
     assert caught.value.code == code
+
+
+def test_an_integer_of_thousands_of_digits_is_told_in_our_words() -> None:
+    with pytest.raises(MalformedError, match=r"numbers below 2\^53"):
+        parse_body(b'{"a":' + b"1" * 5000 + b"}")
 
 
 def test_good_json_is_read() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from ledger.tlog.proofs import (
     PROOF_HASHES_MAX,
     build_consistency,
     build_inclusion,
+    collect_siblings,
+    edge_hash,
     root_from_inclusion,
+    root_from_subtree,
     verify_consistency,
     verify_inclusion,
     verify_inclusions,
@@ -220,3 +224,26 @@ def test_messages_name_the_tree_that_does_not_fit() -> None:
         verify_consistency(6, 13, proof, ROOTS[6], OTHER)
     with pytest.raises(VerificationError, match="never shrinks"):
         verify_consistency(13, 6, [], ROOTS[13], ROOTS[6])
+
+
+def test_a_perfect_subtree_leads_to_the_root() -> None:
+    for size in range(1, SMALL + 1):
+        node = reader(LEAVES[:size])
+
+        for height in range(size.bit_length()):
+            for position in range(size >> height):
+                start = position << height
+                proof = collect_siblings(
+                    start, size, height, node, partial(edge_hash, size, node=node)
+                )
+                found = root_from_subtree(height, position, size, node(height, position), proof)
+                assert found == ROOTS[size]
+
+
+def test_a_subtree_is_inside_its_tree() -> None:
+    with pytest.raises(VerificationError, match="another checkpoint"):
+        root_from_subtree(2, 1, 7, OTHER, [])
+    with pytest.raises(MalformedError):
+        root_from_subtree(-1, 0, 7, OTHER, [])
+    with pytest.raises(VerificationError):
+        root_from_subtree(1, 0, 7, OTHER, [OTHER])

@@ -5,6 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from ledger.store.triggers import is_server, refuse
+
 revision = "0001"
 down_revision = None
 
@@ -121,8 +123,12 @@ def _numbered(name: str, side: str) -> None:
 def _refuse(table: str, action: str, condition: str = "") -> None:
     """A trigger that stops the statement: nothing recorded ever changes.
 
-    This is SQLite's form of it, as everything is that `op.execute` gets here.
+    What `op.execute` gets here is SQLite's form of it; PostgreSQL's is in ``triggers``.
     """
+    if is_server(op.get_bind()):
+        if not condition:
+            refuse(op.get_bind(), table, action)
+        return
     name = f"{table}_refuses_{'replace' if condition else action.lower()}"
     op.execute(
         f"CREATE TRIGGER {name} BEFORE {action} ON {table} {condition}"

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from ledger.store.triggers import is_server, refuse
+
 revision = "0002"
 down_revision = "0001"
 
@@ -18,6 +20,9 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    if is_server(op.get_bind()):
+        refuse(op.get_bind(), "proposal", "DELETE")
+        return
     op.execute(
         "CREATE TRIGGER proposal_refuses_delete BEFORE DELETE ON proposal "
         "BEGIN SELECT RAISE(ABORT, 'proposal: nothing recorded ever changes'); END"

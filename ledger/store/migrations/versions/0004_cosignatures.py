@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from ledger.store.triggers import is_server, refuse
+
 revision = "0004"
 down_revision = "0003"
 
@@ -38,6 +40,10 @@ def upgrade() -> None:
 
 
 def _refuse(table: str, name: str, action: str, condition: str = "") -> None:
+    if is_server(op.get_bind()):
+        if not condition:
+            refuse(op.get_bind(), table, action)
+        return
     op.execute(
         f"CREATE TRIGGER {table}_refuses_{name} BEFORE {action} ON {table} {condition}"
         f"BEGIN SELECT RAISE(ABORT, '{table}: nothing recorded ever changes'); END"

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from ledger.store.triggers import is_server, refuse
+
 revision = "0005"
 down_revision = "0004"
 
@@ -22,6 +24,10 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    if is_server(op.get_bind()):
+        for action in ("UPDATE", "DELETE"):
+            refuse(op.get_bind(), "anchor", action)
+        return
     same = 'SELECT 1 FROM anchor WHERE "size" = NEW."size" AND "authority" = NEW."authority"'
     for name, when in (
         ("update", "UPDATE ON anchor "),

@@ -7,6 +7,8 @@ import orjson
 import sqlalchemy as sa
 from alembic import op
 
+from ledger.store.triggers import is_server, refuse
+
 revision = "0006"
 down_revision = "0005"
 
@@ -24,6 +26,10 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     _fill(table)
+    if is_server(op.get_bind()):
+        for action in ("UPDATE", "DELETE"):
+            refuse(op.get_bind(), "entry_reference", action)
+        return
     same = "SELECT 1 FROM entry_reference WHERE target = NEW.target AND source = NEW.source"
     for action, name, condition in (
         ("UPDATE", "update", ""),

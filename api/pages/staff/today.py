@@ -1,0 +1,171 @@
+"""Today: what waits for somebody, and where a working day begins."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from api.dependencies import get_book
+from api.forms import SessionOf
+from api.pages.audit.attention import ItemView, item_view
+from api.pages.directory import Directory
+from api.pages.entries import EntryRow, entry_row
+from api.pages.page import log_state, translator_of
+from api.pages.staff.desks import desks_of
+from api.pages.staff.frame import render_staff
+from api.pages.staff.proposals import row_of
+from api.pages.texts import Translator
+from api.sessions import HOME
+from ledger.attention import Board, attend
+from ledger.entry import parse_entry
+from ledger.errors import NotFoundError
+from ledger.store import Reader
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+WAITING_SHOWN = 10
+"""Proposals that the page names; the list has the others."""
+FLAGS_SHOWN = 6
+"""Things of each group that the page names; the others are counted."""
+OWN_LOOKED_AT = 500
+"""So many of the newest entries are looked at for one's own."""
+OWN_SHOWN = 10
+BANK_ACCOUNTS_MAX = 50
+BOARD_SECONDS = 60
+"""So long a search for what asks for attention counts."""
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "deadlines",
+        ("project_report_overdue", "campaign_disclosure_overdue", "leftover_unassigned"),
+    ),
+    ("stock", ("stock_expired", "stock_short_dated", "transit_long", "handover_differs")),
+    ("points", ("points_past_expiry", "points_expiring")),
+)
+"""What the staff looks at every day; the auditor's list has everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemGroup:
+    """The open items of one group: the first ones, and how many there are."""
+
+    name: str
+    flags: tuple[ItemView, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BankRow:
+    """The newest statement of one bank account, and how much of what came in is matched."""
+
+    account: str
+    statement: int
+    period_to: str
+    came_fen: int
+    matched_fen: int
+
+    @property
+    def unmatched_fen(self) -> int:
+        """What came in and no gift stands for yet."""
+        return self.came_fen - self.matched_fen
+
+
+class LatestBoard:
+    """Keeps a board for a while: it is searched once, however many people look and record.
+
+    The search reads every account's pools, which takes long in a large ledger.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._board: Board | None = None
+        self._until = 0.0
+
+    def of(self, reader: Reader, day: str) -> Board:
+        """The board of a day, of this snapshot or of one at most `BOARD_SECONDS` older."""
+        with self._lock:
+            kept = self._board
+            if kept is None or kept.day != day or self._clock() >= self._until:
+                kept = self._board = attend(reader, day)
+                self._until = self._clock() + BOARD_SECONDS
+            return kept
+
+
+@router.get(HOME)
+def today(request: Request, session: SessionOf) -> Response:
+    """What waits, and where to begin."""
+    translator = translator_of(request)
+    book = get_book(request)
+    waiting = book.proposals.latest(WAITING_SHOWN + 1, status="open")
+    with book.store.read() as reader:
+        head = reader.head()
+        if head is None:
+            raise NotFoundError("the log is empty")
+        log = log_state(book, head)
+        directory = Directory(reader, translator)
+        boards: LatestBoard = request.app.state.board
+        board = boards.of(reader, book.today())
+        groups = list(_groups(board, directory, translator))
+        own = _own(reader, log.size, session.person.id, directory, translator)
+        bank = _bank(reader)
+    proposals = [row_of(one, translator) for one in waiting.proposals]
+    values = {
+        "desks": desks_of(session.person.role),
+        "proposals": proposals[:WAITING_SHOWN],
+        "proposals_more": len(proposals) > WAITING_SHOWN or waiting.before is not None,
+        "groups": groups,
+        "board_last": board.size - 1,
+        "own": own,
+        "looked_at": OWN_LOOKED_AT,
+        "bank": bank,
+        "day": book.today(),
+    }
+    return render_staff(request, session, "staff/today.html", values=values, log=log)
+
+
+def _groups(board: Board, directory: Directory, translator: Translator) -> Iterator[ItemGroup]:
+    for name, codes in GROUPS:
+        items = [one for one in board.items if one.code in codes and one.disposition is None]
+        flags = tuple(item_view(one, directory, translator) for one in items[:FLAGS_SHOWN])
+        yield ItemGroup(name, flags, len(items))
+
+
+def _own(
+    reader: Reader, size: int, person: str, directory: Directory, translator: Translator
+) -> list[EntryRow]:
+    """What this person recorded or approved last."""
+    found: list[EntryRow] = []
+    for data in reversed(reader.entries(max(0, size - OWN_LOOKED_AT), size)):
+        entry = parse_entry(data)
+        if person in (entry.recorded_by, entry.approved_by):
+            found.append(entry_row(entry, reader, directory, translator))
+            if len(found) == OWN_SHOWN:
+                break
+    return found
+
+
+def _bank(reader: Reader) -> list[BankRow]:
+    """The newest statement of each account with lines that wait for their gifts."""
+    found: list[BankRow] = []
+    for key, data in reader.objects("statement/", limit=BANK_ACCOUNTS_MAX):
+        statement = orjson.loads(data)["entry"]
+        fields = parse_entry(reader.entry(statement)).fields
+        matched = reader.object(f"bank-matched/{statement}")
+        matched_fen = 0 if matched is None else orjson.loads(matched)["amount_fen"]
+        row = BankRow(
+            key.removeprefix("statement/"),
+            statement,
+            fields["period_to"],
+            fields["credits_fen"],
+            matched_fen,
+        )
+        if row.unmatched_fen:
+            found.append(row)
+    return found

@@ -1,0 +1,123 @@
+// The page /verify: a file dropped or chosen, text pasted, a code typed, or a QR code scanned; the
+// verdict comes from this browser. Once loaded it asks the network for nothing, but for a receipt
+// that is named only by its code.
+
+import { byId, pageData } from "./dom.js";
+import { fetchReceipt } from "./fetched.js";
+import { handover } from "./handover.js";
+import { utf8 } from "./bytes.js";
+import { parseLocator, parseShortCode } from "./locator.js";
+import { Refusal } from "./refusal.js";
+import { canScan, readPicture, scanCamera } from "./scan.js";
+import { Session } from "./session.js";
+import { wireTrust } from "./trust-form.js";
+import { setWords, t } from "./words.js";
+
+const data = pageData();
+setWords(data.words, data.language);
+const session = new Session(byId("result"), data.trust, (found) => handover(found, data));
+const form = byId("verify-form");
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(decide);
+});
+byId("file").addEventListener("change", () => attempt(decideFile));
+byId("text").addEventListener("paste", () => setTimeout(() => attempt(decide)));
+wireDrop(byId("drop"));
+wireScan(byId("scan"), byId("scan-stop"), byId("camera"));
+wireTrust(data.trust, (text) => {
+  session.trustText = text;
+});
+document.documentElement.dataset.verifier = "ready";
+for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
+for (const one of document.querySelectorAll("[data-no-script]")) one.hidden = true;
+
+// Runs a step; what it refuses is told in place of a verdict.
+async function attempt(step) {
+  try {
+    await step();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    session.tellRefusal(error.check);
+  }
+}
+
+function decide() {
+  if (byId("text").value.trim() !== "") return session.show(pasted(byId("text").value));
+  if (byId("code").value.trim() !== "") return decideCode(byId("code").value);
+  return decideFile();
+}
+
+async function decideFile() {
+  const [file] = byId("file").files;
+  if (file === undefined) return session.tellRefusal("nothing");
+  return decideOne(file);
+}
+
+async function decideOne(file) {
+  if (file.type.startsWith("image/")) return decideCode(await readPicture(file, data.jsqr));
+  return session.show(new Uint8Array(await file.arrayBuffer()));
+}
+
+// Text areas turn every line end into one newline, and people lose the last one when they copy.
+function pasted(text) {
+  const whole = text.replace(/^\s+/, "").replace(/\s*$/, "\n");
+  return utf8(whole);
+}
+
+// A short code, or the link of a QR code: both name a receipt that this site has.
+async function decideCode(text) {
+  if (text === null) return session.tellRefusal("no_qr");
+  if (!text.includes("#")) return session.show((await fetchReceipt(parseShortCode(data.origin, text), null)).bytes);
+  const locator = parseLocator(text.slice(text.indexOf("#")));
+  if (locator.logId !== data.logId) return session.tellRefusal("locator_log");
+  return session.show((await fetchReceipt(locator.index, locator.seed)).bytes);
+}
+
+function wireDrop(place) {
+  place.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    place.classList.add("over");
+  });
+  place.addEventListener("dragleave", () => place.classList.remove("over"));
+  place.addEventListener("drop", (event) => {
+    event.preventDefault();
+    place.classList.remove("over");
+    const [file] = event.dataTransfer.files;
+    if (file !== undefined) attempt(() => decideOne(file));
+  });
+}
+
+function wireScan(button, stop, video) {
+  if (!canScan()) {
+    byId("scan-part").remove();
+    return;
+  }
+  let stopped = true;
+  stop.addEventListener("click", () => {
+    stopped = true;
+  });
+  button.addEventListener("click", async () => {
+    stopped = false;
+    show(true);
+    let text = null;
+    let state = "";
+    try {
+      text = await scanCamera(video, data.jsqr, () => stopped);
+    } catch {
+      state = t("verify.no_camera");
+    }
+    show(false);
+    byId("scan-state").textContent = state;
+    if (text !== null) await attempt(() => decideCode(text));
+  });
+
+  function show(running) {
+    video.hidden = !running;
+    stop.hidden = !running;
+    button.hidden = running;
+    byId("scan-state").textContent = running ? t("verify.scanning") : "";
+    (running ? stop : button).focus();
+  }
+}

@@ -1,0 +1,183 @@
+"""The pages of sites, parties, wishes, lots and points: what the ledger publicly has of each.
+
+A person is a code here, as in the log; who it is stands nowhere but on receipts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from api.pages.directory import Amount, Directory, Place
+from api.pages.registers import SITES_MAX, Listing, Registers, Statement
+from ledger.errors import NotFoundError
+from ledger.records.goods import NEVER
+from ledger.statistics import points_in_all
+from ledger.store import Reader
+
+ITEMS_MAX = 500
+"""Items whose stock at one site is looked up for the site's page."""
+ROWS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ThingRow:
+    """A registered thing in a list."""
+
+    place: Place
+    thing: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StockRow:
+    """An item at a site."""
+
+    item: Place
+    received: Amount
+    held: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPart:
+    """Points or minutes of a holder that expire on a day; an empty day is never."""
+
+    amount: Amount
+    expires_on: str
+    usable_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class HolderAccount:
+    """What a holder ever received and still has, with when it expires."""
+
+    received: Amount
+    held: Amount
+    used: Amount
+    parts: list[HeldPart]
+
+
+@dataclass(frozen=True, slots=True)
+class LotSite:
+    """A lot at one site: how much came, how much is still there."""
+
+    site: Place
+    received: Amount
+    held: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class PointsSums:
+    """Points over all rules; `outstanding` is what holders still have."""
+
+    opened: int
+    issued: int
+    redeemed: int
+    expired: int
+    reversed: int
+
+    @property
+    def outstanding(self) -> int:
+        """What came in less what went out."""
+        return self.opened + self.issued - self.redeemed - self.expired - self.reversed
+
+
+def find_thing(reader: Reader, family: str, code: str) -> Any:
+    """A registered thing.
+
+    Raises:
+        NotFoundError: there is none of that code.
+    """
+    thing = Directory.read_thing(reader, family, code)
+    if thing is None:
+        raise NotFoundError(f"there is no {family} with code {code[:60]!r}", code="no_such_code")
+    return thing
+
+
+def list_things(
+    reader: Reader, family: str, after: str | None, directory: Directory
+) -> Listing[ThingRow]:
+    """Things of a family by rising code."""
+    start = "" if after is None else f"{family}/{after}"
+    found = reader.objects(f"{family}/", after=start, limit=ROWS_MAX + 1)
+    rows = [
+        ThingRow(directory.place(family, key.removeprefix(f"{family}/")), orjson.loads(data))
+        for key, data in found[:ROWS_MAX]
+    ]
+    more = len(found) > ROWS_MAX
+    following = found[ROWS_MAX - 1][0].removeprefix(f"{family}/") if more else None
+    return Listing(rows, following, after is None and not more)
+
+
+def site_stock(reader: Reader, site: str, directory: Directory) -> list[StockRow]:
+    """What a site has, item by item; items that never were there are left out."""
+    rows = []
+    for key, _ in reader.objects("item/", limit=ITEMS_MAX):
+        code = key.removeprefix("item/")
+        total = reader.account_total(f"item:{code}", f"stock:{site}")
+        if total is not None and total.received:
+            received, held = (
+                directory.amount(total.asset, one) for one in (total.received, total.held)
+            )
+            rows.append(StockRow(directory.place("item", code), received, held))
+    return rows
+
+
+def holder_account(
+    reader: Reader, registers: Registers, asset: str, holder: str, directory: Directory
+) -> HolderAccount | None:
+    """A holder's points (or minutes); None where there never were any."""
+    total = reader.account_total(asset, f"{asset}:{holder}")
+    statement: Statement | None = registers.statement(asset, f"{asset}:{holder}")
+    if total is None or statement is None or not total.received:
+        return None
+    sums: dict[str, int] = {}
+    for first, end, label in reader.held_ranges(total.account, limit=ROWS_MAX):
+        sums[label] = sums.get(label, 0) + end - first
+    parts = []
+    for label, amount in sorted(sums.items()):
+        expires, _, usable = label.partition("/")
+        parts.append(
+            HeldPart(directory.amount(asset, amount), "" if expires == NEVER else expires, usable)
+        )
+    used = directory.amount(asset, total.received - total.held)
+    return HolderAccount(statement.received, statement.held, used, parts)
+
+
+def lot_sites(reader: Reader, item: str, lot: str, directory: Directory) -> list[LotSite]:
+    """Where a lot is or was: ``best-before/lot``, as its units carry it."""
+    rows = []
+    for key, _ in reader.objects("site/", limit=SITES_MAX):
+        site = key.removeprefix("site/")
+        pool = reader.pool(f"item:{item}", f"stock:{site}", lot)
+        if pool is not None:
+            received, held = (
+                directory.amount(pool.asset, one) for one in (pool.received, pool.held)
+            )
+            rows.append(LotSite(directory.place("site", site), received, held))
+    return rows
+
+
+def lots_of(reader: Reader, item: str) -> list[str]:
+    """The lots of an item that any site has or had, by their labels, at most `ROWS_MAX`."""
+    found: dict[str, None] = {}
+    for key, _ in reader.objects("site/", limit=SITES_MAX):
+        total = reader.account_total(f"item:{item}", f"stock:{key.removeprefix('site/')}")
+        if total is not None:
+            pools = reader.account_pools(total.account, ROWS_MAX)
+            found |= dict.fromkeys(pool.label for pool in pools if pool.label)
+    return sorted(found)[:ROWS_MAX]
+
+
+def points_sums(reader: Reader, day: str) -> PointsSums:
+    """Points issued, redeemed, expired and outstanding, over all rules and shops."""
+    return PointsSums(**points_in_all(reader, day))
+
+
+def time_sums(reader: Reader) -> Mapping[str, int]:
+    """Service minutes of the time bank: confirmed, and spent."""
+    data = reader.object("time-total")
+    found = {} if data is None else orjson.loads(data)
+    return {name: found.get(f"{name}_minutes", 0) for name in ("confirmed", "spent")}

@@ -1,0 +1,138 @@
+"""Why nothing is written in a data folder: a file each, until somebody has decided.
+
+A hold is a text file in the data folder, so that every process that opens the folder, a
+command as well as the service, writes nothing while it is there:
+
+- ``halted.txt``: a witness has seen more of this log than is here, or another history.
+- ``restore-unconfirmed.txt``: the log was restored from a backup, and neither its witnesses
+  nor a person has said yet that nothing newer of it was ever signed.
+- ``damaged.txt``: something stored is not what was recorded (``inspection``).
+
+Lifting a hold keeps its text, with who lifted it and when, in ``lifted-`` and its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import MalformedError, NotReadyError
+
+REASON_CHARS_MAX = 10_000
+LIFTED_PREFIX = "lifted-"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One cause of writing nothing: its stable code, and its file in the data folder."""
+
+    code: str
+    file: str
+
+
+HALTED = Hold("halted", "halted.txt")
+UNCONFIRMED = Hold("restore_unconfirmed", "restore-unconfirmed.txt")
+DAMAGED = Hold("damaged", "damaged.txt")
+HOLDS: Sequence[Hold] = (HALTED, DAMAGED, UNCONFIRMED)
+"""All of them, the gravest first."""
+
+
+def read_hold(folder: Path, hold: Hold) -> str | None:
+    """Why nothing is written in a data folder any more; None where this does not hold it.
+
+    Raises:
+        MalformedError: the file is there and cannot be read.
+    """
+    path = folder / hold.file
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(REASON_CHARS_MAX).strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MalformedError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read_holds(folder: Path) -> list[tuple[Hold, str]]:
+    """Everything that holds a data folder, and why.
+
+    Raises:
+        MalformedError: as for `read_hold`.
+    """
+    found = [(hold, read_hold(folder, hold)) for hold in HOLDS]
+    return [(hold, reason) for hold, reason in found if reason is not None]
+
+
+def require_free(folder: Path, holds: Sequence[Hold] = HOLDS) -> None:
+    """Return if none of these holds the data folder.
+
+    Raises:
+        NotReadyError: with the code of the first that does.
+        MalformedError: as for `read_hold`.
+    """
+    for hold in holds:
+        reason = read_hold(folder, hold)
+        if reason is None:
+            continue
+        raise NotReadyError(told(folder, hold, reason), code=hold.code)
+
+
+def told(folder: Path, hold: Hold, reason: str) -> str:
+    """The reason, and what lifts the hold."""
+    if hold is UNCONFIRMED:
+        return f"{reason} (or confirm it yourself: shanji resume --data {folder})"
+    return f"{reason} (once that is decided, move {folder / hold.file} away)"
+
+
+def write_hold(folder: Path, hold: Hold, reason: str) -> None:
+    """Keep, durably, why nothing may be written in a data folder; what was first said stays.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    if (folder / hold.file).exists():
+        return
+    _write(folder, hold.file, reason)
+
+
+def lift_hold(folder: Path, hold: Hold, by: str) -> bool:
+    """Let the folder be written again; the text is kept, with who said so and when.
+
+    Args:
+        folder: The data folder.
+        hold: Which one.
+        by: Who decided it, and when, in words.
+
+    Returns:
+        Whether it was held.
+
+    Raises:
+        OSError: the disk failed; it is still held.
+    """
+    reason = read_hold(folder, hold)
+    if reason is None:
+        return False
+    _write(folder, LIFTED_PREFIX + hold.file, f"{reason}\n{by}")
+    (folder / hold.file).unlink(missing_ok=True)
+    _sync(folder)
+    return True
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    part = folder / f"{name}.part"
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(folder / name)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

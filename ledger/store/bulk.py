@@ -1,0 +1,92 @@
+"""Many rows into PostgreSQL: COPY for large sets, one statement over arrays for small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger.store.rows import Batch
+from ledger.store.tables import TABLES
+
+COPY_ROWS_MIN = 64
+"""From here on COPY is faster than arrays, whose values are escaped one by one."""
+
+Rows = Sequence[Sequence[Any]]
+
+
+def needs_copy(batch: Batch) -> bool:
+    """Whether some table gets so many of the batch's rows that COPY is used."""
+    sets = (
+        batch.entries,
+        batch.tiles,
+        batch.vault,
+        batch.idempotency,
+        batch.order_numbers,
+        batch.flows,
+        batch.references,
+    )
+    return any(len(rows) >= COPY_ROWS_MIN for rows in sets)
+
+
+def _type_of(column: sa.Column[Any]) -> str:
+    if isinstance(column.type, sa.LargeBinary):
+        return "bytea"
+    return "bigint" if isinstance(column.type, sa.BigInteger) else "text"
+
+
+def insert(connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+    """Add rows that are not there."""
+    if len(rows) < COPY_ROWS_MIN:
+        connection.exec_driver_sql(_insert_sql(table, columns), _arrays(columns, rows))
+        return
+    names = ", ".join(f'"{name}"' for name in columns)
+    driver: Any = connection.connection.driver_connection
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f'COPY "{table}" ({names}) FROM STDIN (FORMAT BINARY)') as copy,
+    ):
+        copy.set_types([_type_of(TABLES[table].c[name]) for name in columns])
+        for row in rows:
+            copy.write_row(row)
+
+
+def upsert(
+    connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows, *, add: bool
+) -> None:
+    """Set rows, each key once, or add their numbers to those of the rows that are there."""
+    key = [column.name for column in TABLES[table].primary_key.columns]
+    changed = ", ".join(
+        f'"{name}" = ' + (f'"{table}"."{name}" + ' if add else "") + f'excluded."{name}"'
+        for name in columns
+        if name not in key
+    )
+    target = ", ".join(f'"{name}"' for name in key)
+    statement = f"{_insert_sql(table, columns)} ON CONFLICT ({target}) DO UPDATE SET {changed}"
+    connection.exec_driver_sql(statement, _arrays(columns, rows))
+
+
+def delete(connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+    """Remove the rows of these keys."""
+    same = " AND ".join(f'"{table}"."{name}" = gone."{name}"' for name in columns)
+    statement = f'DELETE FROM "{table}" USING {_unnest(table, columns)} AS gone WHERE {same}'
+    connection.exec_driver_sql(statement, _arrays(columns, rows))
+
+
+def _insert_sql(table: str, columns: Sequence[str]) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f'INSERT INTO "{table}" ({names}) SELECT {names} FROM {_unnest(table, columns)} AS rows'
+
+
+def _unnest(table: str, columns: Sequence[str]) -> str:
+    arrays = ", ".join(
+        f"CAST(%(v{place})s AS {_type_of(TABLES[table].c[name])}[])"
+        for place, name in enumerate(columns)
+    )
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"(SELECT * FROM unnest({arrays}) AS given({names}))"
+
+
+def _arrays(columns: Sequence[str], rows: Rows) -> dict[str, list[Any]]:
+    return {f"v{place}": [row[place] for row in rows] for place in range(len(columns))}

@@ -1,0 +1,322 @@
+"""The auditor's pages: sums, evidence, samples, decisions, downloads."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from browser import Page, fetch, read
+from caller import Caller, gift, serving
+from clerk import Clerk, form_values
+from log_keys import private_key
+from tamper import Tamper
+from test_attention import rule
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from api.pages.audit import accounts, downloads, routes, sampling
+from api.pages.audit.commands import Commands
+from ledger.audit.evidence import judge
+from ledger.audit.export.checking import check_export
+from ledger.cli import build
+from ledger.keys.files import signer_of
+from ledger.records.kind import Role
+from ledger.tlog.checkpoint import sign_checkpoint
+from ledger.tlog.note import format_verifier_key
+
+PAGES = (
+    "/audit",
+    "/audit/integrity",
+    "/audit/consistency",
+    "/audit/attention",
+    "/audit/sample",
+    "/audit/downloads",
+)
+
+
+def words_of(page: Page) -> str:
+    """All that a page says."""
+    return page.one("main").text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_is_whole_and_its_links_lead_somewhere(untouched: Caller, language: str) -> None:
+    followed = set()
+    for path in PAGES:
+        page = read(untouched, path, language)
+        assert path in page.links()
+        followed |= {href.partition("#")[0] for href in page.links() if href.startswith("/")}
+    for path in followed - {"/audit/export.zip"}:
+        assert fetch(untouched, path).status_code in (200, 303), path
+
+
+# --- does it add up ---
+
+
+def test_every_balance_adds_up_and_says_as_of_when(untouched: Caller) -> None:
+    page = read(untouched, "/audit")
+    assert "全部相符" in words_of(page)
+    assert "✕" not in words_of(page)
+    size = untouched.book.head().size
+    for table in page.tables:
+        assert f"#{size - 1}" in table.caption
+    total = page.table("各资金账户").row("全部资金")
+    yuan = [float(one.replace(",", "")) for one in total[1:5]]
+    assert yuan[0] + yuan[1] == yuan[2] + yuan[3]
+    assert yuan[0] > 0
+
+
+def test_a_changed_table_is_told_in_words(folder: Path) -> None:
+    with serving(folder, audit=False) as caller:
+        tamper = Tamper(folder)
+        try:
+            row = next(one for one in tamper.rows("pool") if one[3] > 0)
+            tamper.change("pool", row[:2], "held", row[3] - 1)
+        finally:
+            tamper.close()
+        page = read(caller, "/audit", "en")
+        assert "do not add up" in words_of(page)
+        assert "✕ differs by -" in words_of(page)
+
+
+def test_many_funds_are_never_cut_in_silence(
+    untouched: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = len(read(untouched, "/audit").table("各资金账户").rows) - 2
+    monkeypatch.setattr(routes, "ROWS_MAX", 1)
+    page = read(untouched, "/audit")
+    assert len(page.table("各资金账户").rows) == 3
+    assert f"另有 {every - 1} 行未列出" in words_of(page)
+
+
+def test_an_account_is_read_page_by_page(
+    untouched: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/audit/accounts/CNY/fund:general"
+    whole = read(untouched, path).tables
+    monkeypatch.setattr(accounts, "ROWS", 1)
+    rows: list[list[str]] = []
+    place: str | None = path
+    while place is not None:
+        page = read(untouched, place)
+        rows += page.tables[0].rows[1:]
+        place = next((f"{path}{one}" for one in page.links() if "下一页" in _name(page, one)), None)
+        place = place if place and "#came" in place else None
+    assert rows == whole[0].rows[1:]
+    read(untouched, "/audit/accounts/CNY/fund:nobody", status=404)
+    read(untouched, "/audit/accounts/CNY/world:donor", status=404)
+
+
+def _name(page: Page, href: str) -> str:
+    return next(one.text for one in page.all("a") if one.attributes["href"] == href)
+
+
+# --- integrity and consistency ---
+
+
+def test_integrity_says_what_to_compare(untouched: Caller) -> None:
+    head = untouched.book.head()
+    text = words_of(read(untouched, "/audit/integrity"))
+    assert head.root.hex() in text
+    for key in untouched.book.key_history.keys:
+        assert format_verifier_key(key) in text
+    assert "还没有配置见证人" in text
+
+
+def test_two_sizes_are_proved(untouched: Caller) -> None:
+    size = untouched.book.head().size
+    page = read(untouched, f"/audit/consistency?old=3&new={size}", "en")
+    assert f"the log of {size} entries contains the whole log of 3 entries" in words_of(page)
+    assert "verify-growth" in words_of(page)
+    for query in (f"old=1&new={size + 1}", "old=5&new=4", f"old={size + 9}"):
+        page = read(untouched, f"/audit/consistency?{query}", "en")
+        assert "The log has not these sizes" in words_of(page)
+
+
+def pasted(caller: Caller, first: bytes, second: bytes = b"", **more: str) -> Page:
+    """The page that answers two pasted checkpoints."""
+    answer = Clerk(caller, language="en").send(
+        "/audit/consistency", {"first": first.decode(), "second": second.decode(), **more}
+    )
+    page = Page(answer.text)
+    assert answer.status_code == (400 if page.all("h2")[0].text == "There is a problem" else 200)
+    return page
+
+
+def test_a_kept_checkpoint_is_of_this_history(service: Caller) -> None:
+    old = service.book.checkpoint()
+    receipt = service.record(gift(300))["receipt"].encode()
+    assert "contains the whole log" in words_of(pasted(service, old))
+    assert "same size" in words_of(pasted(service, service.book.checkpoint()))
+    assert "contains the whole log" in words_of(pasted(service, receipt.strip(), old))
+
+
+def test_what_is_no_checkpoint_of_this_log_is_told(untouched: Caller) -> None:
+    book = untouched.book
+    note = book.checkpoint()
+    head = book.head()
+    assert "neither a checkpoint nor a receipt" in words_of(pasted(untouched, b"hello"))
+    forged = note.replace(b"\n", b"\n1", 1)
+    assert "The signature fails" in words_of(pasted(untouched, forged))
+    stranger = sign_checkpoint(
+        book.origin, head.size, head.root, [signer_of(book.origin, private_key(9))]
+    )
+    assert "cannot be decided" in words_of(pasted(untouched, stranger))
+    ahead = book.keyring.sign(book.origin, head.size + 5, head.root, book.key_history.active)
+    assert "more than the" in words_of(pasted(untouched, ahead))
+
+
+@pytest.mark.parametrize("back", [0, 1, 4])
+def test_contradicting_checkpoints_are_evidence(
+    untouched: Caller, tmp_path: Path, back: int
+) -> None:
+    """The log's own key signed another root: for the newest size, or for an earlier one."""
+    book = untouched.book
+    size = book.head().size - back
+    other = book.keyring.sign(book.origin, size, bytes(32), book.key_history.active)
+    page = pasted(untouched, other)
+    assert "Contradiction" in words_of(page)
+    assert "Download the evidence" in words_of(page)
+    answer = Clerk(untouched).send(
+        "/audit/consistency", {"first": other.decode(), "second": "", "do": "evidence"}
+    )
+    assert answer.headers["content-type"] == downloads.ZIP
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+        names = archive.namelist()
+    files = [tmp_path / name for name in names if name != "README.txt"]
+    judgement = judge(files[0].read_bytes(), files[1].read_bytes(), book.key_history.keys)
+    assert judgement.verdict == "two_histories"
+    command = (tmp_path / "README.txt").read_text("utf-8").splitlines()[-1]
+    assert all(one.name in command for one in files)
+    ran = CliRunner().invoke(
+        build(), [*_in_folder(shlex.split(command)[1:], tmp_path), "--lang", "en"]
+    )
+    assert ran.exit_code == 1, ran.output
+
+
+def _in_folder(arguments: list[str], folder: Path) -> list[str]:
+    return [str(folder / one) if (folder / one).is_file() else one for one in arguments]
+
+
+# --- the attention list ---
+
+
+def test_an_auditor_decides_once(service: Caller) -> None:
+    rule(service)
+    page = read(service, "/audit/attention")
+    assert "项目进展公开已逾期" in words_of(page)
+    assert "审计人员登录后可以登记处理意见" in words_of(page)
+    auditor = Clerk(service, Role.AUDITOR)
+    page = Page(auditor.request("GET", "/audit/attention").text)
+    form = next(href for href in page.links() if "/decide?" in href)
+    assert Clerk(service, Role.CLERK).request("GET", form).status_code == 403
+    assert Clerk(service).request("GET", form).headers["location"].startswith("/staff/sign-in")
+
+    page = auditor.get(form)
+    action = "/audit/attention/decide"
+    wrong = auditor.shown(auditor.submit(page, {"reason": "  "}, action=action), 400)
+    assert {"请选择处理意见", "请填写理由"} <= {one.text for one in wrong.all("a")}
+    size = service.book.head().size
+    typed = {"decision": "in_order", "reason": "已核对公开材料"}
+    answer = auditor.submit(wrong, typed, action=action)
+    assert answer.headers["location"] == f"/entries/{size}"
+    again = auditor.submit(wrong, typed, action=action)
+    assert again.headers["location"] == answer.headers["location"]
+    assert service.book.head().size == size + 1
+    entry = service.value(f"/v1/entries/{size}")["entry"]
+    assert (entry["kind"], entry["recorded_by"]) == ("attention.disposed", "auditor-1")
+    assert "处理意见： 无异常" in words_of(read(service, "/audit/attention"))
+    # What is decided, or never was, has no form; a form from elsewhere is refused.
+    assert auditor.request("GET", "/audit/attention/decide?flag=x&entries=1").status_code == 404
+    fields = {**form_values(wrong, action), **typed, "csrf": "x"}
+    assert auditor.send(action, fields).status_code == 403
+
+
+def test_the_list_is_filtered_by_topic(service: Caller) -> None:
+    rule(service)
+    read(service, "/audit/attention?topic=project_report_overdue")
+    assert "没有需要关注的事项" in words_of(read(service, "/audit/attention?topic=stock_expired"))
+    assert fetch(service, "/audit/attention?topic=No").status_code == 400
+
+
+# --- sampling ---
+
+
+@pytest.mark.parametrize("query", [{}, {"kind": "donation.money"}, {"fund": "general"}])
+def test_a_sample_is_the_very_one_of_the_command(
+    untouched: Caller, tmp_path: Path, query: dict[str, str]
+) -> None:
+    size = untouched.book.head().size
+    asked = urlencode({"seed": "2022 年", "n": 7, "size": size, **query})
+    page = read(untouched, f"/audit/sample?{asked}")
+    options = [part for name, value in query.items() for part in (f"--{name}", value)]
+    command = ["sample", str(untouched.folder), "--seed", "2022 年", "-n", "7", *options]
+    ran = CliRunner().invoke(
+        build(),
+        [*command, "--csv", str(tmp_path / "s.csv"), "--page", str(tmp_path / "s.html"), "--json"],
+    )
+    assert ran.exit_code == 0, ran.output
+    for form, expected in (
+        ("csv", (tmp_path / "s.csv").read_bytes()),
+        ("html", (tmp_path / "s.html").read_bytes()),
+        ("json", ran.stdout.encode()),
+    ):
+        answer = fetch(untouched, f"/audit/sample.{form}?{asked}")
+        assert answer.content == expected, form
+        assert f"/audit/sample.{form}?{asked}" in page.links()
+    drawn = [row[0] for row in page.table("抽中的条目").rows[1:]]
+    assert [f"#{one}" for one in re.findall(r'"index": (\d+)', ran.stdout)] == drawn
+
+
+def test_what_is_too_large_for_a_page_is_a_command(
+    untouched: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "ENTRIES_MAX", 3)
+    page = read(untouched, "/audit/sample?seed=it%27s&n=2", "en")
+    assert "this page draws from at most 3" in words_of(page)
+    assert "--seed 'it'\"'\"'s' -n 2" in words_of(page)
+    assert fetch(untouched, "/audit/sample.csv?seed=x&size=9").status_code == 422
+    monkeypatch.setattr(routes, "EXPORT_ENTRIES_MAX", 3)
+    monkeypatch.setattr(downloads, "EXPORT_ENTRIES_MAX", 3)
+    page = read(untouched, "/audit/downloads", "en")
+    assert "/audit/export.zip" not in page.links()
+    assert "shanji export export" in words_of(page)
+    assert untouched.get("/audit/export.zip").json()["code"] == "export_too_large"
+
+
+# --- downloads and commands ---
+
+
+def test_everything_is_downloaded_whole(untouched: Caller, tmp_path: Path) -> None:
+    assert "/audit/export.zip" in read(untouched, "/audit/downloads").links()
+    answer = untouched.get("/audit/export.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+    log = check_export(tmp_path / "export", untouched.book.key_history.keys)
+    assert log.root == untouched.book.head().root
+
+
+def test_the_commands_are_commands() -> None:
+    commands = Commands("http://127.0.0.1:8000", "--key log+01234567+AAAA")
+    program: Any = get_command(build())
+    texts = [
+        getattr(commands, name)
+        for name in ("mirror", "audit", "verify", "export", "export_check", "growth")
+    ]
+    texts += [commands.growth_of(1, 2), commands.sample("种子", 3, "donation.money", "general")]
+    texts.append(commands.evidence("a.checkpoint", "b.checkpoint"))
+    for line in "\n".join(texts).splitlines():
+        name, *arguments = shlex.split(line)
+        if name == "curl":
+            continue
+        command = program.commands[arguments[0]]
+        context = command.make_context(arguments[0], arguments[1:])
+        assert name == "shanji"
+        context.close()

@@ -1,0 +1,218 @@
+"""The clerk's journey in a real browser: a gift, aid with a second person, a correction, receipts.
+
+On a phone and on a desktop, in both languages, from the sign-in to the printed receipts, with
+the keyboard where a clerk would use it. Each page on the way is looked at by axe-core and for
+its width.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from chromium import (
+    DESKTOP_EN,
+    ELDER_ZH,
+    EVERYBODY,
+    PHONE_ZH,
+    SIZES,
+    Mode,
+    Site,
+    Visiting,
+    overflow,
+    picture,
+    violations,
+    walk_by_tab,
+)
+from playwright.sync_api import Page, expect
+
+EXAMINED = (PHONE_ZH, DESKTOP_EN)
+"""In these, each page on the way is held against WCAG by axe-core: each language, each device."""
+PICTURED = frozenset(("today", "gift-mistyped", "recorded", "anew", "proposal"))
+"""Pages of which the documentation has a picture (`scripts/screenshots`)."""
+PDF_BYTES_MIN = 10_000
+
+
+class Clerk:
+    """One clerk at a browser; every page that is `looked` at must be in order."""
+
+    def __init__(self, page: Page, mode: Mode, site: Site) -> None:
+        self.page = page
+        self.mode = mode
+        self.site = site
+
+    def looked(self, name: str) -> None:
+        """Check the page as it is, and keep a picture of it where one is wanted."""
+        wrong = overflow(self.page)
+        if self.mode in EXAMINED:
+            wrong += violations(self.page)
+        assert not wrong, "\n".join(wrong)
+        if name in PICTURED:
+            picture(self.page, f"staff-{name}-{self.mode}")
+
+    def fill(self, **values: str) -> None:
+        """Type into fields; ``__`` stands for a dot in a field's name."""
+        for name, value in values.items():
+            self.page.locator(f'[id="{name.replace("__", ".")}"]').fill(value)
+
+    def send(self) -> None:
+        """Press the button that records."""
+        self.page.locator('button[value="record"]').click()
+
+    def recorded(self) -> int:
+        """The entry whose page follows a record."""
+        expect(self.page).to_have_url(re.compile(r"/staff/recorded/\d+"))
+        found = re.search(r"/staff/recorded/(\d+)", self.page.url)
+        assert found is not None
+        return int(found[1])
+
+
+@pytest.fixture(params=EVERYBODY, ids=str)
+def clerk(request: pytest.FixtureRequest, visit: Visiting, site: Site) -> Clerk:
+    """A clerk who has signed in, on each device and in each language."""
+    mode: Mode = request.param
+    page = visit(mode)
+    made = Clerk(page, mode, site)
+    page.goto("/staff")
+    expect(page).to_have_url(re.compile("/staff/sign-in"))
+    made.looked("sign-in")
+    page.locator("#token").fill(site.tokens["clerk"])
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/staff$"))
+    return made
+
+
+def test_a_clerks_day(clerk: Clerk) -> None:
+    page = clerk.page
+    clerk.looked("today")
+
+    # A gift, by keyboard alone: a mistake is shown at its field, and nothing typed is lost.
+    page.goto("/staff/desk/gift")
+    own = 100 + EVERYBODY.index(clerk.mode)
+    clerk.fill(fields__amount_fen=f"1,{own}", fields__fund="general", fields__channel="cash")
+    clerk.fill(sealed__donor_name="示例捐赠人甲")
+    page.keyboard.press("Enter")
+    expect(page.locator(".error-summary")).to_be_visible()
+    expect(page.locator('[id="fields.fund"]')).to_have_value("general")
+    clerk.looked("gift-mistyped")
+    page.locator(".error-summary a").click()
+    expect(page.locator('[id="fields.amount_fen"]')).to_be_focused()
+    clerk.fill(fields__amount_fen=f"{own}.50")
+    page.keyboard.press("Enter")
+    gift = clerk.recorded()
+    clerk.looked("recorded")
+
+    # A reload of the result records nothing again.
+    page.reload()
+    assert clerk.recorded() == gift
+
+    # Aid, which the second person approves at the counter.
+    page.goto("/staff/desk/aid")
+    clerk.fill(
+        fields__amount_fen="30.00",
+        fields__fund="general",
+        fields__purpose="elderly-care",
+        fields__payee_class="elderly",
+        sealed__payee_name="示例受益人甲",
+        approver_token=clerk.site.tokens["approver"],
+    )
+    clerk.looked("aid")
+    clerk.send()
+    assert clerk.recorded() == gift + 1
+
+    # The gift's amount was wrong: taken back and recorded anew, with a second person.
+    page.goto(f"/staff/correct/{gift}")
+    clerk.looked("correct")
+    page.locator(f'a[href="/staff/correct/{gift}/anew"]').click()
+    expect(page.locator('[id="fields.amount_fen"]')).to_have_value(f"{own}.50")
+    expect(page.locator('[id="sealed.donor_name"]')).to_have_value("示例捐赠人甲")
+    clerk.fill(
+        reason="金额录错",
+        fields__amount_fen=f"{own}.05",
+        approver_token=clerk.site.tokens["approver"],
+    )
+    clerk.looked("anew")
+    clerk.send()
+    right = clerk.recorded()
+    assert right == gift + 3
+    page.locator(f'a[href="/entries/{gift}/correction"]').click()
+    expect(page.locator("h1")).to_be_visible()
+    assert f"{own}.05" in page.content()
+
+    # Its receipt, and all of them on one sheet for the printer.
+    page.goto("/staff/receipts")
+    clerk.fill(entries=f"{right}, {gift}")
+    clerk.looked("receipts")
+    with page.expect_download() as download:
+        page.locator('button[value="pdf"]').click()
+    data = Path(download.value.path()).read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert len(data) > PDF_BYTES_MIN
+
+    page.locator("form.who button").click()
+    expect(page).to_have_url(re.compile("/staff/sign-in"))
+
+
+def test_a_proposal_goes_from_desk_to_desk(visit: Visiting, site: Site) -> None:
+    """A clerk proposes on a desktop; the approver looks and approves on a phone, scriptless."""
+    clerk, approver = (
+        Clerk(visit(mode), mode, site) for mode in (EVERYBODY[2], Mode("phone", "en", script=False))
+    )
+    for one, role in ((clerk, "clerk"), (approver, "approver")):
+        one.page.goto("/staff/sign-in")
+        one.page.locator("#token").fill(site.tokens[role])
+        one.page.locator("main form button[type=submit]").click()
+    clerk.page.goto("/staff/desk/aid")
+    clerk.fill(
+        fields__amount_fen="12.34",
+        fields__fund="general",
+        fields__purpose="elderly-care",
+        fields__payee_class="elderly",
+    )
+    clerk.page.locator('button[value="propose"]').click()
+    expect(clerk.page).to_have_url(re.compile(r"/staff/proposals/\d+$"))
+    clerk.looked("proposal")
+    path = clerk.page.url.removeprefix(site.url)
+    assert clerk.page.locator(f'form[action="{path}/approve"]').count() == 0
+    approver.page.goto(path)
+    approver.page.locator(f'form[action="{path}/approve"] button').click()
+    approver.recorded()
+
+
+PAGES = {
+    "clerk": (
+        "/staff/record",
+        "/staff/record/purchase.made",
+        "/staff/desk/goods_in",
+        "/staff/lots?code=rice",
+        "/staff/proposals?status=approved",
+    ),
+    "registrar": ("/staff/record/rule.published",),
+    "shop": ("/staff/desk/points_redeem", "/staff/desk/receive"),
+}
+"""Pages beside the journeys, by who opens them."""
+NARROWEST = 320
+PRESSES_MAX = 40
+LONG = "SHANJI_SOAK_PAGES" in os.environ
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mode", [ELDER_ZH, DESKTOP_EN] if LONG else [ELDER_ZH], ids=str)
+def test_staff_pages_are_for_everybody(visit: Visiting, site: Site, mode: Mode) -> None:
+    """axe-core, the narrowest window (or twice the size), and the keyboard."""
+    width = NARROWEST if mode.device == "phone" else SIZES["desktop"][0] // 2
+    wrong: list[str] = []
+    for role, paths in PAGES.items():
+        page = visit(mode)
+        page.goto("/staff/sign-in")
+        page.locator("#token").fill(site.tokens[role])
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(r"/staff$"))
+        page.set_viewport_size({"width": width, "height": SIZES[mode.device][1]})
+        for path in paths:
+            page.goto(path)
+            found = [*violations(page), *overflow(page), *walk_by_tab(page, PRESSES_MAX)]
+            wrong += [f"{path}: {one}" for one in found]
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,1 @@
+"""The faults that are played on a real service, each with its seed: ``scripts/fault``."""

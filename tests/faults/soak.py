@@ -1,0 +1,114 @@
+"""Everything at random for as long as you like: mixed traffic, and a fault every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import httpx
+from faults.busy import held
+from faults.kill import post_all
+from faults.trial import Outcome, Trial
+from faults.writer import strace_missing
+from service import Service
+
+KEYS_A_ROUND = 300
+CLIENTS = 40
+READS = ("/checkpoint", "/readyz", "/metrics", "/v1/entries", "/", "/tile/0/000.p/1", "/v1/log")
+FAULTS = ("kill", "stop", "held", "half-open", "call fails", "restart")
+
+
+def play(folder: Path, *, rounds: int = 0, seed: int = 1, minutes: float = 2.0) -> Outcome:
+    """Each round: a service, traffic, and one fault; until the time is over, or `rounds`."""
+    chance = random.Random(seed)
+    trial = Trial(folder, "soak", seed)
+    end = time.monotonic() + minutes * 60
+    number = 0
+    names: list[str] = []
+    while number < rounds if rounds else time.monotonic() < end:
+        # In turn, so that each comes; in an order that the seed chooses.
+        if not names:
+            names = list(FAULTS)
+            chance.shuffle(names)
+        name = names.pop()
+        service = Service(trial.data)
+        try:
+            service.wait_ready()
+            # Half of the keys are known from the round before.
+            keys = [f"m{number - chance.randint(0, 1)}-{chance.randrange(KEYS_A_ROUND)}"]
+            keys += [f"m{number}-{chance.randrange(KEYS_A_ROUND)}" for _ in range(KEYS_A_ROUND)]
+            traffic = threading.Thread(
+                target=lambda keys=keys, url=service.url: asyncio.run(
+                    post_all(trial, [url], keys, CLIENTS)
+                )
+            )
+            traffic.start()
+            _read(trial, service)
+            time.sleep(chance.uniform(0.0, 0.3))
+            _fault(trial, service, name, chance)
+            trial.outcome.played += 1
+            traffic.join()
+        finally:
+            if service.process.poll() is None:
+                service.kill()
+        number += 1
+    return trial.check()
+
+
+def _read(trial: Trial, service: Service) -> None:
+    """What anybody asks for while records come in."""
+    for path in READS:
+        try:
+            answer = httpx.get(f"{service.url}{path}", timeout=30)
+        except httpx.TimeoutException:
+            trial.outcome.wrong.append(f"{path} hangs")
+        except httpx.HTTPError as error:
+            trial.outcome.wrong.append(f"{path}: {type(error).__name__}")
+        else:
+            if answer.status_code not in (200, 404, 503):
+                trial.outcome.wrong.append(f"{path}: {answer.status_code}")
+
+
+def _fault(trial: Trial, service: Service, name: str, chance: random.Random) -> None:
+    match name:
+        case "kill":
+            service.kill()
+        case "stop":
+            service.process.send_signal(signal.SIGSTOP)
+            time.sleep(chance.uniform(0.1, 1.0))
+            service.process.send_signal(signal.SIGCONT)
+        case "held":
+            with held(trial.data):
+                time.sleep(chance.uniform(0.1, 1.0))
+        case "half-open":
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", service.port), timeout=5) as one:
+                    one.sendall(b"POST /v1/entries HTTP/1.1\r\nHost: x\r\n")
+        case "call fails":
+            _fail_a_call(service, chance)
+        case _:
+            service.stop()
+
+
+def _fail_a_call(service: Service, chance: random.Random) -> None:
+    """One write of the database fails, in the running service (strace)."""
+    if strace_missing():
+        return
+    error, when = chance.choice(("EIO", "ENOSPC")), chance.randint(1, 30)
+    inject = f"inject=pwrite64,fdatasync:error={error}:when={when}"
+    paths = [f"-P{service.data / name}" for name in ("ledger.sqlite3", "ledger.sqlite3-wal")]
+    command = ["strace", "-f", "-p", str(service.process.pid), "-o", "/dev/null", *paths]
+    tracer = subprocess.Popen(
+        [*command, "-e", "trace=pwrite64,fdatasync", "-e", inject],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(chance.uniform(0.5, 1.5))
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait(30)

@@ -1,0 +1,166 @@
+"""A PostgreSQL server of the tests' own: made in a temporary folder, on a Unix socket.
+
+With ``SHANJI_TEST_DATABASE=postgresql`` every log of a test is in a database of its own
+there (`Databases`); tests that are about PostgreSQL start one whatever is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import psycopg
+
+from ledger.store import Store, place
+
+VARIABLE = "SHANJI_TEST_DATABASE"
+USERS = ("postgres", "nobody")
+"""Who runs the server where the tests run as root, which PostgreSQL refuses."""
+CONFIGURATION = """
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+max_connections = 200
+shared_buffers = 64MB
+autovacuum = off
+wal_level = minimal
+max_wal_senders = 0
+"""
+MARKER = "test-database.json"
+TEMPLATE = "shanji_empty"
+
+
+def wanted() -> bool:
+    """Whether the suite is to run on PostgreSQL."""
+    return os.environ.get(VARIABLE) == "postgresql"
+
+
+def binaries() -> Path | None:
+    """The folder of the newest server's programs; None where there is none."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"),
+        key=lambda one: int(one.parts[-3]) if one.parts[-3].isdigit() else 0,
+    )
+    if found:
+        return found[-1].parent
+    named = shutil.which("initdb")
+    return None if named is None else Path(named).resolve().parent
+
+
+def as_owner(command: Sequence[str]) -> list[str]:
+    """A command as a user that may run a server."""
+    if os.geteuid() != 0:
+        return list(command)
+    return ["setpriv", f"--reuid={owner()}", "--clear-groups", "--", *command]
+
+
+def owner() -> str:
+    """The user who runs servers where the tests run as root."""
+    import pwd
+
+    known = {one.pw_name for one in pwd.getpwall()}
+    return next(user for user in USERS if user in known)
+
+
+class Server:
+    """A running server; its databases are reached by the socket in `folder`."""
+
+    def __init__(self, bin_folder: Path, folder: Path) -> None:
+        self.bin = bin_folder
+        self.folder = folder
+        self.data = folder / "data"
+
+    def start(self, *options: str) -> None:
+        """Start it and wait until it answers."""
+        log = str(self.folder / "server.log")
+        self.run("pg_ctl", "-D", self.data, "-l", log, "-w", "-s", "-o", " ".join(options), "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; `immediate` is as a crash."""
+        self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-s", "stop")
+
+    def run(self, program: str, *arguments: object) -> None:
+        """Run one of the server's programs as its owner."""
+        subprocess.run(
+            as_owner([str(self.bin / program), *map(str, arguments)]),
+            check=True,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+        )
+
+    def url(self, name: str) -> str:
+        """The URL of a database."""
+        return f"postgresql://shanji@/{name}?host={self.folder}"
+
+    def execute(self, statement: str, name: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement of its own in a database."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return [] if cursor.description is None else cursor.fetchall()
+
+
+@contextmanager
+def running(configuration: str = "") -> Iterator[Server]:
+    """A new server, gone afterwards."""
+    found = binaries()
+    assert found is not None
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    folder = Path(mkdtemp(prefix="shanji-pg-", dir=base))
+    server = Server(found, folder)
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(folder, owner())
+        options = ("--auth=trust", "--username=shanji", "--encoding=UTF8", "--locale=C.UTF-8")
+        server.run("initdb", "-D", server.data, "--no-sync", *options)
+        with (server.data / "postgresql.conf").open("a") as file:
+            file.write(CONFIGURATION.format(folder=folder) + configuration)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Databases:
+    """A database for each data folder, made when it is first asked for.
+
+    A copy of a folder gets a copy of its database, so that logs are made once and copied as
+    files are. The folder's marker says whose database it is.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._numbers = count(1)
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        Store.open(server.url(TEMPLATE)).close()
+
+    def new(self, template: str = TEMPLATE) -> str:
+        """The name of a new database, a copy of another that nobody uses."""
+        name = f"t{next(self._numbers)}"
+        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return name
+
+    def url_of(self, folder: Path) -> str | None:
+        """What a data folder says: the URL of its database; None for one without a log of its
+        own to be made or opened (``place.read_url``)."""
+        if not (folder / "keys").is_dir() or (folder / place.DATABASE).exists():
+            return None
+        marker, here = folder / MARKER, str(folder.absolute())
+        kept = json.loads(marker.read_bytes()) if marker.exists() else {"name": TEMPLATE}
+        if kept.get("folder") != here:
+            kept = {"folder": here, "name": self.new(kept["name"])}
+            marker.write_text(json.dumps(kept))
+        url = self.server.url(kept["name"])
+        # For other processes, which read the file.
+        (folder / place.URL_FILE).write_text(url + "\n")
+        return url
