@@ -6,6 +6,8 @@ the book (whose sequencer finishes what is queued), the tokens, the counters.
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +20,9 @@ from starlette.concurrency import run_in_threadpool
 from api import problems
 from api.auth import Tokens
 from api.dependencies import undamaged
+from api.direct import Direct
 from api.edge import Edge
+from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.openapi import build_openapi
 from api.pages import finding, gift_routes, thing_pages, verifying
@@ -109,6 +113,10 @@ DERIVED_ROUTERS = (
 """Figures, lists and pages made from the state: not shown where the inspection found damage."""
 ALL_ROUTERS = (*ROUTERS, *DERIVED_ROUTERS)
 
+GARBAGE_EVERY = 20_000
+"""Objects more than were freed, before the collector looks for cycles: a batch of records in
+the writer's hands is some thousands, and none of them is garbage."""
+
 logger = logging.getLogger(__name__)
 
 _DESCRIPTION = (
@@ -139,6 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         feed: Feed | None = None
+        gc_before = gc.get_threshold()
         inspector: Inspector | None = None
         book = await run_in_threadpool(
             Book.open,
@@ -158,14 +167,17 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.inspector = inspector
             app.state.feed = feed
             app.state.book = book
+            app.state.mailbox = Mailbox(asyncio.get_running_loop())
             app.state.tokens = Tokens(settings.data)
             app.state.board = today.LatestBoard()
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
             app.state.receipts_limiter = printed.receipts_limiter()
+            gc.set_threshold(GARBAGE_EVERY, *gc_before[1:])
             yield
         finally:
+            gc.set_threshold(*gc_before)
             if inspector is not None:
                 await run_in_threadpool(inspector.close)
             if feed is not None:
@@ -200,6 +212,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     for router in DERIVED_ROUTERS:
         app.include_router(router, dependencies=[Depends(undamaged)])
+    app.add_middleware(Direct)
     app.add_middleware(Edge, counters=counters, log_access=settings.access_log)
     return app
 

@@ -10,8 +10,10 @@ import re
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request
+from starlette.requests import ClientDisconnect
 
 from api.auth import Person, Tokens
+from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.settings import PUBLIC_URL_PATTERN, Settings
 from ledger.book import Book
@@ -49,6 +51,11 @@ async def undamaged(request: Request) -> None:
             "each checked as it is read",
             code=DAMAGED.code,
         )
+
+
+def get_mailbox(request: Request) -> Mailbox:
+    """Where the writer's answers come in."""
+    return cast(Mailbox, request.app.state.mailbox)
 
 
 def get_counters(request: Request) -> Counters:
@@ -168,7 +175,14 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for part in request.stream():
+            # As `request.stream` does, without its generator: a body mostly comes in one part.
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                part = message.get("body", b"")
+                more = message.get("more_body", False)
                 size += len(part)
                 if size > bytes_max:
                     _refuse_size(bytes_max)

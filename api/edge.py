@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +29,11 @@ SECURITY_HEADERS = (
     ("cross-origin-opener-policy", "same-origin"),
 )
 CACHE_DEFAULT = "no-cache"
+_ADDED = tuple(
+    (name.encode(), value.encode())
+    for name, value in (*SECURITY_HEADERS, ("cache-control", CACHE_DEFAULT))
+)
+"""As ASGI writes headers, names in lower case: every answer gets those that it lacks."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 """Methods that are counted by name; a client's own inventions are not."""
 
@@ -63,10 +67,9 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(raw=message.setdefault("headers", []))
-                for name, value in SECURITY_HEADERS:
-                    headers.setdefault(name, value)
-                headers.setdefault("cache-control", CACHE_DEFAULT)
+                headers = message.setdefault("headers", [])
+                names = {name for name, _ in headers}
+                headers.extend(pair for pair in _ADDED if pair[0] not in names)
             elif headless:
                 message = {**message, "body": b""}
             await send(message)

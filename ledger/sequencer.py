@@ -39,16 +39,18 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
+from ledger.keys.history import KeyHistory
 from ledger.keys.ring import Keyring
 from ledger.receipt import Opening
 from ledger.recorded import Recorded, Trees, recall
-from ledger.records.keys import history_of
+from ledger.records.keys import HISTORY, history_of
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
 from ledger.state import State
 from ledger.store import Appender, Batch, Head, Reader, Store
 from ledger.tlog.merkle import leaf_hash
-from ledger.tlog.proofs import verify_inclusion
+from ledger.tlog.note import VerifierKey
+from ledger.tlog.proofs import verify_inclusions
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
 from ledger.vault import Vault, VaultRow
 
@@ -64,6 +66,9 @@ GAUGES = ("queue_length", "queue_max", "commit_seconds_last")
 Guard = Callable[[Reader, Head | None], None]
 """Raises where the log, as it stands, must not be written."""
 
+Wake = Callable[[], None]
+"""Called by the writer when it has resolved futures of a batch, once for all of them."""
+
 log = logging.getLogger(__name__)
 
 
@@ -74,11 +79,20 @@ class _Memory:
     head: Head | None
     state: State
     tree: TileWriter
+    keys: tuple[object, KeyHistory] | None = None
+
+    def active_keys(self) -> Sequence[VerifierKey]:
+        """The keys that sign now; read again only when the state's object is another one."""
+        kept = self.state.get(HISTORY)
+        if self.keys is None or self.keys[0] is not kept:
+            self.keys = kept, history_of(self.state)
+        return self.keys[1].active
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     prepared: Prepared
+    wake: Wake | None = None
     future: Future[Recorded] = field(default_factory=Future)
 
 
@@ -146,14 +160,22 @@ class Sequencer:
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
 
-    def submit(self, prepared: Sequence[Prepared]) -> list[Future[Recorded]]:
+    def submit(
+        self, prepared: Sequence[Prepared], wake: Wake | None = None
+    ) -> list[Future[Recorded]]:
         """Queue records, all or none; each future gives `Recorded` or raises.
+
+        Args:
+            prepared: The records.
+            wake: For who does not wait in a thread of its own: told once a batch that
+                futures are done. It runs in the writer's thread, and must neither wait nor
+                raise.
 
         Raises:
             QueueFullError: no room for all of them now.
             NotReadyError: closing.
         """
-        waiting = [_Waiting(one) for one in prepared]
+        waiting = [_Waiting(one, wake) for one in prepared]
         with self._wake:
             if self._closing:
                 raise NotReadyError("the service is stopping; send the record again later")
@@ -260,6 +282,7 @@ class Sequencer:
         for waiting, answer in zip(batch, answers, strict=True):
             if answer is not None:
                 _resolve(waiting.future, answer)
+        _wake(batch)
 
     def _append(self, batch: list[_Waiting]) -> list[_Answer | None]:
         """One batch, one transaction. Comments say what a crash at this line leaves.
@@ -367,7 +390,7 @@ class Sequencer:
         """Extend the tree, sign, build and check the proofs; the rows and the answers."""
         tiles = memory.tree.extend([one.leaf for one in appended])
         size, root = memory.tree.size, memory.tree.root()
-        checkpoint = self._keyring.sign(self._origin, size, root, history_of(memory.state).active)
+        checkpoint = self._keyring.sign(self._origin, size, root, memory.active_keys())
         new_tiles = {(level, number): data for level, number, data in tiles}
         edges = memory.tree.edges
 
@@ -378,10 +401,14 @@ class Sequencer:
             return store.tile(level, number, width) if data is None else data
 
         tree = TileReader(size, read_tile)
+        proofs = [tuple(tree.inclusion(one.index)) for one in appended]
+        verify_inclusions(
+            size,
+            root,
+            ((one.index, one.leaf, proof) for one, proof in zip(appended, proofs, strict=True)),
+        )
         answers: dict[int, _Answer] = {}
-        for one in appended:
-            proof = tuple(tree.inclusion(one.index))
-            verify_inclusion(one.index, size, one.leaf, proof, root)
+        for one, proof in zip(appended, proofs, strict=True):
             row = one.waiting.prepared.row
             opening = Opening(one.data, row.seed, row.values)
             answers[id(one.waiting)] = Recorded(
@@ -453,6 +480,7 @@ class Sequencer:
             answers += [_failure(error, rest)] * rest
         for (waiting, _), answer in zip(replays, answers, strict=True):
             _resolve(waiting.future, answer)
+        _wake([waiting for waiting, _ in replays])
 
 
 def _failure(error: Exception, count: int) -> LedgerError:
@@ -470,6 +498,11 @@ def _resolve(future: Future[Recorded], answer: _Answer) -> None:
         future.set_result(answer)
     else:
         future.set_exception(answer)
+
+
+def _wake(waiting: Sequence[_Waiting]) -> None:
+    for wake in {one.wake for one in waiting if one.wake is not None}:
+        wake()
 
 
 def append_one(

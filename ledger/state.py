@@ -541,14 +541,14 @@ class State:
             self._accounts = {}
 
 
-def references_of(*groups: Mapping[str, Any] | Sequence[int]) -> tuple[int, ...]:
+def references_of(*groups: dict[str, Any] | Sequence[int]) -> tuple[int, ...]:
     """The indices of the entries that a record is about, each once, rising.
 
     Takes registered objects (their ``entry``) and lists of indices.
     """
     found: set[int] = set()
     for group in groups:
-        if isinstance(group, Mapping):
+        if isinstance(group, dict):
             found.add(group["entry"])
         else:
             found.update(group)

@@ -12,7 +12,6 @@ from the vault's, so that the database alone cannot be searched for a guess.
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,13 +21,15 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ledger.entry import SEED_BYTES, base64url, parse_base64url
+from ledger.entry import SEED_BYTES, base64url, hmac_sha256, parse_base64url
 from ledger.errors import CorruptionError, MalformedError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 DIGEST_BYTES = 32
+_DRAWN_AT_ONCE = 256
+"""So many seeds or nonces are drawn from the system's generator in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,41 @@ class VaultRow:
     values: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
+class SystemRandom:
+    """The system's random bytes, drawn in advance, each given out once; for several threads.
+
+    The system's generator is a call to the kernel, for which the interpreter's lock is let
+    go (see `entry.hmac_sha256`). What a forked process finds here is drawn anew.
+    """
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._drawn: dict[int, list[bytes]] = {}
+
+    def __call__(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        if self._process != os.getpid():
+            self._process, self._drawn = os.getpid(), {}
+        drawn = self._drawn.setdefault(size, [])
+        try:
+            # One step, so that no two threads get the same.
+            return drawn.pop()
+        except IndexError:
+            block = os.urandom(size * _DRAWN_AT_ONCE)
+            parts = [block[at : at + size] for at in range(0, len(block), size)]
+            drawn.extend(parts[1:])
+            return parts[0]
+
+
 class Vault:
     """Encrypts vault rows and makes keyed digests. Never shows its key."""
 
-    def __init__(self, key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, key: bytes, random: Callable[[int], bytes] | None = None) -> None:
         if len(key) != KEY_BYTES:
             raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
-        self._random = random
-        self._cipher = AESGCM(hmac.digest(key, b"shanji/v1/vault/cipher", "sha256"))
-        self._digest_key = hmac.digest(key, b"shanji/v1/vault/digest", "sha256")
+        self._random = SystemRandom() if random is None else random
+        self._cipher = AESGCM(hmac_sha256(key, b"shanji/v1/vault/cipher"))
+        self._digest_key = hmac_sha256(key, b"shanji/v1/vault/digest")
 
     def new_seed(self) -> bytes:
         """A fresh random seed for one entry's sealed fields."""
@@ -67,7 +94,7 @@ class Vault:
     def digest(self, purpose: str, data: bytes) -> bytes:
         """A keyed digest of 32 bytes; digests for two purposes never agree."""
         message = purpose.encode() + b"\0" + data
-        return hmac.digest(self._digest_key, message, "sha256")
+        return hmac_sha256(self._digest_key, message)
 
     def encrypt(self, index: int, row: VaultRow) -> bytes:
         """A row as it is stored: nonce, ciphertext, tag."""

@@ -7,7 +7,6 @@ nothing of that: what is queued is recorded, and the idempotency key gives its r
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import orjson
@@ -25,6 +24,7 @@ from api.dependencies import (
     Limit,
     approver_or_none,
     get_book,
+    get_mailbox,
     person_required,
     read_body,
 )
@@ -36,7 +36,8 @@ from ledger.records.request import BODY_BYTES_MAX, KEY_CHARS_MAX, check_key, par
 from ledger.store import Reader
 from ledger.tlog.merkle import leaf_hash
 
-router = APIRouter(prefix="/v1/entries", tags=["entries"])
+PATH = "/v1/entries"
+router = APIRouter(prefix=PATH, tags=["entries"])
 
 REFERRERS_FIRST = 100
 """Later entries that the answer for one entry lists."""
@@ -191,8 +192,9 @@ async def record(request: Request) -> Response:
         approved_by=approver.id if approver else None,
         vault=book.vault,
     )
-    (future,) = book.sequencer.submit([prepared])
-    recorded = await await_witnesses(request.app, await asyncio.wrap_future(future))
+    mailbox = get_mailbox(request)
+    (future,) = book.sequencer.submit([prepared], mailbox.wake)
+    recorded = await await_witnesses(request.app, await mailbox.expect(future))
     headers = {"location": f"/v1/entries/{recorded.index}", "cache-control": PRIVATE}
     return Json(recorded_answer(recorded), 200 if recorded.replayed else 201, headers)
 

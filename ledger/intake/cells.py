@@ -58,6 +58,8 @@ _AMOUNT = re.compile(
 _QUANTITY = re.compile(r"\+?([-−]?)([0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,18})(?:\.([0-9]*))?")
 _NEGATIVE = re.compile(r"[-−‒–—(].*[0-9].*|¥-.*[0-9].*")
 _ORDER_SIGNS = frozenset("-_./:*+@|=()&,~")
+_PLAIN_ORDER = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9_./:*+@|=()&,~-]{0,99}")
+"""What `_checked_order` would give back as it is: most orders, without a look at each sign."""
 _DAY = re.compile(
     r"(?P<year>[0-9]{4})(?:"
     r"(?P<sign>[-/.])(?P<month>[0-9]{1,2})(?P=sign)(?P<day>[0-9]{1,2})"
@@ -243,7 +245,9 @@ def order_number(cell: Cell) -> str:
     """
     if isinstance(cell, str):
         text = cell.strip()
-        if not (text.isdigit() and text.isascii()):
+        if not (text.isdigit() and text.isascii()) and (
+            _PLAIN_ORDER.fullmatch(text) is None or SCIENTIFIC.fullmatch(text)
+        ):
             text = _checked_order(cell)
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool):
         text = _whole(cell)

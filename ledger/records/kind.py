@@ -55,9 +55,11 @@ def clean(length_max: int) -> AfterValidator:
     """
 
     def clean_text(text: str) -> str:
-        if text.isascii() and text.isprintable():
+        # Nothing printable is a control, and most texts are printable: no look at each character.
+        printable = text.isprintable()
+        if printable and text.isascii():
             return text
-        for character in text:
+        for character in "" if printable else text:
             if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") and character != "\n":
                 raise ValueError(f"contains the control character U+{ord(character):04X}")
             if character in REORDERING:
@@ -87,6 +89,8 @@ def _one_spelling(text: str) -> str:
         raise ValueError(
             "is in scientific notation, its digits are lost; take the order number from the source"
         )
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     if unicodedata.normalize("NFKC", text) != text or any(
         character.isspace() or unicodedata.category(character) == "Cf" for character in text
     ):

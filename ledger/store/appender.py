@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
-from ledger.store import bulk, postgresql
+from ledger.store import bulk, postgresql, statements
 from ledger.store.failures import outcome_unknown, translated
 from ledger.store.reader import Reader
 from ledger.store.rows import AnchorRow, Batch
@@ -89,8 +89,9 @@ class Appender(Reader):
         columns = ("entry", "ciphertext")
         self._insert("vault", columns, [row for row in batch.vault if row[0] >= first])
         self._upsert("vault", columns, [row for row in batch.vault if row[0] < first])
-        self._insert("idempotency", ("key", "digest", "entry"), batch.idempotency)
-        self._insert("order_number", ("digest", "entry"), batch.order_numbers)
+        # In the order of their keys, which come at random: neighbours land on the same page.
+        self._insert("idempotency", ("key", "digest", "entry"), sorted(batch.idempotency))
+        self._insert("order_number", ("digest", "entry"), sorted(batch.order_numbers))
 
     def _write_state(self, batch: Batch) -> None:
         """What follows from what is recorded: accounts, holdings, flows, objects, references."""
@@ -210,51 +211,37 @@ class Appender(Reader):
         return self._connection.dialect.name != "sqlite"
 
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if rows and self._on_server:
-            bulk.insert(self._connection, table, columns, rows)
-        elif rows:
-            values = [dict(zip(columns, row, strict=True)) for row in rows]
-            self._connection.execute(sa.insert(TABLES[table]), values)
+        if self._on_server:
+            if rows:
+                bulk.insert(self._connection, table, columns, rows)
+            return
+        query = partial(statements.insert, table, tuple(columns))
+        for statement, values in statements.in_statements(query, rows):
+            self._connection.exec_driver_sql(statement, values)
 
     def _upsert(
         self,
         table: str,
         columns: Sequence[str],
-        rows: Sequence[Sequence[Any]],
+        rows: Sequence[tuple[Any, ...]],
         *,
         add: bool = False,
     ) -> None:
         """Set rows, or add their numbers to those of the rows that are there."""
-        if not rows:
-            return
         if self._on_server:
-            bulk.upsert(self._connection, table, columns, rows, add=add)
+            if rows:
+                bulk.upsert(self._connection, table, columns, rows, add=add)
             return
-        found = TABLES[table]
-        key = [column.name for column in found.primary_key.columns]
-        query = sqlite_insert(found)
-        changed: Mapping[str, Any] = {
-            name: found.c[name] + query.excluded[name] if add else query.excluded[name]
-            for name in columns
-            if name not in key
-        }
-        query = query.on_conflict_do_update(index_elements=key, set_=changed)
-        values = [dict(zip(columns, row, strict=True)) for row in rows]
-        self._connection.execute(query, values)
+        query = partial(statements.upsert, table, tuple(columns), add=add)
+        for statement, values in statements.in_statements(query, rows):
+            self._connection.exec_driver_sql(statement, values)
 
     def _delete(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if rows and self._on_server:
             bulk.delete(self._connection, table, columns, rows)
         elif rows:
-            found = TABLES[table]
-            query = sa.delete(found).where(
-                *(found.c[name] == sa.bindparam(f"key_{name}") for name in columns)
-            )
-            values = [
-                {f"key_{name}": value for name, value in zip(columns, row, strict=True)}
-                for row in rows
-            ]
-            self._connection.execute(query, values)
+            query = statements.delete(table, tuple(columns))
+            self._connection.exec_driver_sql(query, [tuple(row) for row in rows])
 
     def commit(self) -> None:
         """Make what was written durable; all of it, or nothing if the process dies here.

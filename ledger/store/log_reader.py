@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +32,20 @@ _CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "ide
 _ORDER, _ANCHOR = TABLES["order_number"], TABLES["anchor"]
 _COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
 
+WANTED: sa.BindParameter[Any] = sa.bindparam("wanted", expanding=True)
+# Each batch of the writer asks these: building a query anew costs more than the answer.
+_HEAD_QUERY = sa.select(
+    _HEAD.c.size,
+    _HEAD.c.root,
+    _HEAD.c.last_leaf_hash,
+    _HEAD.c.last_recorded_at,
+    _HEAD.c.checkpoint,
+).limit(1)
+_KEYS_QUERY = sa.select(_KEY.c.key, _KEY.c.digest, _KEY.c.entry).where(_KEY.c.key.in_(WANTED))
+_ORDERS_QUERY = sa.select(_ORDER.c.digest, _ORDER.c.entry).where(_ORDER.c.digest.in_(WANTED))
+CHOSEN_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash).where(
+    _ENTRY.c.index.in_(WANTED)
+)
 _ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
 
 
@@ -47,10 +61,18 @@ class LogReader:
         for result in list(self._open):
             result.close()
 
-    def _rows(self, query: sa.Select[Any], *, stream: bool = False) -> Iterator[Any]:
+    def _rows(
+        self,
+        query: sa.Select[Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        stream: bool = False,
+    ) -> Iterator[Any]:
         """The rows of a query; each value is of its column's type.
 
         Args:
+            query: What is asked.
+            parameters: The values of its bound parameters.
             stream: Whether to hold `SCAN_ROWS` at once, which takes a server more questions.
         """
         shape = [
@@ -59,7 +81,7 @@ class LogReader:
         ]
         options = {"yield_per": SCAN_ROWS} if stream else {}
         with translated():
-            result = self._connection.execute(query, execution_options=options)
+            result = self._connection.execute(query, parameters, execution_options=options)
             self._open.add(result)
             try:
                 for row in result:
@@ -77,15 +99,7 @@ class LogReader:
 
     def head(self) -> Head | None:
         """The newest state of the log, None before its first entry."""
-        row = self._one(
-            sa.select(
-                _HEAD.c.size,
-                _HEAD.c.root,
-                _HEAD.c.last_leaf_hash,
-                _HEAD.c.last_recorded_at,
-                _HEAD.c.checkpoint,
-            )
-        )
+        row = next(self._rows(_HEAD_QUERY), None)
         return None if row is None else Head(*row)
 
     def edges(self) -> list[bytes]:
@@ -294,22 +308,19 @@ class LogReader:
 
     def idempotency(self, keys: Collection[str]) -> dict[str, tuple[bytes, int]]:
         """What is known of these keys: ``{key: (digest, index)}``."""
-        query = sa.select(_KEY.c.key, _KEY.c.digest, _KEY.c.entry)
-        rows = self._chosen(query, _KEY.c.key, keys)
+        rows = self._chosen(_KEYS_QUERY, keys)
         return {key: (digest, entry) for key, digest, entry in rows}
 
     def order_numbers(self, digests: Collection[bytes]) -> dict[bytes, int]:
         """Which of these orders are recorded: ``{digest: index}``."""
-        query = sa.select(_ORDER.c.digest, _ORDER.c.entry)
-        return dict(map(tuple, self._chosen(query, _ORDER.c.digest, digests)))
+        return dict(map(tuple, self._chosen(_ORDERS_QUERY, digests)))
 
-    def _chosen(
-        self, query: sa.Select[Any], column: sa.ColumnElement[Any], values: Collection[Any]
-    ) -> list[Any]:
+    def _chosen(self, query: sa.Select[Any], values: Collection[Any]) -> list[Any]:
+        """The rows whose column is one of these values, which the query calls `wanted`."""
         wanted = list(dict.fromkeys(values))
         rows: list[Any] = []
         for start in range(0, len(wanted), IN_MAX):
-            rows += self._all(query.where(column.in_(wanted[start : start + IN_MAX])))
+            rows += self._rows(query, {"wanted": wanted[start : start + IN_MAX]})
         return rows
 
     def newest_checkpoint(self, size_max: int) -> tuple[int, bytes] | None:

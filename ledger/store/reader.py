@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
 from ledger.store.log_reader import (
+    CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
+    WANTED,
     LogReader,
     checked_entry,
     checked_limit,
@@ -50,6 +52,14 @@ _POOLS = sa.select(
     _POOL.c.held,
     _POOL.c.returned,
 ).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
+
+_CHOSEN_OBJECTS = sa.select(_OBJECT.c.key, _OBJECT.c.value).where(_OBJECT.c.key.in_(WANTED))
+_CHOSEN_ACCOUNTS = sa.select(
+    _ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received
+).where(_ACCOUNT.c.id.in_(WANTED))
+_CHOSEN_HOLDINGS = sa.select(
+    _HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label
+).where(_HOLDING.c.account.in_(WANTED))
 
 
 class Reader(LogReader):
@@ -123,17 +133,14 @@ class Reader(LogReader):
 
     def chosen_objects(self, keys: Collection[str]) -> dict[str, bytes]:
         """These named objects' canonical JSON; those that are not there are left out."""
-        query = sa.select(_OBJECT.c.key, _OBJECT.c.value)
-        return dict(map(tuple, self._chosen(query, _OBJECT.c.key, keys)))
+        return dict(map(tuple, self._chosen(_CHOSEN_OBJECTS, keys)))
 
     def chosen_accounts(self, ids: Collection[int]) -> list[AccountRow]:
         """The accounts of these ids with what is still in them."""
-        query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
-        rows = self._chosen(query, _ACCOUNT.c.id, ids)
-        columns = (_HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label)
+        rows = self._chosen(_CHOSEN_ACCOUNTS, ids)
         held: dict[int, list[tuple[int, int, str]]] = {}
         for account, first, length, label in sorted(
-            map(tuple, self._chosen(sa.select(*columns), _HOLDING.c.account, ids))
+            map(tuple, self._chosen(_CHOSEN_HOLDINGS, ids))
         ):
             held.setdefault(account, []).append((first, first + length, label))
         return [
@@ -310,8 +317,7 @@ class Reader(LogReader):
 
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
-        query = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
-        rows = self._chosen(query, _ENTRY.c.index, indices)
+        rows = self._chosen(CHOSEN_ENTRIES, indices)
         return {row[0]: checked_entry(*row) for row in rows}
 
     def entry_flows(self, index: int) -> list[Flow]:

@@ -224,7 +224,7 @@ def test_a_crash_at_the_commit(brim: Scribe, monkeypatch: pytest.MonkeyPatch, do
     "name",
     [
         "Keyring.sign",
-        "verify_inclusion",
+        "verify_inclusions",
         "leaf_hash",
         "Vault.encrypt",
         "State.drain",

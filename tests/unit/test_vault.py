@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ledger.entry import SEED_BYTES
 from ledger.errors import CorruptionError, MalformedError
-from ledger.vault import DIGEST_BYTES, KEY_BYTES, NONCE_BYTES, Vault, VaultRow
+from ledger.vault import DIGEST_BYTES, KEY_BYTES, NONCE_BYTES, SystemRandom, Vault, VaultRow
 
 KEY = bytes(range(KEY_BYTES))
 FULL = VaultRow(
@@ -126,3 +128,20 @@ def test_a_key_has_its_length(key: bytes) -> None:
 def test_a_vault_does_not_show_its_key() -> None:
     assert KEY.hex() not in repr(Vault(KEY))
     assert repr(KEY) not in repr(Vault(KEY))
+
+
+def test_system_randomness_is_given_out_once() -> None:
+    """By several threads at once, and not again in a forked process."""
+    random = SystemRandom()
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(random, [SEED_BYTES, NONCE_BYTES] * 2000))
+    assert {len(one) for one in drawn} == {SEED_BYTES, NONCE_BYTES}
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_a_forked_process_draws_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = SystemRandom()
+    random(SEED_BYTES)
+    expected = random._drawn[SEED_BYTES][-1]
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert random(SEED_BYTES) != expected

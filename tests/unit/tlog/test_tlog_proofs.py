@@ -22,6 +22,7 @@ from ledger.tlog.proofs import (
     root_from_subtree,
     verify_consistency,
     verify_inclusion,
+    verify_inclusions,
     verify_witness_consistency,
 )
 
@@ -53,6 +54,55 @@ def test_every_small_inclusion_proof() -> None:
             proof = build_inclusion(index, size, reader(LEAVES[:size]))
             assert proof == oracle.inclusion(index, LEAVES[:size])
             verify_inclusion(index, size, LEAVES[index], proof, ROOTS[size])
+
+
+Path_ = tuple[int, bytes, tuple[bytes, ...]]
+
+
+def paths_of(size: int) -> list[Path_]:
+    """The inclusion path of every leaf."""
+    return [
+        (index, LEAVES[index], tuple(oracle.inclusion(index, LEAVES[:size])))
+        for index in range(size)
+    ]
+
+
+def test_many_inclusion_proofs_at_once() -> None:
+    for size in range(1, SMALL + 1):
+        paths = paths_of(size)
+        verify_inclusions(size, ROOTS[size], paths)
+        verify_inclusions(size, ROOTS[size], reversed(paths))
+        verify_inclusions(size, ROOTS[size], [(index, leaf, list(p)) for index, leaf, p in paths])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 21])
+def test_one_wrong_proof_among_many(size: int) -> None:
+    """Whatever of one path is wrong, beside good paths that share all the rest of it."""
+    paths = paths_of(size)
+    for place, (index, leaf, proof) in enumerate(paths):
+        wrong: list[Path_] = [(index, OTHER, proof), (index, leaf, (*proof, OTHER))]
+        wrong += [(index, leaf, (*proof[:at], OTHER, *proof[at + 1 :])) for at in range(len(proof))]
+        if proof:
+            wrong += [(index, leaf, proof[:-1]), ((index + 1) % size, leaf, proof)]
+        for one in (*wrong, (size, leaf, proof)):
+            for others in ([], paths[:place], paths[place + 1 :], paths):
+                with pytest.raises(VerificationError):
+                    verify_inclusions(size, ROOTS[size], [*others, one])
+    with pytest.raises(VerificationError):
+        verify_inclusions(size, OTHER, paths)
+
+
+def test_many_proofs_are_read_as_strictly_as_one() -> None:
+    good = paths_of(4)
+    for one in (
+        (0, LEAVES[0][:-1], good[0][2]),
+        (0, LEAVES[0], (good[0][2][0], b"short")),
+        (0, LEAVES[0], (good[0][2][0], "text")),
+        (-1, LEAVES[0], good[0][2]),
+        (True, LEAVES[0], good[0][2]),
+    ):
+        with pytest.raises(MalformedError):
+            verify_inclusions(4, ROOTS[4], [*good, one])
 
 
 def test_every_small_consistency_proof() -> None:

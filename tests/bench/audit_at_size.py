@@ -22,7 +22,7 @@ from served import write_served
 
 from ledger.book import Book
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NEW_ENTRIES = 1000
 KILL_AT = 0.5
 """The part of a whole audit's time after which one is killed."""

@@ -1,0 +1,126 @@
+"""``scripts/bench``: what is measured, how large, and the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import audit_at_size, writers
+from bench.auditing import audits
+from bench.gifts import open_book, record_all
+from bench.growth import growths
+from bench.importing import imports
+from bench.measure import Row, table
+from bench.posting import post
+from bench.reading import receipts, traces
+from bench.recording import bulk
+
+from ledger.book import Book
+
+PACKAGES = ("cryptography", "fastapi", "orjson", "pydantic", "sqlalchemy", "uvicorn")
+
+Options = argparse.Namespace
+WORKLOADS: dict[str, Callable[[Path, Options], list[Row]]] = {
+    "post": lambda at, of: post(at, of.requests, of.clients, of.runs, of.database),
+    "bulk": lambda at, of: bulk(at, of.gifts, of.runs, of.database),
+    "import": lambda at, of: imports(at, of.gifts, of.runs, of.database),
+    "audit": lambda at, of: audits(at, of.gifts, of.runs, of.database),
+    "receipt": lambda at, of: receipts(at, of.sample, of.runs, of.database),
+    "trace": lambda at, of: traces(at, of.small, of.large, of.sample, of.runs, of.database),
+    "growth": lambda at, of: growths(at, of.small, of.large, of.database),
+}
+
+
+def parse_options(arguments: list[str] | None = None) -> Options:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Speed as ratios, each workload beside its limit."
+    )
+    add = parser.add_argument
+    names = ", ".join(WORKLOADS)
+    add("--only", metavar="NAMES", help=f"some of {names}, with commas; all by default")
+    add("--gifts", type=int, default=20_000, help="in bulk, import and audit")
+    add("--requests", type=int, default=2_000, help="POSTs in one turn")
+    add("--sample", type=int, default=200, help="receipts and traces in one turn")
+    add("--clients", type=int, default=64)
+    add("--runs", type=int, default=5, help="turns of each workload and its limit")
+    add("--small", type=int, default=10_000, help="entries of the small log of trace and growth")
+    add("--large", type=int, default=100_000, help="entries of the large one")
+    add("--database", metavar="URL", help="of an empty database; SQLite by default")
+    add("--folder", type=Path, help="where the logs are made; a temporary folder by default")
+    add("--json", action="store_true")
+    add("--audit", type=int, metavar="N", help="audit one log of N entries, and nothing else")
+    add("--writers", action="store_true", help="racing writers on both databases, nothing else")
+    add("--keep", type=Path, metavar="DIR", help="keep that log, or use it again")
+    options = parser.parse_args(arguments)
+    options.names = options.only.split(",") if options.only else list(WORKLOADS)
+    if unknown := set(options.names) - set(WORKLOADS):
+        parser.error(f"--only: expected some of {names}, got {', '.join(sorted(unknown))}")
+    return options
+
+
+def machine() -> dict[str, str | int]:
+    """What it ran on."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count() or 0,
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def run(options: Options) -> list[Row]:
+    """All the rows that were asked for."""
+    rows: list[Row] = []
+    for name in options.names:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            found = WORKLOADS[name](Path(folder), options)
+        rows += found
+        sys.stderr.write(table(found))
+    return rows
+
+
+def audit_one(options: Options) -> None:
+    """The audit at size, in a folder that is kept, or in one that is not."""
+
+    def record(book: Book, first: int, gifts: int) -> None:
+        record_all(book, gifts, first)
+
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        found = audit_at_size.measure(
+            options.keep or Path(folder), options.audit, open_book, record
+        )
+    sys.stdout.write(json.dumps(found) + "\n" if options.json else audit_at_size.table(found))
+
+
+def main() -> None:
+    """See ``scripts/bench --help``."""
+    options = parse_options()
+    if options.audit is not None:
+        audit_one(options)
+        return
+    if options.writers:
+        writers.main(options.gifts, options.runs, as_json=options.json)
+        return
+    rows = run(options)
+    about = machine()
+    if options.json:
+        value = {"machine": about, "runs": options.runs, "rows": [one.as_json() for one in rows]}
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        return
+    sys.stdout.write(", ".join(f"{name} {value}" for name, value in about.items()))
+    sys.stdout.write(f"; medians of {options.runs} turns\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()

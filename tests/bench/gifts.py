@@ -1,0 +1,70 @@
+"""The gifts that are recorded: money with four sealed fields; and the log that they go to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ledger.book import Book
+from ledger.records.request import Prepared, prepare
+
+SLICE = 1000
+ORIGIN = "shanji.example/bench"
+SQLITE = "sqlite"
+
+
+def body(number: int) -> dict[str, Any]:
+    """A money gift with four sealed fields."""
+    return {
+        "kind": "donation.money",
+        "occurred_on": "2021-09-09",
+        "fields": {"fund": "bench", "amount_fen": 100 + number % 9900, "channel": "tencent"},
+        "sealed": {
+            "donor_name": f"示例捐赠人{number:06d}",
+            "contact": f"示例联系方式{number:06d}",
+            "order_number": f"BENCH-{number:010d}",
+            "message": "愿更多人受益",
+        },
+    }
+
+
+def prepared_gift(book: Book, number: int) -> Prepared:
+    """That gift, validated and sealed."""
+    return prepare(
+        body(number),
+        key=f"bench/{number}",
+        recorded_by="clerk-1",
+        approved_by=None,
+        vault=book.vault,
+    )
+
+
+def open_book(folder: Path, database: str | None = None) -> Book:
+    """A fresh log with one fund.
+
+    Args:
+        folder: Where its keys are, and its database.
+        database: The database's URL; None for SQLite in the folder.
+    """
+    if database is not None:
+        raise SystemExit(f"--database {database}: the store knows SQLite only")
+    book = Book.create(folder, origin=ORIGIN, organisation="示例慈善会")
+    fields = {"code": "bench", "name": "测速资金", "fund_class": "unrestricted"}
+    fund = {"kind": "fund.opened", "occurred_on": "2021-01-01", "fields": fields}
+    book.sequencer.record(
+        prepare(fund, key="fund", recorded_by="r-1", approved_by=None, vault=book.vault)
+    )
+    return book
+
+
+def record_all(book: Book, gifts: int, first: int = 0) -> None:
+    """Record so many gifts; the next slice is prepared while one is on its way."""
+    waiting: list[Any] = []
+    for start in range(first, first + gifts, SLICE):
+        end = min(first + gifts, start + SLICE)
+        some = [prepared_gift(book, one) for one in range(start, end)]
+        for future in waiting:
+            future.result()
+        waiting = book.sequencer.submit(some)
+    for future in waiting:
+        future.result()

@@ -1,0 +1,61 @@
+"""The benchmark in its smallest form, so that it cannot rot; it says nothing of speed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench.__main__ import parse_options, run
+from bench.measure import Row, Took, row, table
+
+SIZES = [
+    "--gifts=40",
+    "--requests=8",
+    "--sample=4",
+    "--clients=4",
+    "--runs=1",
+    "--small=30",
+    "--large=60",
+]
+SHORT = ("post", "bulk", "import", "receipt", "trace")
+"""The others start ten processes each; types are checked of those too."""
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_workload_runs(name: str, tmp_path: Path) -> None:
+    rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    assert rows
+    for one in rows:
+        assert one.ours > 0
+        assert one.limit_rate > 0
+        assert one.ratio > 0
+        assert one.as_json()["workload"] in table(rows)
+
+
+def test_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(["--only=bulk,nothing"])
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_other_database_is_refused_in_words(tmp_path: Path) -> None:
+    options = ["--only=bulk", "--database=postgresql://nowhere", f"--folder={tmp_path}"]
+    with pytest.raises(SystemExit, match="SQLite only"):
+        run(parse_options(options))
+
+
+def test_ratio_is_the_median_over_turns() -> None:
+    pairs = [(Took(10, wall, 1.0), Took(10, 1.0, 0.5)) for wall in (2.0, 4.0, 100.0)]
+    found = row("ours", "limit", pairs, 0.2)
+    assert (found.ratio, found.cpu_ratio, found.verdict) == (0.25, 0.5, "yes")
+    found = row("ours", "limit", pairs, 3.0, at_most=True)
+    assert (found.ratio, found.cpu_ratio, found.verdict) == (4.0, 2.0, "by one")
+
+
+def test_verdict() -> None:
+    def verdict(ratio: float, cpu: float | None, reach: float | None) -> str:
+        return Row("", "", 1, 1, ratio, cpu, reach).verdict
+
+    assert verdict(0.4, 0.3, 0.5) == "no"
+    assert verdict(0.4, None, 0.4) == "yes"
+    assert verdict(0.4, 0.1, None) == ""
