@@ -95,10 +95,12 @@ OF_WHAT_WAS_FOUND = (
 
 
 def scans(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """The steps that are no seek, each with its statement; the head is one row."""
+    """The steps that are no seek, each with its statement; the head is one row, the tree's edge
+    one for each level."""
     return [
         (step, statement)
         for statement, plan in plans.items()
         for step in plan
-        if not step.startswith(("SEARCH", *OF_WHAT_WAS_FOUND)) and step != "SCAN head"
+        if not step.startswith(("SEARCH", *OF_WHAT_WAS_FOUND))
+        and step not in ("SCAN head", "SCAN edge")
     ]

@@ -179,6 +179,9 @@ def check_problem(value: Any, status: int) -> None:
 def serving(folder: Path, *, audit: bool = True, **settings: Any) -> Iterator[Caller]:
     """The service over the log in a folder; audited when it has stopped, unless it is large
     and nothing was recorded."""
+    # The rolling inspection reads beside what a test asks, and tests count what is read.
+    settings.setdefault("inspection_rows_per_second", 0)
+    settings.setdefault("inspection_audit_seconds", 0)
     app = create_app(Settings(data=folder, **settings))
     with start_blocking_portal() as portal:
         lifespan = portal.wrap_async_context_manager(app.router.lifespan_context(app))

@@ -21,7 +21,7 @@ def test_it_reads_and_refuses_to_write(
     made, _ = make_backup(service.folder, tmp_path / "backups", with_keys=True)
     service.record(gift(5))
     restored = tmp_path / "restored"
-    restore_backup(made, restored, newer=[service.folder])
+    restore_backup(made, restored, newer=[service.folder], nothing_newer=True)
     shutil.copyfile(service.folder / "tokens.json", restored / "tokens.json")
     with caplog.at_level(logging.ERROR), serving(restored) as other:
         other.tokens = service.tokens

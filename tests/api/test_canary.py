@@ -62,12 +62,6 @@ NEVER_ANSWERED = frozenset(
     (
         # No authority has stamped this log.
         "/v1/anchors/{size}/{authority}",
-        # Nothing is sent off in it.
-        "/v1/shipments/{code}",
-        # No goods in it have a lot of that name.
-        "/items/{code}/lot",
-        # Nothing in it asks for attention with these entries.
-        "/audit/attention/decide",
     )
 )
 """Routes with nothing to answer here; every other one must have answered with 200."""

@@ -461,7 +461,7 @@ def test_every_import_is_a_declared_dependency(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     asked = [*project["dependencies"], *extras["server"], *extras["auditor"]]
-    asked += [*extras["postgres"], *extras["publish"], "merkletools"]
+    asked += [*extras["postgres"], *extras["publish"], *extras["receipts"], "merkletools"]
     declared = {canonicalize_name(Requirement(text).name) for text in asked}
     graph = grimp.build_graph("ledger", "api", include_external_packages=True, cache_dir=None)
     imported = {module for module in graph.modules if graph.is_module_squashed(module)} - set(
