@@ -17,7 +17,7 @@ from ledger.demonstration import PEOPLE
 from ledger.records.catalog import KIND_BY_NAME, KINDS
 from ledger.records.request import example_body
 
-LINKS_FOLLOWED_MAX = 250
+LINKS_FOLLOWED_MAX = 150
 GIFT = 2
 """A gift of 200,000 yuan to the general fund, of which rice was bought."""
 
