@@ -30,7 +30,7 @@ AID = {
     "fields.purpose": "community",
     "fields.amount_fen": "20.00",
     "fields.payee_class": "patient",
-    "sealed.payee_name": "示例受助人",
+    "sealed.payee_name": "示例受益人",
     "occurred_on": "2022-01-10",
 }
 

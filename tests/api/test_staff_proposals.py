@@ -7,7 +7,7 @@ from clerk import Clerk, errors_of, form_values
 
 from ledger.records.kind import Role
 
-CANARY = "示例受助人金丝雀"
+CANARY = "示例受益人金丝雀"
 AID = {
     "fields.fund": "general",
     "fields.purpose": "community",
