@@ -133,7 +133,11 @@ def test_a_failed_statement_leaves_nothing(
     written = {one.split()[2].strip('"') for one in statements if one.startswith("INSERT INTO")}
     assert written > {"entry", "tile", "edge", "vault", "flow", "account", "pool", "state_object"}
     assert any(one.replace('"', "").startswith("DELETE FROM holding") for one in statements)
-    for step in range(len(statements)):
+    for step, statement in enumerate(statements):
+        if statement.startswith("SET LOCAL"):
+            # A server's commit begins with it: its failure is one of the commit, which is asked
+            # again by the keys (the tests of commits below).
+            continue
         scribe = warm_copy(brim_template, tmp_path / f"step-{step}")
         book, head = scribe.book, scribe.book.head()
         fault = Fault(book, moment)
