@@ -22,7 +22,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
-from postgresql_server import as_owner, binaries, owner
+from postgresql_server import as_owner, binaries, memory_folder, owner
 from service import free_port
 
 PROGRAMS = ("patroni", "etcd")
@@ -278,8 +278,7 @@ class Cluster:
 @contextmanager
 def cluster(members: int = 3) -> Iterator[Cluster]:
     """A new cluster, gone afterwards."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(mkdtemp(prefix="shanji-patroni-", dir=base))
+    folder = Path(mkdtemp(prefix="shanji-patroni-", dir=memory_folder()))
     if os.geteuid() == 0:
         shutil.chown(folder, owner())
     try:
