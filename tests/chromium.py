@@ -215,8 +215,6 @@ def violations(page: Page, tags: Sequence[str] = AXE_TAGS) -> list[str]:
 
 def overflow(page: Page) -> list[str]:
     """What is wider than the window, so that the page scrolls sideways; [] where nothing is."""
-    # Before its styles have come a page may be wider than it is ever seen.
-    page.wait_for_load_state("load")
     found: list[str] = page.evaluate(_OVERFLOW)
     return found
 

@@ -45,6 +45,8 @@ class Clerk:
 
     def looked(self, name: str) -> None:
         """Check the page as it is, and keep a picture of it where one is wanted."""
+        # Before its styles have come a page may be wider than it is ever seen.
+        self.page.wait_for_load_state("load")
         wrong = overflow(self.page)
         if self.mode in EXAMINED:
             wrong += violations(self.page)
