@@ -40,7 +40,7 @@ class Machine:
     batch_seconds: float = 0.002
     entry_seconds: float = 0.0006
     database_bytes: int = 1330
-    published_bytes: int = 800
+    published_bytes: int = 740
     audit_per_second: int = 9000
     hashes_per_second: int = 60_000
     cosign_seconds: float = 0.004
