@@ -257,6 +257,8 @@ def test_hours_that_touch_do_not_overlap_and_the_limit_is_reached(world: Scribe)
         tell(world, ("service.recorded", full("service.recorded", ends_at="11:30")))
     )
     assert entry.references == [5, 6, NEXT]
+    late = full("service.recorded", starts_at="23:59", ends_at="24:00")
+    assert world.tell("service.recorded", late, day="2022-01-09")
     touching = full("service.recorded", starts_at="15:30", ends_at="15:31")
     with pytest.raises(RejectedError) as caught:
         tell(world, ("service.recorded", touching))
