@@ -17,7 +17,7 @@ from ledger.state import State, references_of
 PointsSource = Literal["donation.money", "donation.goods", "service.confirmed"]
 BASIS_POINTS = 10_000
 YEARLY_PATTERN = (
-    r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$|^(0[13-9]|1[0-2])-(29|30)$|^(0[13578]|1[02])-31$"
+    r"^(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$|^(0[13-9]|1[0-2])-(29|30)$|^(0[13578]|1[02])-31$"
 )
 """A month and day that every year has."""
 
