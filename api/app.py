@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -169,6 +170,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.feed = feed
             app.state.book = book
             app.state.mailbox = Mailbox(asyncio.get_running_loop())
+            app.state.lookers = CapacityLimiter(health.LOOKERS_MAX)
             app.state.tokens = Tokens(settings.data)
             app.state.board = today.LatestBoard()
             app.state.sessions = Sessions(settings.data, app.state.tokens)
