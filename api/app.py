@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api import problems
+from api import machines, problems
 from api.auth import Tokens
 from api.dependencies import undamaged
 from api.direct import Direct
@@ -160,6 +161,7 @@ def create_app(settings: Settings) -> FastAPI:
             # A log that a witness contradicts is served from here on, and takes nothing; one
             # that was restored takes records when all witnesses have agreed.
             feed = await run_in_threadpool(open_feed, book, settings)
+            await run_in_threadpool(machines.compare, book, settings.data)
             _look_at_writer(book)
             pace = Pace(settings.inspection_rows_per_second, settings.inspection_audit_seconds)
             inspector = Inspector(book, settings.key_access, pace)
@@ -168,6 +170,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.feed = feed
             app.state.book = book
             app.state.mailbox = Mailbox(asyncio.get_running_loop())
+            app.state.lookers = CapacityLimiter(health.LOOKERS_MAX)
             app.state.tokens = Tokens(settings.data)
             app.state.board = today.LatestBoard()
             app.state.sessions = Sessions(settings.data, app.state.tokens)

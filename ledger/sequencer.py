@@ -60,6 +60,8 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
+BATCH_SECONDS_MAX = 10.0
+"""A batch that takes longer, because its database is slow or cut off, shows in `ready`."""
 COUNTS = ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last")
 """What the write path counts from its start."""
 GAUGES = ("queue_length", "queue_max", "commit_seconds_last")
@@ -147,6 +149,7 @@ class Sequencer:
         self._trouble: LedgerError | None = None
         self._counts = dict.fromkeys(COUNTS, 0)
         self._commit_seconds_last = 0.0
+        self._busy_since: float | None = None
         # A process that died after it erased something has left this undone.
         self._old_pages = True
         self._guard = guard
@@ -196,14 +199,23 @@ class Sequencer:
         """Return if records are taken now.
 
         Raises:
-            NotReadyError: stopped, or the last batch failed for another cause than its
-                records.
+            NotReadyError: stopped; the last batch failed for another cause than its records;
+                or one has been under way for so long that its database must be in trouble
+                (``commit_hangs``). It is not given up: the outcome would be unknown.
         """
         if self._closing or not self._thread.is_alive():
             raise NotReadyError("the write path is stopped; start the service again")
         if self._trouble is not None:
             raise NotReadyError(
                 f"no record can be written now: {self._trouble}", code=self._trouble.code
+            )
+        since = self._busy_since
+        if since is not None and (spent := time.monotonic() - since) > BATCH_SECONDS_MAX:
+            raise NotReadyError(
+                f"the batch that is being written has waited {spent:.0f} s for the database, "
+                f"which usually takes well under a second and at most {BATCH_SECONDS_MAX:.0f}: "
+                "the database is slow, locked or cut off; look at its server",
+                code="commit_hangs",
             )
 
     def stats(self) -> dict[str, float]:
@@ -234,10 +246,12 @@ class Sequencer:
                     return
             batch: list[_Waiting] = []
             self._fill(batch)
+            self._busy_since = time.monotonic()
             if batch:
                 self._answer(batch)
             elif self._trouble is not None:
                 self._probe()
+            self._busy_since = None
 
     def _fill(self, batch: list[_Waiting]) -> None:
         """Take what is queued into a batch, as far as there is room."""
