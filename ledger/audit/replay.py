@@ -27,6 +27,7 @@ from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
 from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
+from ledger.audit.spans import Span
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
@@ -127,7 +128,11 @@ class _Database:
             self._columns.append(column)
             yield Chunk(number, start, data, previous, indices, apart=self._apart)
 
-    def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
+    def spans(self, walk: Walk) -> Iterator[Span]:
+        """The rows of one snapshot are read by one process."""
+        return iter(())
+
+    def begin_chunk(self, walk: Walk, chunk: Chunk | Span, checked: Checked) -> None:
         """Compare the column of leaf hashes."""
         column = self._columns.popleft()
         if b"".join(column) == checked.leaves and set(map(len, column)) == {len(column[0])}:

@@ -35,6 +35,11 @@ class Store:
             self._readers = postgresql.engine(place, writer=False)
 
     @property
+    def is_file(self) -> bool:
+        """Whether the database is a file on this machine."""
+        return self._file is not None
+
+    @property
     def path(self) -> Path:
         """The database file. Its write-ahead log lies beside it while it is open.
 

@@ -195,18 +195,20 @@ def parse_bundle(data: bytes, width: int) -> list[bytes]:
     entries: list[bytes] = []
     start = 0
     total = len(data)
-    for _ in range(width):
-        body = start + _LENGTH_BYTES
-        if body <= total:
-            # Both bytes by hand: audits cut millions of entries.
+    try:
+        for _ in range(width):
+            # Both bytes by hand, and the end looked at once: audits cut millions of entries.
+            body = start + _LENGTH_BYTES
             start = body + (data[start] << 8 | data[start + 1])
-        if start > total or body > total:
-            raise MalformedError(
-                f"expected a bundle of {width} entries, got one that ends inside entry "
-                f"{len(entries)}; fetch it again, whole and decompressed"
-            )
-        entries.append(data[body:start])
-    if start != total:
+            entries.append(data[body:start])
+    except IndexError:
+        start = total + 1
+    if start > total:
+        raise MalformedError(
+            f"expected a bundle of {width} entries, got one of {total} bytes that ends before "
+            "the last of them; fetch it again, whole and decompressed"
+        )
+    if start < total:
         raise MalformedError(
             f"expected a bundle of {width} entries, got {total - start} bytes after the last; "
             "ask for the width that the bundle's path names"
