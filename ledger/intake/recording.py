@@ -190,6 +190,26 @@ def rehearse(book: Book, plan: Plan, target: Target) -> None:
                 raise _of_row(gift, error) from None
 
 
+def check_target(book: Book, target: Target) -> None:
+    """Refuse fund, project, campaign or channel that no gift can be recorded for.
+
+    Whether the campaign was open on a gift's day is for `rehearse` to say.
+
+    Raises:
+        MalformedError: a field is not in the right form (``invalid_record``).
+        RejectedError: one is not registered, or they do not belong together.
+    """
+    today = book.today()
+    record = validate(_body(PlannedGift(0, "0", 1, today), target))
+    draft: Draft[Any] = Draft(0, record.fields, frozenset(), today, today, target.recorded_by, None)
+    with book.store.read() as reader:
+        try:
+            record.kind.plan(draft, State(reader))
+        except RejectedError as error:
+            if error.field is not None and error.field.startswith("fields."):
+                raise
+
+
 def _of_row(gift: PlannedGift, error: LedgerError) -> RejectedError:
     return RejectedError(
         f"row {gift.row}: {error.message} Nothing was recorded.",
