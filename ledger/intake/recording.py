@@ -26,6 +26,8 @@ from ledger.units import joined
 
 SLICE = 1000
 """Gifts that are queued together; the next follow when these are answered."""
+QUEUE_SHARE = 4
+"""They take at most this part of the queue's room, however small that is."""
 
 Progress = Callable[[int], None]
 
@@ -84,7 +86,8 @@ def record_plan(
         book: The log.
         plan: What `plan_gifts` gave; its `clean` must be true.
         target: Fund, channel and the rest.
-        progress: Called with the number of gifts recorded so far.
+        progress: Called with the number of gifts recorded so far; what it raises ends the
+            recording between two slices.
 
     Raises:
         RejectedError: the plan is not clean, or a gift breaks a rule (the row is named).
@@ -96,12 +99,14 @@ def record_plan(
             "mend the file first",
             code="plan_not_clean",
         )
-    _rehearse(book, plan, target)
+    rehearse(book, plan, target)
     indices: list[int] = []
     rest = _prepared(book, plan.gifts, target)
     futures: list[Future[Recorded]] = []
+    # A slice must fit into the queue beside those of others.
+    at_once = max(1, min(SLICE, int(book.sequencer.stats()["queue_max"]) // QUEUE_SHARE))
     # The next gifts are sealed while those before are written.
-    while some := list(islice(rest, SLICE)):
+    while some := list(islice(rest, at_once)):
         indices += [future.result().index for future in futures]
         futures = book.sequencer.submit([one for _, one in some])
         if progress is not None:
@@ -155,8 +160,12 @@ def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:
     }
 
 
-def _rehearse(book: Book, plan: Plan, target: Target) -> None:
-    """Put every gift to the rules without recording it."""
+def rehearse(book: Book, plan: Plan, target: Target) -> None:
+    """Put every gift to the rules without recording it.
+
+    Raises:
+        RejectedError: one is refused; the row is named.
+    """
     today = utc_now().astimezone(CHINA).date().isoformat()
     with book.store.read() as reader:
         state = State(reader)
@@ -179,6 +188,26 @@ def _rehearse(book: Book, plan: Plan, target: Target) -> None:
                 record.kind.plan(draft, state)
             except LedgerError as error:
                 raise _of_row(gift, error) from None
+
+
+def check_target(book: Book, target: Target) -> None:
+    """Refuse fund, project, campaign or channel that no gift can be recorded for.
+
+    Whether the campaign was open on a gift's day is for `rehearse` to say.
+
+    Raises:
+        MalformedError: a field is not in the right form (``invalid_record``).
+        RejectedError: one is not registered, or they do not belong together.
+    """
+    today = book.today()
+    record = validate(_body(PlannedGift(0, "0", 1, today), target))
+    draft: Draft[Any] = Draft(0, record.fields, frozenset(), today, today, target.recorded_by, None)
+    with book.store.read() as reader:
+        try:
+            record.kind.plan(draft, State(reader))
+        except RejectedError as error:
+            if error.field is not None and error.field.startswith("fields."):
+                raise
 
 
 def _of_row(gift: PlannedGift, error: LedgerError) -> RejectedError:

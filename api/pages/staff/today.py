@@ -13,18 +13,21 @@ from starlette.responses import HTMLResponse, Response
 
 from api.dependencies import get_book
 from api.forms import SessionOf
+from api.imports.desk import Desk
 from api.pages.audit.attention import ItemView, item_view
 from api.pages.directory import Directory
 from api.pages.entries import EntryRow, entry_row
 from api.pages.page import log_state, translator_of
 from api.pages.staff.desks import desks_of
 from api.pages.staff.frame import render_staff
+from api.pages.staff.import_views import asking
 from api.pages.staff.proposals import row_of
 from api.pages.texts import Translator
 from api.sessions import HOME
 from ledger.attention import Board, attend
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
+from ledger.records.kind import OPENERS
 from ledger.store import Reader
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -36,6 +39,7 @@ FLAGS_SHOWN = 6
 OWN_LOOKED_AT = 500
 """So many of the newest entries are looked at for one's own."""
 OWN_SHOWN = 10
+IMPORTS_SHOWN = 10
 BANK_ACCOUNTS_MAX = 50
 BOARD_SECONDS = 60
 """So long a search for what asks for attention counts."""
@@ -118,6 +122,7 @@ def today(request: Request, session: SessionOf) -> Response:
     proposals = [row_of(one, translator) for one in waiting.proposals]
     values = {
         "desks": desks_of(session.person.role),
+        "imports": asking(Desk(book), IMPORTS_SHOWN) if session.person.role in OPENERS else [],
         "proposals": proposals[:WAITING_SHOWN],
         "proposals_more": len(proposals) > WAITING_SHOWN or waiting.before is not None,
         "groups": groups,
