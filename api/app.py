@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api import problems
+from api import machines, problems
 from api.auth import Tokens
 from api.dependencies import undamaged
 from api.direct import Direct
@@ -160,6 +160,7 @@ def create_app(settings: Settings) -> FastAPI:
             # A log that a witness contradicts is served from here on, and takes nothing; one
             # that was restored takes records when all witnesses have agreed.
             feed = await run_in_threadpool(open_feed, book, settings)
+            await run_in_threadpool(machines.compare, book, settings.data)
             _look_at_writer(book)
             pace = Pace(settings.inspection_rows_per_second, settings.inspection_audit_seconds)
             inspector = Inspector(book, settings.key_access, pace)

@@ -10,6 +10,7 @@ import re
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from api.auth import Person, Tokens
@@ -19,7 +20,7 @@ from api.settings import PUBLIC_URL_PATTERN, Settings
 from ledger.book import Book
 from ledger.entry import SEED_BYTES, parse_base64url
 from ledger.errors import LedgerError, MalformedError, NotAllowedError, NotReadyError
-from ledger.holds import DAMAGED, read_hold
+from ledger.holds import DAMAGED
 from ledger.statistics import Latest
 
 INDEX_MAX = 2**53 - 1
@@ -45,7 +46,10 @@ async def undamaged(request: Request) -> None:
     Raises:
         NotReadyError: ``damaged``.
     """
-    if read_hold(get_book(request).folder, DAMAGED) is not None:
+    held = get_book(request).held
+    if held.stale:
+        await run_in_threadpool(held.refresh)
+    if held.recent(DAMAGED) is not None:
         raise NotReadyError(
             "what is stored is damaged, so no figures are shown; entries, tiles and receipts are, "
             "each checked as it is read",

@@ -16,7 +16,6 @@ from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
-from ledger.holds import require_free
 from ledger.inspection import Inspector
 from ledger.store import Head
 
@@ -49,7 +48,7 @@ async def read_live() -> Response:
 def read_ready(book: BookOf) -> Response:
     """200 where records are taken: the log is readable and can be written; else 503."""
     head = book.head()
-    require_free(book.folder)
+    book.held.require_free()
     book.sequencer.ready()
     _check_writable(book)
     return Json({"status": "ok", "size": head.size})

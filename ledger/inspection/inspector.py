@@ -16,7 +16,7 @@ import orjson
 
 from ledger.book import Book
 from ledger.errors import LedgerError
-from ledger.holds import DAMAGED, write_hold
+from ledger.holds import DAMAGED
 from ledger.inspection.slices import Slice, inspect_files, inspect_log, inspect_notes
 from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE, KeyAccess
 
@@ -156,8 +156,7 @@ class Inspector(threading.Thread):
         for text in fresh:
             log.error("damage: %s", text)
         try:
-            write_hold(
-                self._book.folder,
+            self._book.held.place(
                 DAMAGED,
                 f"what is stored is not what was recorded: {'; '.join(self._findings)}. Nothing "
                 "is recorded and no figure is shown: run shanji audit, keep this folder, and "

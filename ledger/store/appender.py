@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
-from ledger.store import bulk, lookup, postgresql, statements
+from ledger.store import bulk, lookup, operational, postgresql, statements
 from ledger.store.failures import outcome_unknown, translated
 from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
@@ -222,6 +222,15 @@ class Appender(Reader):
         columns = ("size", "authority", "response", "certificates", "mac")
         with translated():
             self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
+
+    def place_hold(self, code: str, reason: str) -> None:
+        """Hold all who share the database; it counts only after `commit`.
+
+        Raises:
+            FatalError: the disk failed; nothing counts.
+        """
+        with translated():
+            operational.place_hold(self._connection, code, reason)
 
     def fill(self, reader: Reader) -> None:
         """Write all rows of another store, table by table; they count only after `commit`.

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
+from ledger.store import operational
+from ledger.store.failures import translated
 from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
@@ -91,6 +93,11 @@ class Reader(LogReader):
         )
         rows = self._all(query.order_by(_OBJECT.c.key).limit(checked_limit(limit)))
         return [(key, value) for key, value in rows]
+
+    def holds(self) -> dict[str, str]:
+        """Why nothing may be written by anybody who shares the database, by code."""
+        with translated():
+            return operational.holds(self._connection)
 
     def proposal(self, row: str) -> bytes | None:
         """A row of the proposals, encrypted; None where there is none of that id."""

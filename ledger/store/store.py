@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ledger.errors import ConflictError, CorruptionError, NotFoundError, NotReadyError
-from ledger.store import postgresql, schema, sqlite
+from ledger.store import operational, postgresql, schema, sqlite
 from ledger.store.appender import Appender
 from ledger.store.failures import translated
 from ledger.store.place import is_postgresql, shown
@@ -169,8 +169,12 @@ class Store:
         finally:
             os.close(handle)
 
-    def fill(self, reader: Reader) -> None:
+    def fill(self, reader: Reader, holds: Mapping[str, str] | None = None) -> None:
         """Write all rows of another store into this one, which must be empty; all or none.
+
+        Args:
+            reader: The other store.
+            holds: Reasons by the codes of holds which are there with the rows, not after.
 
         Raises:
             ConflictError: this one holds a log already.
@@ -180,7 +184,43 @@ class Store:
             if appender.head() is not None:
                 raise ConflictError(f"{self.name} holds a log already; name an empty database")
             appender.fill(reader)
+            for code, reason in (holds or {}).items():
+                appender.place_hold(code, reason)
             appender.commit()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may use the same database: it is on a server."""
+        return self._file is None
+
+    def place_hold(self, code: str, reason: str) -> None:
+        """Hold all who share the database; what was first said stays.
+
+        Raises:
+            NotReadyError, FatalError: the database could not be had; nothing is held.
+        """
+        with translated(), self._writer.begin() as connection:
+            operational.place_hold(connection, code, reason)
+
+    def lift_hold(self, code: str, by: str) -> bool:
+        """End a hold; it is kept, with who decided it. Whether it held.
+
+        Raises:
+            NotReadyError, FatalError: the database could not be had; it holds.
+        """
+        with translated(), self._writer.begin() as connection:
+            return operational.lift_hold(connection, code, by)
+
+    def agree(
+        self, digests: Mapping[str, bytes], machine: str, now: str
+    ) -> list[operational.Agreed]:
+        """Note what this machine has; where the one before it had something else, that.
+
+        Raises:
+            NotReadyError, FatalError: the database could not be had; nothing was noted.
+        """
+        with translated(), self._writer.begin() as connection:
+            return operational.agree(connection, digests, machine, now)
 
     def check_writable(self) -> None:
         """Return if the database takes writes, as far as can be told without its lock.

@@ -24,7 +24,7 @@ from ledger.flows import Flow
 from ledger.store import Reader, Store, schema
 from ledger.store.tables import TABLES
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite("its schema, types and query plans")
 
 ENTRIES = 300
 STEPS_MAX = 150
