@@ -16,7 +16,7 @@ from ledger.audit.replay import audit
 from ledger.book import Book
 
 MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
-MATCHES = importlib.import_module("ledger.store.migrations.versions.0007_statement_matches")
+MATCHES = importlib.import_module("ledger.store.migrations.versions.0009_statement_matches")
 
 
 def expected(book: Book) -> list[tuple[int, int]]:
