@@ -457,6 +457,8 @@ FULL: dict[str, dict[str, Any]] = {
             "shows": "捐赠协议",
             "about": [GIFT, GIFT + 1],
             "notice_of": GIFT + 3,
+            "discloses": "annual_report",
+            "year": 2021,
         },
         "sealed": {"file_name": "示例协议.pdf"},
     },

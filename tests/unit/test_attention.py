@@ -32,6 +32,12 @@ RULES = (
     ("disclosure", {"subject": "leftover_handling", "within_days": 92}),
     ("ageing", {"subject": "service_recorded_late", "days": 30}),
     ("pattern", {"subject": "refunds_of_holder", "count_min": 3}),
+    ("disclosure", {"subject": "emergency_use", "every_days": 5}),
+    ("disclosure", {"subject": "annual_report", "by_day": "05-31"}),
+    (
+        "disclosure",
+        {"subject": "major_change", "within_days": 30, "amount_fen_min": 5_000},
+    ),
 )
 
 
@@ -92,6 +98,52 @@ def test_a_project_is_to_be_reported(told: Scribe) -> None:
     assert item["entries"] == [7, report]
     told.tell("project.closed", {"project": "clinic", "summary": "结项"})
     assert found(told, "project_report_overdue") == []
+
+
+def test_the_rescue_phase_of_an_emergency_is_reported_every_few_days(told: Scribe) -> None:
+    project = {"code": "quake", "name": "抗震", "fund": "relief", "purpose": "disaster-relief"}
+    phase = {"project_class": "emergency", "starts_on": "2021-06-01", "ends_on": "2021-06-12"}
+    opened = told.tell("project.opened", {**project, **phase}, day="2021-06-01")
+    assert found(told, "emergency_use_overdue", "2021-06-06") == []
+    (item,) = found(told, "emergency_use_overdue", "2021-06-07")
+    assert (item["entries"], item["details"]["due_on"]) == ([opened], "2021-06-06")
+    text = {"project": "quake", "milestone": "第一次公开", "text": "接收与使用"}
+    told.tell("project.reported", text, day="2021-06-06")
+    assert found(told, "emergency_use_overdue", "2021-06-11") == []
+    assert found(told, "emergency_use_overdue", "2021-06-12") != []
+    told.tell("project.reported", text, day="2021-06-10")
+    assert found(told, "emergency_use_overdue") == []
+
+
+def test_an_annual_report_is_due_by_its_day(told: Scribe) -> None:
+    # The rule is in force since 2021: that year's report is the first.
+    assert found(told, "annual_report_overdue", "2022-05-31") == []
+    (item,) = found(told, "annual_report_overdue", "2022-06-01")
+    assert (item["details"]["year"], item["details"]["due_on"]) == ("2021", "2022-05-31")
+    assert len(found(told, "annual_report_overdue", "2023-06-01")) == 2
+    told.tell("document.attached", full("document.attached", about=[0], notice_of=None))
+    (item,) = found(told, "annual_report_overdue", "2023-06-01")
+    assert item["details"]["year"] == "2022"
+
+
+def test_a_major_change_is_disclosed_within_its_days(told: Scribe) -> None:
+    relief(told, 30_000, "2021-07-01")
+    paid = {"fund": "relief", "purpose": "disaster-relief", "payee": "centre-1"}
+    told.tell("grant.paid", {**paid, "amount_fen": 4_999}, day="2021-11-01")
+    undone = told.tell("grant.paid", {**paid, "amount_fen": 5_000}, day="2021-11-01")
+    major = told.tell("grant.paid", {**paid, "amount_fen": 5_001}, day="2021-11-02")
+    changed = full("purpose.changed", from_fund="relief", to_fund="general", amount_fen=6_000)
+    changed = {name: changed[name] for name in changed if not name.endswith("_project")}
+    second = told.tell("purpose.changed", changed, day="2021-11-03", documents=["0" * 64])
+    told.tell("entry.reversed", {"entry": undone, "reason": "重复付款"})
+    assert found(told, "major_change_undisclosed", "2021-12-02") == []
+    items = found(told, "major_change_undisclosed")
+    assert [one["entries"] for one in items] == [[major], [second]]
+    assert items[0]["details"]["amount_fen"] == 5_001
+    assert items[0]["details"]["due_on"] == "2021-12-02"
+    about = {"about": [major, second], "discloses": "major_change", "year": None}
+    told.tell("document.attached", full("document.attached", **about, notice_of=None))
+    assert found(told, "major_change_undisclosed") == []
 
 
 def test_a_campaign_is_to_be_disclosed(told: Scribe) -> None:
