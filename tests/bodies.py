@@ -502,6 +502,7 @@ FULL: dict[str, dict[str, Any]] = {
         "fields": {
             "flag": "restricted_unspent",
             "entries": [GIFT],
+            "entries_total": 51,
             "decision": "in_order",
             "reason": "按协议分期拨付，已核对",
         },

@@ -91,11 +91,8 @@ def _major_changes(view: View) -> Iterator[Item]:
         for rule in rules:
             due = view.day_after(change["occurred_on"], rule["disclosure"]["within_days"])
             if due < view.day:
-                item = _overdue(
-                    view, "major_change_undisclosed", "change", name, due, [int(name)], rule
-                )
-                details = {**item.details, "amount_fen": change["amount_fen"]}
-                yield make_item(item.code, item.severity, item.entries, details)
+                fen, code = change["amount_fen"], "major_change_undisclosed"
+                yield _overdue(view, code, "amount_fen", fen, due, [int(name)], rule)
 
 
 def _campaigns(view: View) -> Iterator[Item]:
@@ -153,7 +150,7 @@ def _leftovers(view: View) -> Iterator[Item]:
 
 
 def _overdue(
-    view: View, code: str, what: str, name: str, due: str, entries: list[int], rule: Any
+    view: View, code: str, what: str, name: object, due: str, entries: list[int], rule: Any
 ) -> Item:
     details = {what: name, "due_on": due, "days_overdue": view.days_since(due), **rule_of(rule)}
     return make_item(code, "warning", entries, details)

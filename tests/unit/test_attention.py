@@ -21,6 +21,7 @@ from ledger.attention import board as boards
 from ledger.attention import item as items
 from ledger.day import parse_day
 from ledger.errors import MalformedError, RejectedError
+from ledger.records.dispositions import FLAG_ENTRIES_MAX
 
 RULES = (
     ("ageing", {"subject": "unspent_restricted", "days": 100}),
@@ -324,7 +325,8 @@ def test_service_recorded_late_is_shown(told: Scribe) -> None:
     (item,) = found(told, "service_recorded_late")
     assert item["entries"] == [late]
     assert item["details"] == {
-        "volunteer": "holder-1",
+        "organiser": "centre-1",
+        "volunteers": 1,
         "services": 1,
         "days_max": 31,
         "rule": "rule-7",
@@ -419,8 +421,8 @@ def test_bank_lines_of_a_reversed_gift_are_shown_until_the_match_is_undone(world
     audited(world.book)
 
 
-def dispose(scribe: Scribe, flag: str, entries: list[int]) -> int:
-    fields = {"flag": flag, "entries": entries, "decision": "in_order", "reason": "已核对"}
+def dispose(scribe: Scribe, flag: str, entries: list[int], **more: int) -> int:
+    fields = {"flag": flag, "entries": entries, "decision": "in_order", "reason": "已核对", **more}
     return scribe.tell("attention.disposed", fields, by="auditor-1")
 
 
@@ -440,6 +442,18 @@ def test_a_disposed_flag_is_shown_as_such_until_its_entries_change(told: Scribe)
     assert whole.as_json()["open"] == len(whole.items) - 1
     relief(told, 300, "2021-03-01")
     assert "disposition" not in found(told, "restricted_unspent")[0]
+
+
+def test_a_flag_of_more_entries_than_it_lists_asks_again_when_it_grows(told: Scribe) -> None:
+    gifts = [relief(told, 1, "2021-03-01") for _ in range(FLAG_ENTRIES_MAX + 1)]
+    (item,) = found(told, "restricted_unspent")
+    assert item["entries"] == gifts[:-1]
+    total = item["details"]["entries_total"]
+    dispose(told, "restricted_unspent", item["entries"], entries_total=total)
+    assert "disposition" in found(told, "restricted_unspent")[0]
+    relief(told, 1, "2021-03-01")
+    (item,) = found(told, "restricted_unspent")
+    assert (item["entries"], "disposition" in item) == (gifts[:-1], False)
 
 
 def test_a_disposition_names_entries_that_are_there_in_order(told: Scribe) -> None:
