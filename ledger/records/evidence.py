@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.records.corrections import CORRECTIONS
+from ledger.records.disclosures import Disclosed, note_disclosed
 from ledger.records.kind import (
     AMOUNT_FEN_MAX,
     Code,
@@ -52,6 +53,12 @@ class DocumentAttached(Fields):
     notice_of: Index | None = Field(
         None, description="the correction whose published notice (更正说明) this is"
     )
+    discloses: Disclosed | None = Field(
+        None, description="the duty of disclosure (信息公开) that its publication meets"
+    )
+    year: Annotated[int, Field(ge=2000, le=9999)] | None = Field(
+        None, description="of an annual report: the year that it is about"
+    )
 
 
 class DocumentSealed(Sealed):
@@ -64,6 +71,7 @@ def _plan_document(draft: Draft[DocumentAttached], state: State) -> Plan:
     fields = draft.fields
     for number, index in enumerate(fields.about):
         state.entry(index, f"fields.about.{number}")
+    _check_year(fields, draft.occurred_on)
     notice_of = [] if fields.notice_of is None else [fields.notice_of]
     for index in notice_of:
         found = state.entry(index, "fields.notice_of")
@@ -77,7 +85,20 @@ def _plan_document(draft: Draft[DocumentAttached], state: State) -> Plan:
     return Plan(references=references_of(fields.about, notice_of))
 
 
+def _check_year(fields: DocumentAttached, day: str) -> None:
+    """An annual report, and nothing else, is about a year, which is over."""
+    over = fields.year is None or f"{fields.year:04d}-12-31" < day
+    if (fields.discloses == "annual_report") != (fields.year is not None) or not over:
+        reject(
+            "annual_report_year",
+            "fields.year: expected the year of an annual report that is over, and none for "
+            "another document",
+            field="fields.year",
+        )
+
+
 def _effects_document(entry: Entry, state: State, sign: int) -> None:
+    note_disclosed(entry, state)
     notice_of = entry.fields.get("notice_of")
     if notice_of is not None:
         key = f"notices-of/{notice_of}"

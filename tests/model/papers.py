@@ -82,6 +82,9 @@ def voided(world: World, told: Told) -> list[Move]:
 def document(world: World, told: Told) -> list[Move]:
     for index in told.fields["about"]:
         world.entry(index)
+    year, annual = told.get("year"), told.get("discloses") == "annual_report"
+    over = year is None or f"{year}-12-31" < told.day
+    refuse_if(annual != (year is not None) or not over, "annual_report_year")
     if told.get("notice_of") is not None:
         corrects = world.entry(told.fields["notice_of"]).kind in CORRECTIONS
         refuse_if(not corrects, "not_a_correction")

@@ -47,7 +47,14 @@ BOARD_SECONDS = 60
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "deadlines",
-        ("project_report_overdue", "campaign_disclosure_overdue", "leftover_unassigned"),
+        (
+            "project_report_overdue",
+            "emergency_use_overdue",
+            "campaign_disclosure_overdue",
+            "leftover_unassigned",
+            "annual_report_overdue",
+            "major_change_undisclosed",
+        ),
     ),
     ("stock", ("stock_expired", "stock_short_dated", "transit_long", "handover_differs")),
     ("points", ("points_past_expiry", "points_expiring")),
