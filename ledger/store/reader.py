@@ -221,6 +221,8 @@ class Reader(LogReader):
         """
         key = sa.tuple_(_POOL.c.account, _POOL.c.label)
         query = _POOLS.where(key > sa.tuple_(*after), _POOL.c.held > 0)
+        # Follows from the join; said, so that no plan reads the accounts from the first one.
+        query = query.where(_ACCOUNT.c.id >= after[0])
         query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
         return [PoolRow(*row) for row in self._all(query)]
 

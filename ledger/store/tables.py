@@ -268,11 +268,11 @@ class AnchorTable(SQLModel, table=True):
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
-_OPERATIONAL = MetaData()
+OPERATIONAL_METADATA = MetaData()
 
 HOLD = Table(
     "hold",
-    _OPERATIONAL,
+    OPERATIONAL_METADATA,
     Column("number", WIDE, primary_key=True, autoincrement=False, nullable=False),
     Column("code", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
@@ -283,7 +283,7 @@ HOLD = Table(
 
 AGREED = Table(
     "agreed",
-    _OPERATIONAL,
+    OPERATIONAL_METADATA,
     Column("name", TEXT, primary_key=True, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("machine", TEXT, nullable=False),
@@ -292,7 +292,7 @@ AGREED = Table(
 )
 """What every machine's data folder must have the same, as the last service that started had it."""
 
-OPERATIONAL: dict[str, Table] = dict(_OPERATIONAL.tables)
+OPERATIONAL: dict[str, Table] = dict(OPERATIONAL_METADATA.tables)
 """Beside the log: neither copied nor audited."""
 
 IMMUTABLE = (

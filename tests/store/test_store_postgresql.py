@@ -32,7 +32,7 @@ from ledger.flows import Flow
 from ledger.store import AnchorRow, Store, postgresql, read_copy
 from ledger.store.bulk import COPY_ROWS_MIN
 from ledger.store.failures import outcome_unknown, translated
-from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
+from ledger.store.tables import IMMUTABLE, OPERATIONAL_METADATA, TABLES, UNDELETABLE
 
 ACCOUNTS = [(0, "CNY", "world:donor", 0), (1, "CNY", "fund:a", 100)]
 GIFT = Flow(0, 0, 0, "CNY", "world:donor", None, "fund:a", 0, 100, "")
@@ -116,7 +116,7 @@ def test_a_server_that_cannot_keep_a_log_is_refused(row: tuple[object, ...], cod
 def test_the_migrations_make_what_the_models_say(url: str) -> None:
     with closing(Store.open(url)) as store, store._readers.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, SQLModel.metadata) == []
+        assert compare_metadata(context, [SQLModel.metadata, OPERATIONAL_METADATA]) == []
         assert store.check() == []
 
 

@@ -20,7 +20,9 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def application(scope: dict[str, str], _receive: object, send: Callable[..., object]) -> None:
+async def application(
+    scope: dict[str, str], _receive: object, send: Callable[..., Awaitable[None]]
+) -> None:
     """Answers without reading a body; with very much, where it is asked to."""
     assert scope["type"] == "http"
     body = bytes(LARGE) if scope["path"] == "/large" else b"ok"
