@@ -31,7 +31,7 @@ from ledger.errors import (
 from ledger.intake.errors_file import format_errors_csv
 from ledger.intake.gift_list import plan_list
 from ledger.intake.plan import Plan
-from ledger.intake.recording import known_gifts, record_plan, rehearse
+from ledger.intake.recording import known_gifts, record_plan, rehearse_plan
 from ledger.intake.sheets import Table
 from ledger.units import joined
 
@@ -157,7 +157,7 @@ class Worker:
         trouble = None
         if plan.clean and plan.gifts:
             try:
-                rehearse(self._book, plan, job.target)
+                rehearse_plan(self._book, plan, job.target)
             except RejectedError as error:
                 trouble = Trouble(error.code, error.message, error.field)
         self._desk.keep(job.number, "details", orjson.dumps(_details(table, plan)))
