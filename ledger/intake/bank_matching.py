@@ -138,12 +138,21 @@ def suggest(
     """Suggestions for lines that are not matched yet, in their order."""
     matcher = _Matcher(book, reader, lines, gifts)
     found = [_ranked(line, matcher.candidates(line)) for line in lines]
-    # A gift that is the best for two lines is clear for neither.
-    claims = Counter(gift for one in found if one.clear for gift in one.suggestions[0].gifts)
+    # A gift that fits two lines best, and equally well, is clear for neither.
+    claims: dict[int, Counter[int]] = {}
+    for one in found:
+        for gift in one.suggestions[0].gifts if one.clear else ():
+            claims.setdefault(gift, Counter())[one.suggestions[0].score] += 1
     return [
-        replace(one, clear=one.clear and all(claims[g] == 1 for g in one.suggestions[0].gifts))
-        for one in found
+        replace(one, clear=one.clear and _is_alone(one.suggestions[0], claims)) for one in found
     ]
+
+
+def _is_alone(best: Suggestion, claims: Mapping[int, Counter[int]]) -> bool:
+    """Whether no other line wants one of the gifts as much or more."""
+    return all(
+        min(claims[gift]) == best.score and claims[gift][best.score] == 1 for gift in best.gifts
+    )
 
 
 class _Matcher:

@@ -162,6 +162,7 @@ def test_suggestions_are_ranked_and_say_why(world: Scribe) -> None:
         assert {ordered, named, other, near} <= {one.index for one in looked.gifts}
         found = suggest(book, reader, lines, looked.gifts)
         contested = suggest(book, reader, [line(2, 900), line(3, 900)], looked.gifts)
+        better = suggest(book, reader, [line(2, 33, "2022-01-08"), line(3, 77)], looked.gifts)
     best = [one.suggestions[0].reason if one.suggestions else None for one in found]
     assert best == ["reference", "payer", "near", "same_day", "payout", None, None]
     assert [one.clear for one in found] == [True, True, True, False, True, False, False]
@@ -172,6 +173,7 @@ def test_suggestions_are_ranked_and_say_why(world: Scribe) -> None:
         Suggestion(tuple(payout), "payout", 402, 2, "wechat", "2022-01-08"),
     )
     assert [one.clear for one in contested] == [False, False], "one gift, two lines"
+    assert [one.clear for one in better] == [True, False], "a gift alone before a day's sum"
 
 
 def test_what_is_matched_or_reversed_is_suggested_no_more(world: Scribe) -> None:
