@@ -40,6 +40,7 @@ from api.pages.staff import (
     record,
     recorded,
     sign_in,
+    statements,
     today,
 )
 from api.pages.staff import proposals as staff_proposals
@@ -113,6 +114,7 @@ DERIVED_ROUTERS = (
     lots.router,
     printing.router,
     importing.router,
+    statements.router,
 )
 """Figures, lists and pages made from the state: not shown where the inspection found damage."""
 ALL_ROUTERS = (*ROUTERS, *DERIVED_ROUTERS)

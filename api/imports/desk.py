@@ -29,8 +29,8 @@ from typing import Any
 
 import orjson
 
-from api.auth import write_private
 from api.imports.job import DAYS_MAX, OPEN, Job, Status, Trouble, parse_job
+from api.imports.sealed_files import read_sealed, write_sealed
 from ledger.book import Book
 from ledger.errors import ConflictError, CorruptionError, NotFoundError
 from ledger.intake.gift_list import Choices
@@ -211,18 +211,12 @@ class Desk:
         self._write(job.number, "job", orjson.dumps(asdict(job)))
 
     def _read(self, number: int, part: str) -> bytes:
-        try:
-            data = (self.folder / str(number) / part).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFoundError(
-                f"import {number} has no {part} here; /staff/import lists the imports",
-                code="no_import",
-            ) from None
-        return self._vault.decrypt_blob(f"import/{number}/{part}", data)
+        path = self.folder / str(number) / part
+        return read_sealed(self._vault, path, f"import/{number}/{part}")
 
     def _write(self, number: int, part: str, data: bytes) -> None:
-        sealed = self._vault.encrypt_blob(f"import/{number}/{part}", data)
-        write_private(self.folder / str(number) / part, sealed)
+        path = self.folder / str(number) / part
+        write_sealed(self._vault, path, f"import/{number}/{part}", data)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import orjson
 
@@ -31,7 +33,7 @@ from ledger.errors import (
 from ledger.intake.errors_file import format_errors_csv
 from ledger.intake.gift_list import plan_list
 from ledger.intake.plan import Plan
-from ledger.intake.recording import known_gifts, record_plan, rehearse
+from ledger.intake.recording import known_gifts, record_plan, rehearse_plan
 from ledger.intake.sheets import Table
 from ledger.units import joined
 
@@ -47,6 +49,8 @@ PROBLEMS_SHOWN = 200
 GIFTS_SHOWN = 5
 SPANS_MAX = 20
 """Ranges of entries that the result names; it counts all."""
+
+Outcome = Literal["recorded", "known", "refused"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,7 @@ class Worker:
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._changed = threading.Condition()
+        self._rows: Counter[Outcome] = Counter()
         self._thread = threading.Thread(target=self._run, name="imports", daemon=True)
 
     def start(self) -> None:
@@ -74,6 +79,10 @@ class Worker:
     def wake(self) -> None:
         """There is something to do."""
         self._asked.set()
+
+    def rows(self) -> Mapping[Outcome, int]:
+        """Rows of lists so far, by what became of them; those of this process."""
+        return dict(self._rows)
 
     def wait(self, number: int, seconds: float) -> None:
         """Wait a moment for an import to be read or recorded: most are small."""
@@ -157,15 +166,18 @@ class Worker:
         trouble = None
         if plan.clean and plan.gifts:
             try:
-                rehearse(self._book, plan, job.target)
+                rehearse_plan(self._book, plan, job.target)
             except RejectedError as error:
                 trouble = Trouble(error.code, error.message, error.field)
         self._desk.keep(job.number, "details", orjson.dumps(_details(table, plan)))
         if not plan.clean:
             self._desk.keep(job.number, "problems", format_errors_csv(table, plan))
+        summary = summary_of(plan)
+        self._rows["refused"] += summary.problems
+        self._rows["known"] += summary.recorded + summary.repeats
         with self._desk.changing(job.number) as change:
             if change.job.status == "reading":
-                change.to("planned", trouble=trouble, summary=summary_of(plan))
+                change.to("planned", trouble=trouble, summary=summary)
 
     def _plan(self, job: Job) -> tuple[Table, Plan]:
         return plan_list(
@@ -211,7 +223,8 @@ class Worker:
                 change.to("recording", recorded=earlier + done)
             self._check_stopping()
 
-        record_plan(self._book, plan, job.target, progress)
+        outcome = record_plan(self._book, plan, job.target, progress)
+        self._rows["recorded"] += outcome.recorded
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():

@@ -18,9 +18,7 @@ from ledger.errors import LedgerError, RejectedError
 from ledger.intake.gift_rows import PlannedGift
 from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
-from ledger.records.kind import Draft, check_common
-from ledger.records.request import Prepared, prepare, validate
-from ledger.sequencer import CHINA, utc_now
+from ledger.records.request import Prepared, prepare, rehearse
 from ledger.state import State
 from ledger.units import joined
 
@@ -99,7 +97,7 @@ def record_plan(
             "mend the file first",
             code="plan_not_clean",
         )
-    rehearse(book, plan, target)
+    rehearse_plan(book, plan, target)
     indices: list[int] = []
     rest = _prepared(book, plan.gifts, target)
     futures: list[Future[Recorded]] = []
@@ -160,13 +158,13 @@ def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:
     }
 
 
-def rehearse(book: Book, plan: Plan, target: Target) -> None:
+def rehearse_plan(book: Book, plan: Plan, target: Target) -> None:
     """Put every gift to the rules without recording it.
 
     Raises:
         RejectedError: one is refused; the row is named.
     """
-    today = utc_now().astimezone(CHINA).date().isoformat()
+    today = book.today()
     with book.store.read() as reader:
         state = State(reader)
         head = reader.head()
@@ -174,18 +172,8 @@ def rehearse(book: Book, plan: Plan, target: Target) -> None:
         for gift in plan.gifts:
             try:
                 # Not sealed: that is two thirds of the work, and no rule looks at it.
-                record = validate(_body(gift, target))
-                draft: Draft[Any] = Draft(
-                    index,
-                    record.fields,
-                    frozenset(record.values),
-                    record.occurred_on,
-                    today,
-                    target.recorded_by,
-                    None,
-                )
-                check_common(record.kind, draft)
-                record.kind.plan(draft, state)
+                body = _body(gift, target)
+                rehearse(body, state, index=index, today=today, recorded_by=target.recorded_by)
             except LedgerError as error:
                 raise _of_row(gift, error) from None
 
@@ -200,11 +188,10 @@ def check_target(book: Book, target: Target) -> None:
         RejectedError: one is not registered, or they do not belong together.
     """
     today = book.today()
-    record = validate(_body(PlannedGift(0, "0", 1, today), target))
-    draft: Draft[Any] = Draft(0, record.fields, frozenset(), today, today, target.recorded_by, None)
+    body = _body(PlannedGift(0, "0", 1, today), target)
     with book.store.read() as reader:
         try:
-            record.kind.plan(draft, State(reader))
+            rehearse(body, State(reader), index=0, today=today, recorded_by=target.recorded_by)
         except RejectedError as error:
             if error.field is not None and error.field.startswith("fields."):
                 raise

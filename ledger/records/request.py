@@ -21,7 +21,8 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from ledger.entry import DOCUMENTS_MAX, seal
 from ledger.errors import MalformedError
 from ledger.records.catalog import KIND_BY_NAME
-from ledger.records.kind import Day, Fields, Hash, Kind, NoneSealed
+from ledger.records.kind import Day, Draft, Fields, Hash, Kind, NoneSealed, check_common
+from ledger.state import State
 from ledger.vault import Vault, VaultRow
 
 BODY_BYTES_MAX = 128 * 1024
@@ -205,6 +206,34 @@ def validate(body: object) -> Validated:
     sealed = getattr(record, "sealed", None)
     values = sealed.model_dump(exclude_none=True) if sealed is not None else {}
     return Validated(kind, record.fields, values, record.occurred_on, record.documents)
+
+
+def rehearse(body: object, state: State, *, index: int, today: str, recorded_by: str) -> None:
+    """Put a record to the rules without sealing or recording it.
+
+    Args:
+        body: As for `prepare`.
+        state: The state to judge by; it is not changed.
+        index, today: Where and when it would be recorded.
+        recorded_by: Who would record it; alone.
+
+    Raises:
+        MalformedError: as `validate`.
+        RejectedError: a rule refuses it.
+    """
+    found = validate(body)
+    draft: Draft[Any] = Draft(
+        index,
+        found.fields,
+        frozenset(found.values),
+        found.occurred_on,
+        today,
+        recorded_by,
+        None,
+        found.documents,
+    )
+    check_common(found.kind, draft)
+    found.kind.plan(draft, state)
 
 
 def seal_record(

@@ -127,6 +127,8 @@ def test_a_list_is_recorded_once_after_a_second_person_approved(
     assert f"{size}-{size + 4}" in clerk.get(f"/staff/receipts?entries={size}-{size + 4}").html
     _, entry = service.book.entry(size)
     assert (entry.kind, entry.recorded_by, entry.approved_by) == ("donation.money", "clerk-1", None)
+    metrics = service.get("/metrics").text
+    assert 'shanji_import_rows_total{outcome="recorded"} 5' in metrics
     # Nothing of the file stays, and importing it again adds nothing.
     assert [one.name for one in (service.folder / "imports/1").iterdir()] == ["job"]
     path = planned(clerk, data)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
@@ -18,6 +17,7 @@ from api.pages.audit.attention import ItemView, item_view
 from api.pages.directory import Directory
 from api.pages.entries import EntryRow, entry_row
 from api.pages.page import log_state, translator_of
+from api.pages.staff.bank_views import BankRow, bank_row, newest_statements
 from api.pages.staff.desks import desks_of
 from api.pages.staff.frame import render_staff
 from api.pages.staff.import_views import asking
@@ -40,7 +40,6 @@ OWN_LOOKED_AT = 500
 """So many of the newest entries are looked at for one's own."""
 OWN_SHOWN = 10
 IMPORTS_SHOWN = 10
-BANK_ACCOUNTS_MAX = 50
 BOARD_SECONDS = 60
 """So long a search for what asks for attention counts."""
 
@@ -69,22 +68,6 @@ class ItemGroup:
     name: str
     flags: tuple[ItemView, ...]
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class BankRow:
-    """The newest statement of one bank account, and how much of what came in is matched."""
-
-    account: str
-    statement: int
-    period_to: str
-    came_fen: int
-    matched_fen: int
-
-    @property
-    def unmatched_fen(self) -> int:
-        """What came in and no gift stands for yet."""
-        return self.came_fen - self.matched_fen
 
 
 class LatestBoard:
@@ -165,19 +148,5 @@ def _own(
 
 def _bank(reader: Reader) -> list[BankRow]:
     """The newest statement of each account with lines that wait for their gifts."""
-    found: list[BankRow] = []
-    for key, data in reader.objects("statement/", limit=BANK_ACCOUNTS_MAX):
-        statement = orjson.loads(data)["entry"]
-        fields = parse_entry(reader.entry(statement)).fields
-        matched = reader.object(f"bank-matched/{statement}")
-        matched_fen = 0 if matched is None else orjson.loads(matched)["amount_fen"]
-        row = BankRow(
-            key.removeprefix("statement/"),
-            statement,
-            fields["period_to"],
-            fields["credits_fen"],
-            matched_fen,
-        )
-        if row.unmatched_fen:
-            found.append(row)
-    return found
+    rows = (bank_row(reader, entry) for entry in newest_statements(reader))
+    return [row for row in rows if row.unmatched_fen]
