@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ledger.entry import SEED_BYTES, base64url, hmac_sha256, parse_base64url
+from ledger.entry import SEED_BYTES, Hmac, base64url, hmac_sha256, parse_base64url
 from ledger.errors import CorruptionError, MalformedError
+from ledger.frozen import frozen
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -32,7 +33,7 @@ _DRAWN_AT_ONCE = 256
 """So many seeds or nonces are drawn from the system's generator in one go."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultRow:
     """What the vault keeps of one entry.
 
@@ -85,7 +86,7 @@ class Vault:
             raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
         self._random = SystemRandom() if random is None else random
         self._cipher = AESGCM(hmac_sha256(key, b"shanji/v1/vault/cipher"))
-        self._digest_key = hmac_sha256(key, b"shanji/v1/vault/digest")
+        self._digests = Hmac(hmac_sha256(key, b"shanji/v1/vault/digest"))
 
     def new_seed(self) -> bytes:
         """A fresh random seed for one entry's sealed fields."""
@@ -93,8 +94,7 @@ class Vault:
 
     def digest(self, purpose: str, data: bytes) -> bytes:
         """A keyed digest of 32 bytes; digests for two purposes never agree."""
-        message = purpose.encode() + b"\0" + data
-        return hmac_sha256(self._digest_key, message)
+        return self._digests.digest(purpose.encode() + b"\0" + data)
 
     def encrypt(self, index: int, row: VaultRow) -> bytes:
         """A row as it is stored: nonce, ciphertext, tag."""

@@ -16,14 +16,12 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ledger.garbage import EVERY
+
 IN_FLIGHT_EACH = 3
 """Chunks under way for each worker: one at work, one on the way, one waiting to be taken."""
 
 JOBS_MAX = 256
-
-_GARBAGE_EVERY = 10_000
-"""Chunks make many objects without cycles, and each database query a few with; looking for
-cycles more rarely still lets those pile up."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -80,15 +78,4 @@ def _begin() -> None:
     """In a worker: an interrupt at the terminal is its parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
-    gc.set_threshold(_GARBAGE_EVERY)
-
-
-@contextmanager
-def rare_garbage() -> Iterator[None]:
-    """The collector looks for cycles less often inside the block."""
-    before = gc.get_threshold()
-    gc.set_threshold(_GARBAGE_EVERY, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    gc.set_threshold(EVERY)

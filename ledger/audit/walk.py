@@ -26,7 +26,7 @@ from ledger.audit.hashing import (
     leaf_at,
 )
 from ledger.audit.history import History
-from ledger.audit.pipeline import in_order, rare_garbage
+from ledger.audit.pipeline import in_order
 from ledger.audit.report import Notes
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
@@ -36,6 +36,7 @@ from ledger.audit.tally import Tally
 from ledger.audit.tree import Tree
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry, read_checked_entry
 from ledger.errors import CorruptionError, LedgerError, RetryableError
+from ledger.garbage import rare_garbage
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.note import VerifierKey, parse_verifier_key
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH

@@ -15,12 +15,13 @@ from typing import Any
 from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.errors import LedgerError, RejectedError
+from ledger.garbage import rare_garbage
 from ledger.intake.gift_rows import PlannedGift
 from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared, prepare, validate
-from ledger.sequencer import CHINA, utc_now
+from ledger.sequencer import CHINA, results, utc_now
 from ledger.state import State
 from ledger.units import joined
 
@@ -96,17 +97,22 @@ def record_plan(
             "mend the file first",
             code="plan_not_clean",
         )
-    _rehearse(book, plan, target)
+    with rare_garbage():
+        _rehearse(book, plan, target)
+        return _record(book, plan, target, progress)
+
+
+def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -> Outcome:
+    """Record gifts that the rules take; the next are sealed while those before are written."""
     indices: list[int] = []
     rest = _prepared(book, plan.gifts, target)
     futures: list[Future[Recorded]] = []
-    # The next gifts are sealed while those before are written.
     while some := list(islice(rest, SLICE)):
-        indices += [future.result().index for future in futures]
+        indices += [one.index for one in results(futures)]
         futures = book.sequencer.submit([one for _, one in some])
         if progress is not None:
             progress(len(indices))
-    indices += [future.result().index for future in futures]
+    indices += [one.index for one in results(futures)]
     if progress is not None:
         progress(len(indices))
     return Outcome(

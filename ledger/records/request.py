@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 
 from ledger.entry import DOCUMENTS_MAX, seal
 from ledger.errors import MalformedError
+from ledger.frozen import frozen
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import Day, Fields, Hash, Kind, NoneSealed
 from ledger.vault import Vault, VaultRow
@@ -33,7 +34,7 @@ ERRORS_MAX = 100
 _KEY = re.compile(rf"[!-~]{{1,{KEY_CHARS_MAX}}}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prepared:
     """A validated and sealed record, ready for the writer.
 
@@ -180,7 +181,7 @@ def prepare(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Validated:
     """A record that is right by itself; `values` are its personal fields."""
 

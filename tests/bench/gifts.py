@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.book import Book
+from ledger.garbage import rare_garbage
+from ledger.sequencer import results
 from ledger.records.request import Prepared, prepare
 
 SLICE = 1000
@@ -60,11 +62,11 @@ def open_book(folder: Path, database: str | None = None) -> Book:
 def record_all(book: Book, gifts: int, first: int = 0) -> None:
     """Record so many gifts; the next slice is prepared while one is on its way."""
     waiting: list[Any] = []
-    for start in range(first, first + gifts, SLICE):
-        end = min(first + gifts, start + SLICE)
-        some = [prepared_gift(book, one) for one in range(start, end)]
-        for future in waiting:
-            future.result()
-        waiting = book.sequencer.submit(some)
-    for future in waiting:
-        future.result()
+    # As the commands and the service have it.
+    with rare_garbage():
+        for start in range(first, first + gifts, SLICE):
+            end = min(first + gifts, start + SLICE)
+            some = [prepared_gift(book, one) for one in range(start, end)]
+            results(waiting)
+            waiting = book.sequencer.submit(some)
+        results(waiting)
