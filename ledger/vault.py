@@ -78,15 +78,26 @@ class SystemRandom:
             return parts[0]
 
 
-class Vault:
-    """Encrypts vault rows and makes keyed digests. Never shows its key."""
+class Digests:
+    """Keyed digests and fresh seeds: all that sealing needs of the vault.
+
+    It opens nothing that the vault encrypted, so it may go to another process of this
+    machine, which draws its own seeds. Never shows its key.
+
+    Attributes:
+        portable: Whether the seeds come from the system, wherever they are drawn.
+    """
+
+    __slots__ = ("_hmac", "_key", "_random", "portable")
 
     def __init__(self, key: bytes, random: Callable[[int], bytes] | None = None) -> None:
-        if len(key) != KEY_BYTES:
-            raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
+        self._key = key
+        self._hmac = Hmac(key)
         self._random = SystemRandom() if random is None else random
-        self._cipher = AESGCM(hmac_sha256(key, b"shanji/v1/vault/cipher"))
-        self._digests = Hmac(hmac_sha256(key, b"shanji/v1/vault/digest"))
+        self.portable = isinstance(self._random, SystemRandom)
+
+    def __reduce__(self) -> tuple[type[Digests], tuple[bytes]]:
+        return Digests, (self._key,)
 
     def new_seed(self) -> bytes:
         """A fresh random seed for one entry's sealed fields."""
@@ -94,7 +105,26 @@ class Vault:
 
     def digest(self, purpose: str, data: bytes) -> bytes:
         """A keyed digest of 32 bytes; digests for two purposes never agree."""
-        return self._digests.digest(purpose.encode() + b"\0" + data)
+        return self._hmac.digest(purpose.encode() + b"\0" + data)
+
+
+class Vault:
+    """Encrypts vault rows and makes keyed digests. Never shows its key.
+
+    Attributes:
+        digests: The part of it that sealing needs.
+    """
+
+    def __init__(self, key: bytes, random: Callable[[int], bytes] | None = None) -> None:
+        if len(key) != KEY_BYTES:
+            raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
+        self._random = SystemRandom() if random is None else random
+        self._cipher = AESGCM(hmac_sha256(key, b"shanji/v1/vault/cipher"))
+        self.digests = Digests(hmac_sha256(key, b"shanji/v1/vault/digest"), self._random)
+
+    def digest(self, purpose: str, data: bytes) -> bytes:
+        """A keyed digest of 32 bytes; digests for two purposes never agree."""
+        return self.digests.digest(purpose, data)
 
     def encrypt(self, index: int, row: VaultRow) -> bytes:
         """A row as it is stored: nonce, ciphertext, tag."""

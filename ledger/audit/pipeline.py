@@ -7,16 +7,13 @@ The hashing part of an audit is a function of bytes (``hashing``), so anything t
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ledger.garbage import EVERY
+from ledger.beside import worker_pool
 
 IN_FLIGHT_EACH = 3
 """Chunks under way for each worker: one at work, one on the way, one waiting to be taken."""
@@ -60,22 +57,10 @@ def in_order(
 
 
 @contextmanager
-def worker_pool(jobs: int) -> Iterator[Executor | None]:
+def processes(jobs: int) -> Iterator[Executor | None]:
     """So many processes on this machine; none for one job, which is done in this one."""
     if jobs <= 1:
         yield None
         return
-    # Spawned, not forked: this process has threads and an open database.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
-    try:
+    with worker_pool(jobs) as pool:
         yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin() -> None:
-    """In a worker: an interrupt at the terminal is its parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(EVERY)

@@ -34,9 +34,9 @@ from ledger.audit.spans import Span, check_span
 from ledger.audit.standing import Standing, save
 from ledger.audit.tally import Tally
 from ledger.audit.tree import Tree
+from ledger.beside import rare_garbage
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry, read_checked_entry
 from ledger.errors import CorruptionError, LedgerError, RetryableError
-from ledger.garbage import rare_garbage
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.note import VerifierKey, parse_verifier_key
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH

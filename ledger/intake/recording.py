@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+from ledger.beside import rare_garbage
 from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.errors import LedgerError, RejectedError
-from ledger.garbage import rare_garbage
 from ledger.intake.gift_rows import PlannedGift
 from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
 from ledger.records.kind import Draft, check_common
-from ledger.records.request import Prepared, prepare, validate
+from ledger.records.request import validate
+from ledger.records.sealing import Unsealed, seal_slices
 from ledger.sequencer import CHINA, results, utc_now
 from ledger.state import State
 from ledger.units import joined
@@ -105,11 +105,12 @@ def record_plan(
 def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -> Outcome:
     """Record gifts that the rules take; the next are sealed while those before are written."""
     indices: list[int] = []
-    rest = _prepared(book, plan.gifts, target)
     futures: list[Future[Recorded]] = []
-    while some := list(islice(rest, SLICE)):
+    for some in seal_slices(
+        _slices(book, plan.gifts, target), len(plan.gifts), target.recorded_by, book.vault
+    ):
         indices += [one.index for one in results(futures)]
-        futures = book.sequencer.submit([one for _, one in some])
+        futures = book.sequencer.submit(some)
         if progress is not None:
             progress(len(indices))
     indices += [one.index for one in results(futures)]
@@ -120,22 +121,16 @@ def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -
     )
 
 
-def _prepared(
-    book: Book, gifts: Sequence[PlannedGift], target: Target
-) -> Iterator[tuple[PlannedGift, Prepared]]:
-    for gift in gifts:
-        key = book.vault.digest("import", gift.order_number.encode()).hex()
-        try:
-            prepared = prepare(
+def _slices(book: Book, gifts: Sequence[PlannedGift], target: Target) -> Iterator[list[Unsealed]]:
+    digest = book.vault.digest
+    for start in range(0, len(gifts), SLICE):
+        yield [
+            Unsealed(
                 _body(gift, target),
-                key=f"import/{key}",
-                recorded_by=target.recorded_by,
-                approved_by=None,
-                vault=book.vault,
+                f"import/{digest('import', gift.order_number.encode()).hex()}",
             )
-        except LedgerError as error:
-            raise _of_row(gift, error) from None
-        yield gift, prepared
+            for gift in gifts[start : start + SLICE]
+        ]
 
 
 def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ledger.errors import MalformedError
 from ledger.frozen import frozen
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import Day, Fields, Hash, Kind, NoneSealed
-from ledger.vault import Vault, VaultRow
+from ledger.vault import Digests, Vault, VaultRow
 
 BODY_BYTES_MAX = 128 * 1024
 """A record's request; its entry must fit into 65,535 bytes in the end."""
@@ -151,7 +151,7 @@ def example_body(kind: Kind[Any]) -> dict[str, Any]:
 
 
 def prepare(
-    body: object, *, key: str, recorded_by: str, approved_by: str | None, vault: Vault
+    body: object, *, key: str, recorded_by: str, approved_by: str | None, vault: Vault | Digests
 ) -> Prepared:
     """Validate and seal a record.
 
@@ -219,7 +219,7 @@ def seal_record(
     key: str,
     recorded_by: str,
     approved_by: str | None,
-    vault: Vault,
+    vault: Vault | Digests,
 ) -> Prepared:
     """Seal a validated record; `values` are its personal fields."""
     content = orjson.dumps(
@@ -227,11 +227,12 @@ def seal_record(
         option=orjson.OPT_SORT_KEYS,
     )
     order = next((values[name] for name in kind.unique if name in values), None)
-    seed = vault.new_seed() if values else None
+    digests = vault.digests if isinstance(vault, Vault) else vault
+    seed = digests.new_seed() if values else None
     row = VaultRow(
         key,
-        vault.digest("request", content),
-        None if order is None else vault.digest("order", order.encode()),
+        digests.digest("request", content),
+        None if order is None else digests.digest("order", order.encode()),
         seed,
         values if seed is not None else None,
     )
