@@ -20,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
+from ledger.frozen import frozen
 from ledger.keys.history import KeyHistory
 from ledger.keys.ring import Keyring
 from ledger.receipt import Opening
@@ -91,14 +92,14 @@ class _Memory:
         return self.keys[1].active
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Waiting:
     prepared: Prepared
     wake: Wake | None = None
     future: Future[Recorded] = field(default_factory=Future)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Appended:
     waiting: _Waiting
     index: int
@@ -419,7 +420,7 @@ class Sequencer:
             return store.tile(level, number, width) if data is None else data
 
         tree = TileReader(size, read_tile)
-        proofs = [tuple(tree.inclusion(one.index)) for one in appended]
+        proofs = tree.inclusions(appended[0].index, size)
         verify_inclusions(
             size,
             root,
@@ -516,6 +517,16 @@ def _resolve(future: Future[Recorded], answer: _Answer) -> None:
         future.set_result(answer)
     else:
         future.set_exception(answer)
+
+
+def results(futures: Sequence[Future[Recorded]]) -> list[Recorded]:
+    """What became of records that were submitted together; raises for the first that failed.
+
+    The last is waited for first: who waits for each in turn is woken by each, and takes the
+    interpreter's lock from the writer every time.
+    """
+    wait(futures[-1:])
+    return [future.result() for future in futures]
 
 
 def _wake(waiting: Sequence[_Waiting]) -> None:

@@ -22,6 +22,7 @@ import orjson
 from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import REVERSAL, Flow, Runs, flows_of, is_world, takes_back
+from ledger.frozen import frozen
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
@@ -91,7 +92,7 @@ class Hot:
     accounts: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """Units that a record wants to move; the ledger chooses which (`rank`, or `exact`).
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from ledger.audit.hashing import Checked, Chunk
 from ledger.audit.history import History
 from ledger.audit.past import check_past
-from ledger.audit.pipeline import worker_pool
+from ledger.audit.pipeline import processes
 from ledger.audit.report import Notes, Report
 from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
@@ -307,7 +307,7 @@ def _audit(
     if rules is None:
         notes.not_checked.append("the form of entries, rules, units (hashes only)")
     if check_past(walk, size, log.read_tile, history, notes):
-        with worker_pool(run.jobs if executor is None else 1) as pool:
+        with processes(run.jobs if executor is None else 1) as pool:
             walk.run(executor or pool, run.jobs, size, progress)
         notes.count("entries", walk.tree.size - walk.relied_on)
         log.finish(walk, history)

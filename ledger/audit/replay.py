@@ -19,7 +19,7 @@ from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.hashing import Checked, Chunk, leaf_at
 from ledger.audit.history import History
 from ledger.audit.past import check_past
-from ledger.audit.pipeline import worker_pool
+from ledger.audit.pipeline import processes
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
 from ledger.audit.result import Run, carry_out
@@ -385,7 +385,7 @@ def _audit(
         size = log.heads[0][1] if log.heads else 0
         assert isinstance(size, int)
         if check_past(walk, size, reader.tile, history, notes):
-            with worker_pool(run.jobs if executor is None else 1) as pool:
+            with processes(run.jobs if executor is None else 1) as pool:
                 walk.run(executor or pool, run.jobs, size, progress)
             notes.count("entries", walk.tree.size - walk.relied_on)
             run.checkpoint = log.finish(walk, history)

@@ -26,7 +26,7 @@ from ledger.audit.hashing import (
     leaf_at,
 )
 from ledger.audit.history import History
-from ledger.audit.pipeline import in_order, rare_garbage
+from ledger.audit.pipeline import in_order
 from ledger.audit.report import Notes
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
@@ -34,6 +34,7 @@ from ledger.audit.spans import Span, check_span
 from ledger.audit.standing import Standing, save
 from ledger.audit.tally import Tally
 from ledger.audit.tree import Tree
+from ledger.beside import rare_garbage
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry, read_checked_entry
 from ledger.errors import CorruptionError, LedgerError, RetryableError
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash

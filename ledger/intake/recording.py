@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+from ledger.beside import rare_garbage
 from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.errors import LedgerError, RejectedError
 from ledger.intake.gift_rows import PlannedGift
 from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
-from ledger.records.request import Prepared, prepare, rehearse
+from ledger.records.request import rehearse
+from ledger.records.sealing import Unsealed, seal_slices
+from ledger.sequencer import results
 from ledger.state import State
 from ledger.units import joined
 
@@ -97,19 +99,23 @@ def record_plan(
             "mend the file first",
             code="plan_not_clean",
         )
-    rehearse_plan(book, plan, target)
+    with rare_garbage():
+        rehearse_plan(book, plan, target)
+        return _record(book, plan, target, progress)
+
+
+def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -> Outcome:
+    """Record gifts that the rules take; the next are sealed while those before are written."""
     indices: list[int] = []
-    rest = _prepared(book, plan.gifts, target)
     futures: list[Future[Recorded]] = []
-    # A slice must fit into the queue beside those of others.
-    at_once = max(1, min(SLICE, int(book.sequencer.stats()["queue_max"]) // QUEUE_SHARE))
-    # The next gifts are sealed while those before are written.
-    while some := list(islice(rest, at_once)):
-        indices += [future.result().index for future in futures]
-        futures = book.sequencer.submit([one for _, one in some])
+    for some in seal_slices(
+        _slices(book, plan.gifts, target), len(plan.gifts), target.recorded_by, book.vault
+    ):
+        indices += [one.index for one in results(futures)]
+        futures = book.sequencer.submit(some)
         if progress is not None:
             progress(len(indices))
-    indices += [future.result().index for future in futures]
+    indices += [one.index for one in results(futures)]
     if progress is not None:
         progress(len(indices))
     return Outcome(
@@ -117,22 +123,18 @@ def record_plan(
     )
 
 
-def _prepared(
-    book: Book, gifts: Sequence[PlannedGift], target: Target
-) -> Iterator[tuple[PlannedGift, Prepared]]:
-    for gift in gifts:
-        key = book.vault.digest("import", gift.order_number.encode()).hex()
-        try:
-            prepared = prepare(
+def _slices(book: Book, gifts: Sequence[PlannedGift], target: Target) -> Iterator[list[Unsealed]]:
+    digest = book.vault.digest
+    # A slice must fit into the queue beside those of others.
+    at_once = max(1, min(SLICE, int(book.sequencer.stats()["queue_max"]) // QUEUE_SHARE))
+    for start in range(0, len(gifts), at_once):
+        yield [
+            Unsealed(
                 _body(gift, target),
-                key=f"import/{key}",
-                recorded_by=target.recorded_by,
-                approved_by=None,
-                vault=book.vault,
+                f"import/{digest('import', gift.order_number.encode()).hex()}",
             )
-        except LedgerError as error:
-            raise _of_row(gift, error) from None
-        yield gift, prepared
+            for gift in gifts[start : start + at_once]
+        ]
 
 
 def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from ledger.beside import rare_garbage
 from ledger.errors import MalformedError, NotFoundError
 from ledger.intake.archive import CELLS_MAX, inspect_archive
 from ledger.intake.cells import Cell, is_blank
@@ -112,6 +113,7 @@ class Table:
     source: Source
 
 
+@rare_garbage()
 def read_table(
     path: Path,
     *,

@@ -13,12 +13,14 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ledger.entry import Entry
 from ledger.errors import RejectedError
+from ledger.frozen import frozen
 from ledger.state import Move, State
 
 AMOUNT_FEN_MAX = 10**13
@@ -126,6 +128,7 @@ def _one_spelling(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _real_day(text: str) -> str:
     try:
         datetime.date.fromisoformat(text)
@@ -174,7 +177,7 @@ class NoneSealed(Sealed):
 F = TypeVar("F", bound=Fields)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft(Generic[F]):
     """A record on its way into the log, or out of it when the log is replayed.
 
@@ -192,7 +195,7 @@ class Draft(Generic[F]):
     documents: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What a record does: units to move, in order, and the entries that it is about."""
 

@@ -96,7 +96,7 @@ def test_two_processes_give_the_same(
 def reading_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads for the processes that read for themselves, each of them 100 entries at once."""
     monkeypatch.setattr("ledger.audit.public.CHUNK_ENTRIES", 100)
-    monkeypatch.setattr("ledger.audit.public.worker_pool", ThreadPoolExecutor)
+    monkeypatch.setattr("ledger.audit.public.processes", ThreadPoolExecutor)
 
 
 def hashes_of(folder: Path, book: Book, jobs: int) -> dict[str, Any]:
