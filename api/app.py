@@ -64,6 +64,7 @@ from api.routes import (
 from api.sessions import Sessions, SignInNeededError
 from api.settings import Settings
 from api.witnessed import open_feed
+from ledger.attention import KeptBoard
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
@@ -149,6 +150,7 @@ def create_app(settings: Settings) -> FastAPI:
         feed: Feed | None = None
         gc_before = gc.get_threshold()
         inspector: Inspector | None = None
+        board: KeptBoard | None = None
         book = await run_in_threadpool(
             Book.open,
             settings.data,
@@ -169,7 +171,9 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.book = book
             app.state.mailbox = Mailbox(asyncio.get_running_loop())
             app.state.tokens = Tokens(settings.data)
-            app.state.board = today.LatestBoard()
+            board = KeptBoard(book.store.read, book.today)
+            app.state.board = board
+            await run_in_threadpool(board.begin)
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
@@ -180,6 +184,8 @@ def create_app(settings: Settings) -> FastAPI:
             gc.set_threshold(*gc_before)
             if inspector is not None:
                 await run_in_threadpool(inspector.close)
+            if board is not None:
+                await run_in_threadpool(board.close)
             if feed is not None:
                 await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
