@@ -129,7 +129,13 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
 """A name, the indexes that it uses as SQLite's plans name them, and the question."""
 
 
-def on_postgresql(wanted: str) -> str:
-    """The name of the index there: a table's primary key is one as well."""
+NAMES = {"account_by_name", "account_by_holder"}
+"""Both are of an account's asset and name: one of them whole is found by either."""
+
+
+def on_postgresql(wanted: str) -> set[str]:
+    """The names of the indices there that do: a table's primary key is one as well."""
     table, using, _ = wanted.partition(" USING")
-    return f"{table}_pkey" if using else wanted
+    if wanted == "account_by_name":
+        return NAMES
+    return {f"{table}_pkey" if using else wanted}

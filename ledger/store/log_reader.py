@@ -356,12 +356,21 @@ class LogReader:
         """Which of these orders are recorded: ``{digest: index}``."""
         return dict(map(tuple, self._chosen(_ORDERS_QUERY, digests)))
 
-    def _chosen(self, query: sa.Select[Any], values: Collection[Any]) -> list[Any]:
-        """The rows whose column is one of these values, which the query calls `wanted`."""
+    def _chosen(self, query: sa.Select[Any], values: Collection[Any], **others: Any) -> list[Any]:
+        """The rows whose column is one of these values, which the query calls `wanted`.
+
+        Args:
+            query: One that is made once, with no other values in it than parameters.
+            others: The values of its other parameters.
+        """
         wanted = list(dict.fromkeys(values))
         rows: list[Any] = []
         for start in range(0, len(wanted), IN_MAX):
-            rows += self._rows(query, wanted=wanted[start : start + IN_MAX])
+            part = wanted[start : start + IN_MAX]
+            if others:
+                rows += self._rows(query, {"wanted": part, **others})
+            else:
+                rows += self._rows(query, wanted=part)
         return rows
 
     def _execute_chosen(self, query: sa.Select[Any], wanted: Sequence[Any]) -> sa.CursorResult[Any]:

@@ -20,9 +20,12 @@ DROP TABLE witness;
 DROP TABLE anchor;
 DROP TABLE entry_reference;
 DROP TABLE entry_kind;
+DROP TABLE hold;
+DROP TABLE agreed;
 DELETE FROM state_object WHERE key LIKE 'class-total/%' OR key LIKE 'purpose-total/%'
     OR key LIKE 'paid-total/%' OR key LIKE 'aid-total/%' OR key LIKE 'organiser-total/%'
-    OR key LIKE 'served-for/%' OR key LIKE 'wish-group/%';
+    OR key LIKE 'served-for/%' OR key LIKE 'wish-group/%' OR key = 'points-taken-back'
+    OR key LIKE 'matches-of/%';
 UPDATE alembic_version SET version_num = '0002';
 """
 KEPT = ("pool", "asset", "state_object", "entry_kind")
