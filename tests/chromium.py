@@ -194,8 +194,12 @@ Visiting = Callable[..., Page]
 # --- what is asked of a page ---
 
 
-def violations(page: Page, tags: Sequence[str] = AXE_TAGS) -> list[str]:
+def violations(
+    page: Page, tags: Sequence[str] = AXE_TAGS, without: Sequence[str] = ()
+) -> list[str]:
     """What axe-core finds against WCAG 2.2 A and AA in a page as it is now.
+
+    `without` names rules that are left out: what they ask has no meaning there.
 
     axe-core comes into the page as the developer's tools do, past the page's policy, which
     stays as it is for everything else.
@@ -203,7 +207,11 @@ def violations(page: Page, tags: Sequence[str] = AXE_TAGS) -> list[str]:
     page.evaluate(f"() => {{ if (!window.axe) {{ {AXE_SCRIPT} }} }}")
     found = page.evaluate(
         "async (options) => (await axe.run(document, options)).violations",
-        {"runOnly": {"type": "tag", "values": list(tags)}, "resultTypes": ["violations"]},
+        {
+            "runOnly": {"type": "tag", "values": list(tags)},
+            "resultTypes": ["violations"],
+            "rules": {name: {"enabled": False} for name in without},
+        },
     )
     return [
         f"{page.url}: {one['id']} ({one['help']}): {json.dumps(node['target'])} {node['html']} "
@@ -241,6 +249,8 @@ def walk_by_tab(page: Page, presses_max: int) -> list[str]:
     each must show that it has the focus, and be in the window then. At most `presses_max`
     are walked; a longer page is walked that far.
     """
+    # Where the page itself put the focus is no place to begin.
+    page.evaluate(_TO_THE_TOP)
     expected = page.evaluate(_WATCH_FOCUS)
     count = min(expected, presses_max)
     # A field for a day or a time has stops of its own inside, for its parts.
@@ -250,6 +260,13 @@ def walk_by_tab(page: Page, presses_max: int) -> list[str]:
     found: list[str] = page.evaluate("(count) => window.focusReport(count)", count)
     return found
 
+
+_TO_THE_TOP = """() => {
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+  scrollTo(0, 0);
+}"""
 
 _WATCH_FOCUS = """() => {
   const can = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
