@@ -33,6 +33,12 @@ LATIN = frozenset(
         "HMAC",
         "RFC",
         "WebCrypto",
+        "JavaScript",
+        "UTC",
+        "BIP",
+        "OLD",
+        "NEW",
+        "audit",
         "Python",
         "Ctrl",
         "Esc",
@@ -66,9 +72,9 @@ _TEXTS = """() => {
     const node = walker.currentNode;
     if (node.data.trim() && own(node.parentElement)) texts.push(node.data);
   }
-  for (const one of document.querySelectorAll("[placeholder],[aria-label],[title],[alt],[data-label]"))
-    for (const name of ["placeholder", "aria-label", "title", "alt", "data-label"])
-      if (one.hasAttribute(name) && own(one)) texts.push(one.getAttribute(name));
+  for (const name of ["placeholder", "aria-label", "title", "alt", "data-label"])
+    for (const one of document.querySelectorAll(`[${name}]`))
+      if (own(one)) texts.push(one.getAttribute(name));
   return texts.map((one) => one.replace(/\\s+/g, " ").trim());
 }"""
 
@@ -77,7 +83,7 @@ def colour_alone(page: Page) -> list[str]:
     """What is told by nothing but a colour: states without a word, a current place without a mark.
 
     A verdict has a word and a symbol, a state a word, a wrong field its line, a check its
-    symbol; where one is, is set in bold. (That links differ from the text around them, axe-core says.)
+    symbol; where one is, is set in bold. Whether links differ from their text, axe-core asks.
     """
     found: list[str] = page.evaluate(_COLOUR)
     return [f"told by colour alone: {one}" for one in found]
@@ -120,4 +126,5 @@ def printed_controls(page: Page) -> list[str]:
 
 
 _PRINTED = """() => [...document.querySelectorAll("button, .skip, .ways a, .switches a")]
-  .filter((one) => one.checkVisibility()).map((one) => one.outerHTML.slice(0, 160)).slice(0, 5)"""
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width > 1)
+  .map((one) => one.outerHTML.slice(0, 160)).slice(0, 5)"""

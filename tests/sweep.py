@@ -80,9 +80,7 @@ class Setting:
 
 EVERY = tuple(
     Setting(language, elder, frame, look)
-    for elder, language, look, frame in product(
-        (False, True), ("zh", "en"), LOOKS, FRAMES
-    )
+    for elder, language, look, frame in product((False, True), ("zh", "en"), LOOKS, FRAMES)
 )
 
 

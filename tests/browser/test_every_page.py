@@ -79,7 +79,9 @@ def test_the_settings_in_turn_and_in_pairs_are_all_of_them() -> None:
 def test_no_page_and_no_setting_is_forgotten(stage: Stage) -> None:
     every = places(stage)
     assert page_routes() - {one.route for one in every if one.each} == NO_PAGE & page_routes()
-    turned = {one for number, place in numbered(stage) for one in settings_of(number, place, "each")}
+    turned = {
+        one for number, place in numbered(stage) for one in settings_of(number, place, "each")
+    }
     assert turned == set(EVERY)
 
 
