@@ -31,6 +31,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Route,
+    expect,
     sync_playwright,
 )
 
@@ -41,6 +42,7 @@ PICTURES = "SHANJI_SCREENSHOTS"
 """Names the folder for pictures; without it none is taken."""
 WAIT_MS_MAX = 30_000
 """How long anything in a page may take on a slow machine."""
+expect.set_options(timeout=WAIT_MS_MAX)
 STOPS_INSIDE = 4
 """How often Tab is pressed within one such field at most."""
 REFUSED_FORM = (400, 409, 422)

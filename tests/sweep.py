@@ -332,7 +332,7 @@ def read_entries(site: Site) -> tuple[dict[str, int], frozenset[str]]:
         for one in ask(site, f"/v1/entries?limit={LIST_MAX}{more}")["entries"]:
             entry = one["entry"]
             found.setdefault(entry["kind"], entry["index"])
-            words.update(word for text in _texts(entry["fields"]) for word in WORD.findall(text))
+            words.update(filter(WORD.fullmatch, _texts(entry["fields"])))
     return found, frozenset(words)
 
 
