@@ -27,6 +27,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    BrowserType,
     ConsoleMessage,
     Page,
     Request,
@@ -98,13 +99,18 @@ def find_program() -> str:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """Chromium without a window."""
-    program = find_program()
+    find_program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        browser = launch(playwright.chromium)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def launch(kind: BrowserType, *flags: str) -> Browser:
+    """Another one beside it, with Chromium's own `flags`; to be closed by who asked."""
+    return kind.launch(executable_path=find_program(), args=[*_FLAGS, *flags])
 
 
 @dataclass

@@ -30,6 +30,7 @@ from starlette.responses import HTMLResponse
 
 from api.app import ALL_ROUTERS
 from api.pages.staff.desks import DESKS, desks_of
+from api.pages.staff.suggestions import WORDS
 from ledger.records.catalog import KIND_BY_NAME, KINDS
 from ledger.records.kind import Role
 
@@ -125,7 +126,7 @@ class Stage:
         annotated: A gift whose public field was corrected.
         proposals: Waiting, rejected.
         decision: The page on which an open flag is decided.
-        words: Words in Latin letters that somebody recorded: codes, and names of things.
+        words: Words in Latin letters that are codes: recorded ones, and those that forms suggest.
     """
 
     entries: dict[str, int]
@@ -326,7 +327,7 @@ def set_stage(site: Site) -> Stage:
 def read_entries(site: Site) -> tuple[dict[str, int], frozenset[str]]:
     """One entry of each kind among the log's first, and its last; and the words in them."""
     found: dict[str, int] = {}
-    words: set[str] = set()
+    words = {word for codes in WORDS.values() for word in codes}
     for before in (*range(LIST_MAX, FIRST_ENTRIES + 1, LIST_MAX), None):
         more = f"&before={before}" if before else ""
         for one in ask(site, f"/v1/entries?limit={LIST_MAX}{more}")["entries"]:
