@@ -319,8 +319,9 @@ _WATCH_FOCUS = """() => {
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep what the window shows as ``<name>.png``, where `scripts/screenshots` runs the tests."""
+    """Keep the top of the page as ``<name>.png``, where `scripts/screenshots` runs the tests."""
     folder = os.environ.get(PICTURES)
     if folder is not None:
+        page.evaluate("scrollTo(0, 0)")
         page.evaluate("document.fonts.ready")
         page.screenshot(path=Path(folder) / f"{name}.png")
