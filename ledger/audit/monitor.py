@@ -119,7 +119,7 @@ class Round:
 
     @property
     def exit_code(self) -> int:
-        """0 when nothing is wrong, 3 when no view could be read or some not for long, otherwise 1."""
+        """0 when nothing is wrong, 3 when views could not be read, otherwise 1."""
         if not self.alarms:
             return 3 if all(size is None for size in self.views.values()) else 0
         return 3 if all(one.kind in UNDECIDED_KINDS for one in self.alarms) else 1

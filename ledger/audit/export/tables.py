@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
+from ledger.audit.export.words import FIELD_WORDS
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Kind
 
@@ -161,8 +162,9 @@ def kind_table(kind: Kind[Any]) -> Table:
     """The table of a kind's public fields, from its model."""
     columns = [_ENTRY_COLUMN]
     for name, field in kind.fields.model_fields.items():
-        said = field.description or ""
-        columns.append(Column(f"fields.{name}", _type_of(field.annotation), said, said))
+        said = field.description or name.replace("_", " ")
+        word = FIELD_WORDS.get(name, said)
+        columns.append(Column(f"fields.{name}", _type_of(field.annotation), word, said))
     sums = tuple(
         column.name
         for column in columns[1:]
