@@ -162,7 +162,9 @@ def test_a_guarded_cell_comes_back(text: str) -> None:
     assert plain_text(safe_text(text)) == text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "0012", "12e5"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "0012", "12e5", "\uff1d1"]
+)
 def test_what_a_spreadsheet_would_run_or_shorten_is_guarded(text: str) -> None:
     assert safe_text(text) == "'" + text
 
