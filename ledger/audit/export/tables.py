@@ -217,13 +217,13 @@ def dictionary_page(tables: Sequence[Table]) -> str:
         "# 数据字典 Data dictionary",
         "",
         "金额以分计，数量以物品的基本单位计。CSV：UTF-8 带 BOM，逗号分隔，空单元格表示没有值；",
-        "以 `= + - @ '`（含全角）、制表符或回车开头的文字，以及形似数字的文字，前加一个单引号",
-        "`'`，读回时去掉它。",
+        "以 `= + - @ '`（含全角）、制表符或回车开头的文字，以及形似数字的文字，",
+        "前加一个单引号 `'`，读回时去掉它。",
         "",
         "Amounts are in fen, quantities in an item's base unit. CSV: UTF-8 with a BOM, commas,",
-        "an empty cell where there is no value; text that begins with `= + - @ '` (also full-width), a",
-        "tab or a carriage return, and text that looks like a number, is written with one apostrophe",
-        "before it, which a reader takes off.",
+        "an empty cell where there is no value; text that begins with `= + - @ '` (full-width too),",
+        "a tab or a carriage return, and text that looks like a number, is written with one",
+        "apostrophe before it, which a reader takes off.",
         "",
     ]
     for table in tables:
