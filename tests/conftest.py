@@ -10,6 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import settings
 from postgresql_server import Databases, Server, binaries, running, wanted
 
@@ -22,6 +24,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, databas
 settings.load_profile("repeatable")
 
 SQLITE_ONLY = "about SQLite's file"
+NO_ML_DSA = "the OpenSSL of this machine has no ML-DSA-44"
 
 
 def pytest_collection_finish() -> None:
@@ -40,13 +43,21 @@ def repository() -> Path:
 def pytest_configure(config: pytest.Config) -> None:
     """A run on PostgreSQL that has no server must not look like one that passed."""
     config.addinivalue_line("markers", f"sqlite: {SQLITE_ONLY}; left out on PostgreSQL")
+    config.addinivalue_line("markers", "ml_dsa: needs an OpenSSL with ML-DSA-44")
     if wanted() and binaries() is None:
         raise pytest.UsageError("found no initdb: install PostgreSQL (Debian: postgresql)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out what is about SQLite's file."""
+    """On PostgreSQL, leave out what is about SQLite's file; ML-DSA-44 where there is none."""
+    try:
+        mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(32))
+        has_ml_dsa = True
+    except UnsupportedAlgorithm:
+        has_ml_dsa = False
     for item in items:
+        if not has_ml_dsa and item.get_closest_marker("ml_dsa"):
+            item.add_marker(pytest.mark.skip(reason=NO_ML_DSA))
         if wanted() and item.get_closest_marker("sqlite"):
             item.add_marker(pytest.mark.skip(reason=SQLITE_ONLY))
 

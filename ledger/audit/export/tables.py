@@ -221,7 +221,7 @@ def dictionary_page(tables: Sequence[Table]) -> str:
         "前加一个单引号 `'`，读回时去掉它。",
         "",
         "Amounts are in fen, quantities in an item's base unit. CSV: UTF-8 with a BOM, commas,",
-        "an empty cell where there is no value; text that begins with `= + - @ '` (full-width too),",
+        "an empty cell where there is no value; text that begins with `= + - @ '` (or full-width),",
         "a tab or a carriage return, and text that looks like a number, is written with one",
         "apostrophe before it, which a reader takes off.",
         "",
