@@ -23,6 +23,7 @@ from api.auth import Tokens
 from api.dependencies import undamaged
 from api.direct import Direct
 from api.edge import Edge
+from api.imports.worker import Worker
 from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.openapi import build_openapi
@@ -33,11 +34,13 @@ from api.pages.staff import (
     correct,
     desks,
     frame,
+    importing,
     lots,
     printing,
     record,
     recorded,
     sign_in,
+    statements,
     today,
 )
 from api.pages.staff import proposals as staff_proposals
@@ -110,6 +113,8 @@ DERIVED_ROUTERS = (
     correct.router,
     lots.router,
     printing.router,
+    importing.router,
+    statements.router,
 )
 """Figures, lists and pages made from the state: not shown where the inspection found damage."""
 ALL_ROUTERS = (*ROUTERS, *DERIVED_ROUTERS)
@@ -150,6 +155,7 @@ def create_app(settings: Settings) -> FastAPI:
         feed: Feed | None = None
         gc_before = gc.get_threshold()
         inspector: Inspector | None = None
+        imports: Worker | None = None
         book = await run_in_threadpool(
             Book.open,
             settings.data,
@@ -166,6 +172,9 @@ def create_app(settings: Settings) -> FastAPI:
             pace = Pace(settings.inspection_rows_per_second, settings.inspection_audit_seconds)
             inspector = Inspector(book, settings.key_access, pace)
             inspector.start()
+            imports = Worker(book)
+            imports.start()
+            app.state.imports = imports
             app.state.inspector = inspector
             app.state.feed = feed
             app.state.book = book
@@ -181,6 +190,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             gc.set_threshold(*gc_before)
+            if imports is not None:
+                await run_in_threadpool(imports.close)
             if inspector is not None:
                 await run_in_threadpool(inspector.close)
             if feed is not None:
@@ -203,6 +214,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counters = counters
     app.state.bulk_running = 0
+    app.state.uploads_running = 0
     app.state.paths = frozenset(
         route.path
         for router in ALL_ROUTERS

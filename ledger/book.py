@@ -138,14 +138,9 @@ class Book:
         Raises:
             NotFoundError: no log there.
         """
-        if not Book.exists(folder, database):
-            raise NotFoundError(
-                f"{folder} holds no log; start the service there once, or name the right folder"
-            )
-        store = Store.open(place_of(folder, database), create=False)
+        store = _open_store(folder, database)
         try:
-            with store.read() as reader:
-                return str(parse_entry(reader.entry(0)).fields["origin"])
+            return _read_origin(store, folder)
         finally:
             store.close()
 
@@ -220,11 +215,11 @@ class Book:
             CorruptionError: the keys are not the log's.
             NotAllowedError: the keys are encrypted, and the passphrase is missing or wrong.
         """
-        origin = cls.origin_of(folder, database)
-        access = access or default_access()
-        keys = access.folder_of(folder)
-        store = Store.open(place_of(folder, database), create=False)
+        store = _open_store(folder, database)
         try:
+            origin = _read_origin(store, folder)
+            access = access or default_access()
+            keys = access.folder_of(folder)
             ring = Keyring.open(keys, origin, access)
             vault = Vault(read_vault_key(keys / VAULT_KEY, access))
             book = cls(folder, store, origin, ring, vault, clock=clock, queue_max=queue_max)
@@ -559,6 +554,28 @@ def _head(reader: Reader) -> Head:
     if head is None:
         raise NotFoundError("the log is empty")
     return head
+
+
+def _no_log(folder: Path) -> NotFoundError:
+    return NotFoundError(
+        f"{folder} holds no log; start the service there once, or name the right folder"
+    )
+
+
+def _open_store(folder: Path, database: str | None) -> Store:
+    """The database of a folder's log, which must be there."""
+    try:
+        return Store.open(place_of(folder, database), create=False)
+    except NotFoundError:
+        raise _no_log(folder) from None
+
+
+def _read_origin(store: Store, folder: Path) -> str:
+    """The name of the log in a store: its first entry says it."""
+    with store.read() as reader:
+        if reader.head() is None:
+            raise _no_log(folder)
+        return str(parse_entry(reader.entry(0)).fields["origin"])
 
 
 def _keep_place(folder: Path, database: str | None) -> None:

@@ -20,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ from ledger.errors import (
     OutcomeUnknownError,
     QueueFullError,
 )
+from ledger.frozen import frozen
 from ledger.keys.history import KeyHistory
 from ledger.keys.ring import Keyring
 from ledger.receipt import Opening
@@ -46,8 +47,8 @@ from ledger.recorded import Recorded, Trees, recall
 from ledger.records.keys import HISTORY, history_of
 from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
-from ledger.state import State
-from ledger.store import Appender, Batch, Head, Reader, Store
+from ledger.state import Hot, State
+from ledger.store import Appender, Batch, Found, Head, Reader, Store, Wanted
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import VerifierKey
 from ledger.tlog.proofs import verify_inclusions
@@ -84,21 +85,21 @@ class _Memory:
     keys: tuple[object, KeyHistory] | None = None
 
     def active_keys(self) -> Sequence[VerifierKey]:
-        """The keys that sign now; read again only when the state's object is another one."""
+        """The keys that sign now; read again only when the state's object says another thing."""
         kept = self.state.get(HISTORY)
-        if self.keys is None or self.keys[0] is not kept:
+        if self.keys is None or self.keys[0] != kept:
             self.keys = kept, history_of(self.state)
         return self.keys[1].active
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Waiting:
     prepared: Prepared
     wake: Wake | None = None
     future: Future[Recorded] = field(default_factory=Future)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Appended:
     waiting: _Waiting
     index: int
@@ -306,9 +307,10 @@ class Sequencer:
         """
         answers: dict[int, _Answer] = {}
         with self._store.append() as store:
-            memory = self._memory_for(store)
+            head = self._head_of(store)
             # What came while another process had the lock goes with this batch.
             self._fill(batch)
+            memory, found = self._look_up(batch, store, head)
             # From here until the commit, a crash leaves the store as it was; memory is
             # dropped, for the state has begun to change.
             self._memory = None
@@ -316,7 +318,7 @@ class Sequencer:
                 self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 memory.head.last_recorded_at if memory.head else "",
             )
-            appended, replays = self._apply(batch, store, memory, at, answers)
+            appended, replays = self._apply(batch, found, memory, at, answers)
             if appended:
                 rows, answered = self._close_batch(appended, memory, store, at)
                 store.write(rows)
@@ -346,31 +348,34 @@ class Sequencer:
             self._guard(store, head)
         return head
 
-    def _memory_for(self, store: Appender) -> _Memory:
-        head = self._head_of(store)
-        memory = self._memory
-        if memory is None or memory.head != head:
-            state = State(store)
-            if memory is not None:
-                # Another process has written: what every batch needs is read at once.
-                state.preload(memory.state.hot(), store)
-            memory = _Memory(head, state, TileWriter(head.size if head else 0, store.edges()))
-        memory.state.reader = store
-        return memory
+    def _look_up(
+        self, batch: list[_Waiting], store: Appender, head: Head | None
+    ) -> tuple[_Memory, Found]:
+        """The memory as of this head, and what the store knows of the batch, in one question."""
+        memory, rows = self._memory, [one.prepared.row for one in batch]
+        keys, orders = [row.key for row in rows], [row.order for row in rows if row.order]
+        if memory is not None and memory.head == head:
+            memory.state.reader = store
+            return memory, store.look_up(Wanted(keys, orders))
+        # Another process has written: what every batch needs is asked for with the rest.
+        hot = Hot((), ()) if memory is None else memory.state.hot()
+        found = store.look_up(Wanted(keys, orders, (hot.objects, hot.accounts)))
+        assert found.state is not None
+        state = State(store, found.state.account_count)
+        state.preload(hot, found.state.objects, found.state.accounts)
+        tree = TileWriter(head.size if head else 0, found.state.edges)
+        return _Memory(head, state, tree, None if memory is None else memory.keys), found
 
     def _apply(
         self,
         batch: list[_Waiting],
-        store: Appender,
+        found: Found,
         memory: _Memory,
         at: str,
         answers: dict[int, _Answer],
     ) -> tuple[list[_Appended], list[tuple[_Waiting, int]]]:
         """Apply each record to the state; rejected ones are answered here."""
-        keys = store.idempotency([one.prepared.row.key for one in batch])
-        orders = store.order_numbers(
-            [one.prepared.row.order for one in batch if one.prepared.row.order is not None]
-        )
+        keys, orders = found.keys, found.orders
         index = memory.head.size if memory.head else 0
         previous = memory.head.last_leaf_hash.hex() if memory.head else FIRST_PREVIOUS
         today = datetime.fromisoformat(at).astimezone(CHINA).date().isoformat()
@@ -415,7 +420,7 @@ class Sequencer:
             return store.tile(level, number, width) if data is None else data
 
         tree = TileReader(size, read_tile)
-        proofs = [tuple(tree.inclusion(one.index)) for one in appended]
+        proofs = tree.inclusions(appended[0].index, size)
         verify_inclusions(
             size,
             root,
@@ -512,6 +517,16 @@ def _resolve(future: Future[Recorded], answer: _Answer) -> None:
         future.set_result(answer)
     else:
         future.set_exception(answer)
+
+
+def results(futures: Sequence[Future[Recorded]]) -> list[Recorded]:
+    """What became of records that were submitted together; raises for the first that failed.
+
+    The last is waited for first: who waits for each in turn is woken by each, and takes the
+    interpreter's lock from the writer every time.
+    """
+    wait(futures[-1:])
+    return [future.result() for future in futures]
 
 
 def _wake(waiting: Sequence[_Waiting]) -> None:

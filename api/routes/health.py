@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from api.answers import Answer, Json
 from api.dependencies import BookOf, get_counters
+from api.imports.worker import Worker
 from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
 from ledger.book import Book
 from ledger.errors import NotReadyError
@@ -108,6 +109,10 @@ def read_metrics(request: Request, book: BookOf) -> Response:
     lines: dict[Labels, int] = {
         (("outcome", name),): count for name, count in counters.bulk_lines.copy().items()
     }
+    imports: Worker = request.app.state.imports
+    rows: dict[Labels, int] = {
+        (("outcome", name),): count for name, count in imports.rows().items()
+    }
     metrics = [
         Metric(
             "shanji_process",
@@ -117,6 +122,7 @@ def read_metrics(request: Request, book: BookOf) -> Response:
         ),
         Metric("shanji_requests_total", "counter", "Requests answered.", requests),
         Metric("shanji_bulk_lines_total", "counter", "Lines of bulk requests.", lines),
+        Metric("shanji_import_rows_total", "counter", "Rows of imported lists.", rows),
         *_sequencer_metrics(book),
         *_log_metrics(book.head()),
         *_witness_metrics(request.app.state.feed),

@@ -61,14 +61,15 @@ def attend(reader: Reader, day: str, *, holds: Sequence[tuple[Hold, str]] = ()) 
     view = View(reader, day)
     head = reader.head()
     found = list(islice(_search(view), ITEMS_MAX + 1))
-    items = [
-        replace(one, disposition=view.get(disposition_key(one.code, one.entries)))
-        for one in found[:ITEMS_MAX]
-    ]
+    items = [replace(one, disposition=view.get(_disposition_key(one))) for one in found[:ITEMS_MAX]]
     items.sort(key=lambda one: (one.disposition is not None, one.severity != "warning"))
     held = [make_item(_CODES[hold], "warning", (), {"message": reason}) for hold, reason in holds]
     items = held + items
     return Board(day, head.size if head else 0, tuple(items), len(found) > ITEMS_MAX)
+
+
+def _disposition_key(item: Item) -> str:
+    return disposition_key(item.code, item.entries, item.details.get("entries_total"))
 
 
 def _search(view: View) -> Iterator[Item]:

@@ -204,10 +204,11 @@ class Inspector(threading.Thread):
             self._audit_failed = "shanji audit gave no report"
             log.warning("the inspection's whole audit gave no report")
             return
-        self._audits += 1
-        self._audit_ended, self._audit_failed = time.time(), None
         if findings:
             self._found(findings)
+        # Counted last: who reads that an audit has ended reads what it found too.
+        self._audits += 1
+        self._audit_ended, self._audit_failed = time.time(), None
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """End the audit when the service stops."""

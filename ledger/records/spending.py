@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.disclosures import note_major
 from ledger.records.gifts import find_project
 from ledger.records.goods import Lot, base_quantity, check_shelf_life, lot_label
 from ledger.records.kind import (
@@ -85,6 +86,7 @@ def _find_money(fields: _Payment, state: State) -> list[Any]:
 
 
 def _spent(entry: Entry, state: State, amount: int) -> None:
+    note_major(entry, state, 1 if amount > 0 else -1)
     state.add(f"fund-total/{entry.fields['fund']}", spent_fen=amount)
     if "project" in entry.fields:
         state.add(f"project-total/{entry.fields['project']}", spent_fen=amount)
@@ -137,6 +139,7 @@ def _plan_allocated(draft: Draft[MoneyAllocated], state: State) -> Plan:
 
 
 def _effects_allocated(entry: Entry, state: State, sign: int) -> None:
+    note_major(entry, state, sign)
     fields = entry.fields
     amount = sign * fields["amount_fen"]
     state.add(f"fund-total/{fields['from_fund']}", allocated_fen=amount)

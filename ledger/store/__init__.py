@@ -6,6 +6,7 @@ head. The only package that imports SQLModel, SQLAlchemy and Alembic.
 """
 
 from ledger.store.appender import Appender
+from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
 from ledger.store.rows import AccountRow, AnchorRow, Batch, Head, PoolRow
 from ledger.store.store import Store, read_copy
@@ -15,9 +16,11 @@ __all__ = [
     "AnchorRow",
     "Appender",
     "Batch",
+    "Found",
     "Head",
     "PoolRow",
     "Reader",
     "Store",
+    "Wanted",
     "read_copy",
 ]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from ledger.errors import FatalError, MalformedError, NotReadyError, OutcomeUnknownError
 from ledger.store.place import shown
+from ledger.store.rows import Head
 
 READERS_MAX = 8
 """Connections of one process that read; with the writer's one it takes one more."""
@@ -36,6 +37,9 @@ DURABLE = ("on", "remote_apply")
 EMPTY_LOCK = int.from_bytes(b"SHJI", "big")
 """The advisory lock of a log that has no head row to lock yet, and of migrations."""
 
+_LOCKED_HEAD = """
+SELECT size, root, last_leaf_hash, last_recorded_at, checkpoint FROM head FOR UPDATE
+"""
 _DEFAULTS = {
     "connect_timeout": CONNECT_SECONDS_MAX,
     "fallback_application_name": APPLICATION,
@@ -61,7 +65,10 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
     def connect() -> Any:
         import psycopg
 
+        from ledger.store.arrays import register
+
         connection = psycopg.connect(**parameters)
+        register(connection.adapters)
         try:
             _set_up(connection, writer=writer)
         except BaseException:
@@ -76,8 +83,9 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
         pool_size=1 if writer else READERS_MAX,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS_MAX,
-        # A server that was started again is noticed before anything is asked of it.
-        pool_pre_ping=True,
+        # A server that was started again is noticed before anything is asked of it; the writer
+        # notices by its lock, which it may ask for again (``Store.append``).
+        pool_pre_ping=not writer,
         use_native_hstore=False,
         hide_parameters=True,
     )
@@ -128,6 +136,12 @@ def _set_up(connection: Any, *, writer: bool) -> None:
         [part for name, seconds in wanted.items() for part in (name, f"{seconds}s")],
     )
     (found,) = connection.execute("SHOW synchronous_commit").fetchone()
+    if writer:
+        # It asks by keys only. A plan that reads whole tables, made while the log was small, would
+        # be kept by the session while it grows: a second a batch at 20,000 entries. What is
+        # made of that setting looks costly to the server, which would compile it (100 ms).
+        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET jit = off")
     if found not in DURABLE:
         # A user or a database may be set to lose commits; this session is not.
         connection.execute("SET synchronous_commit = on")
@@ -170,16 +184,32 @@ def check_server(connection: sa.Connection) -> None:
         )
 
 
-def lock_head(connection: sa.Connection) -> None:
-    """Wait for the head's row and lock it until the transaction ends.
+def lock_head(connection: sa.Connection) -> Head | None:
+    """Wait for the head's row and lock it until the transaction ends; the head.
 
     A log without a head has no row: those who make one wait for each other by an advisory
     lock, which nobody asks for who holds the row.
     """
-    lock = "SELECT size FROM head FOR UPDATE"
-    if connection.exec_driver_sql(lock).first() is None:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
-        connection.exec_driver_sql(lock)
+    driver: Any = connection.connection.driver_connection
+    row = _asked(driver, _LOCKED_HEAD)
+    if row is None:
+        _asked(driver, f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
+        row = _asked(driver, _LOCKED_HEAD)
+    return None if row is None else Head(*row)
+
+
+def _asked(driver: Any, statement: str) -> tuple[Any, ...] | None:
+    """The first row; the transaction begins on the same way where none has."""
+    with driver.pipeline():
+        cursor = driver.execute(statement)
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def is_broken(connection: sa.Connection) -> bool:
+    """Whether the connection was lost."""
+    driver: Any = connection.connection.driver_connection
+    return driver is None or bool(driver.closed)
 
 
 def lock_schema(connection: sa.Connection) -> None:
@@ -198,8 +228,13 @@ def pipeline(connection: sa.Connection) -> Iterator[None]:
         yield
 
 
+def wait_for_commit(connection: sa.Connection) -> None:
+    """Let no limit end the transaction's commit: asked for before it, where that costs nothing."""
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
 def commit(connection: sa.Connection) -> None:
-    """Commit, and believe the server only if it had nothing to say about it.
+    """Commit after `wait_for_commit`; believe the server only if it had nothing to say about it.
 
     A server that stops waiting for its standby answers a commit as done, with a warning:
     the standby may lack it. So no time limit ends the wait, and a warning is not a yes.
@@ -213,7 +248,6 @@ def commit(connection: sa.Connection) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             warnings.append(str(diagnostic.message_primary))
 
-    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     driver: Any = connection.connection.driver_connection
     driver.add_notice_handler(note)
     try:

@@ -198,7 +198,7 @@ class Reader(LogReader):
 
     def asset_sums(self, asset: str) -> tuple[int, int]:
         """All accounts of an asset together: ``(units received, units still held)``."""
-        sums = [sa.func.coalesce(sa.func.sum(_POOL.c[name]), 0) for name in ("received", "held")]
+        sums = [sa.func.coalesce(_sum(_POOL.c[name]), 0) for name in ("received", "held")]
         query = sa.select(*sums).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
         received, held = self._one(query.where(_ACCOUNT.c.asset == asset))
         return int(received), int(held)

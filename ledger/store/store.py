@@ -15,6 +15,10 @@ from ledger.store.appender import Appender
 from ledger.store.failures import translated
 from ledger.store.place import is_postgresql, shown
 from ledger.store.reader import Reader
+from ledger.store.rows import Head
+
+LOCK_ATTEMPTS = 2
+"""By the connection that was kept, and by a new one where that has been lost since."""
 
 
 class Store:
@@ -33,6 +37,11 @@ class Store:
         else:
             self._writer = postgresql.engine(place, writer=True)
             self._readers = postgresql.engine(place, writer=False)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the database is a file on this machine."""
+        return self._file is not None
 
     @property
     def path(self) -> Path:
@@ -107,14 +116,25 @@ class Store:
             FatalError: the disk or the file failed; nothing was written.
         """
         with translated():
-            connection = self._writer.connect()
-        with connection:
-            with translated():
-                connection.begin()
-                if self._file is None:
-                    postgresql.lock_head(connection)
-            with closing(Appender(connection)) as appender:
-                yield appender
+            connection, head = self._locked()
+        with connection, closing(Appender(connection, head)) as appender:
+            yield appender
+
+    def _locked(self, attempts: int = LOCK_ATTEMPTS) -> tuple[sa.Connection, Head | None]:
+        """A transaction that has the lock; a server has told the head with it."""
+        connection = self._writer.connect()
+        try:
+            connection.begin()
+            return connection, None if self._file else postgresql.lock_head(connection)
+        except BaseException:
+            # A server that was started again has ended the connection that was kept.
+            stale = self._file is None and postgresql.is_broken(connection)
+            if stale:
+                connection.invalidate()
+            connection.close()
+            if not stale or attempts == 1:
+                raise
+        return self._locked(attempts - 1)
 
     def drop_old_pages(self) -> bool:
         """Let go of pages and rows as they were before later commits, and what these erased.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +15,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from batches import Batches, put
 from seeks import ENTRIES, FUND, SEEKS
@@ -120,6 +124,23 @@ def test_an_older_database_is_brought_up_to_date(
     monkeypatch.undo()
     with pytest.raises(MalformedError, match=r"versions \['9999'\], which this program"):
         Store.open(str(path))
+
+
+def test_the_files_of_the_migrations_are_named_for_their_revisions() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert schema.revisions() == [one.revision for one in script.walk_revisions()][::-1]
+    assert schema.newest() == script.get_current_head()
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(full: Store, path: Path) -> None:
+    full.close()
+    program = (
+        "import sys; from ledger.store import Store; Store.open(sys.argv[1]).close(); "
+        "sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=True, timeout=120)
 
 
 # Query plans

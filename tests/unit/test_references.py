@@ -7,7 +7,8 @@ import importlib
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from scribe import Scribe, audited, whole_log
+from bodies import full
+from scribe import Scribe, audited, stored_object, whole_log
 from tamper import Tamper
 from told import tell_before
 
@@ -17,6 +18,7 @@ from ledger.store import postgresql
 from ledger.store.place import is_postgresql, place_of
 
 MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
+MATCHES = importlib.import_module("ledger.store.migrations.versions.0009_statement_matches")
 
 
 def expected(book: Book) -> list[tuple[int, int]]:
@@ -66,6 +68,35 @@ def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
     try:
         assert stored(book) == before
         assert [entry.previous for entry in whole_log(book)] == entries
+        audited(book)
+    finally:
+        book.close()
+
+
+def test_an_older_database_gets_the_matches_of_its_statements(world: Scribe) -> None:
+    tell_before(world, "statement.matched")
+    lines = [{"line": 1, "amount_fen": 100_000}]
+    match = full("statement.matched", lines=lines, difference_fen=0)
+    more = {**match, "lines": [{"line": 9, "amount_fen": 1}], "difference_fen": -9_999}
+    given = {"fund": "general", "amount_fen": 10_000, "channel": "cash"}
+    gift = world.tell("donation.money", given)
+    world.tell("statement.matched", match)
+    world.tell("statement.matched", {**more, "gifts": [gift]})
+    before = stored_object(world.book, f"matches-of/{match['statement']}")
+    assert len(before["entries"]) == 2
+    folder = world.book.folder
+    world.book.close()
+    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM state_object WHERE key LIKE 'matches-of/%'")
+            with Operations.context(MigrationContext.configure(connection)):
+                MATCHES.upgrade()
+    finally:
+        engine.dispose()
+    book = Book.open(folder)
+    try:
+        assert stored_object(book, f"matches-of/{match['statement']}") == before
         audited(book)
     finally:
         book.close()

@@ -197,16 +197,15 @@ def send_decision(request: Request, book: BookOf, session: SessionOf, form: Form
         errors.append(("reason", translator.text("attention.reason_missing")))
     if errors:
         return _decision_page(request, book, session, flag, entries, typed, errors)
-    body = {
-        "kind": "attention.disposed",
-        "occurred_on": book.today(),
-        "fields": {
-            "flag": flag,
-            "entries": indices_of(entries),
-            "decision": typed["decision"],
-            "reason": typed["reason"],
-        },
+    fields: dict[str, Any] = {
+        "flag": flag,
+        "entries": indices_of(entries),
+        "decision": typed["decision"],
+        "reason": typed["reason"],
     }
+    if form.get("total"):
+        (fields["entries_total"],) = indices_of(form.get("total"))
+    body = {"kind": "attention.disposed", "occurred_on": book.today(), "fields": fields}
     check_key(typed["key"])
     prepared = prepare(
         body,
