@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
@@ -39,6 +39,10 @@ max_wal_senders = 0
 MEMORY_BYTES_MIN = 2 * 1024**3
 MARKER = "test-database.json"
 TEMPLATE = "shanji_empty"
+COPY_TRIES = 20
+IDLE_ENDED = """
+SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = %s AND state = 'idle'
+"""
 
 
 def wanted() -> bool:
@@ -173,24 +177,32 @@ class Databases:
         """The name of a new database, a copy of another that nobody uses."""
         name = f"{self._worker}_{next(self._numbers)}"
         # Copying files takes a third of what writing them ahead takes.
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        return name
-
-    def _execute(self, statement: str) -> None:
-        self._connection.execute(statement)
+        statement = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
+        for _ in range(COPY_TRIES):
+            try:
+                self._connection.execute(statement)
+            except psycopg.errors.ObjectInUse:
+                # A file is copied while it is open, too: idle connections come back by themselves.
+                self._connection.execute(IDLE_ENDED, [template])
+            else:
+                return name
+        raise RuntimeError(f"somebody is at work in {template}: no copy can be made of it")
 
     def _drop_gone(self) -> None:
         """Drop the databases of folders that are no more: a passed test's are removed."""
         for name in [one for one, folder in self._folders.items() if not folder.exists()]:
+            # One that a test has left open is dropped with the server.
+            with suppress(psycopg.errors.ObjectInUse):
+                self._connection.execute(f"DROP DATABASE {name}")
             del self._folders[name]
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def url_of(self, folder: Path) -> str | None:
         """What a data folder says: the URL of its database; None for one without a log of its
         own to be made or opened (``place.read_url``)."""
-        if not (folder / "keys").is_dir() or (folder / place.DATABASE).exists():
-            return None
         marker, here = folder / MARKER, str(folder.absolute())
+        made = (folder / "keys").is_dir() or marker.exists()
+        if not made or (folder / place.DATABASE).exists():
+            return None
         kept = json.loads(marker.read_bytes()) if marker.exists() else {"name": TEMPLATE}
         if kept.get("folder") != here:
             kept = {"folder": here, "name": self.new(kept["name"])}

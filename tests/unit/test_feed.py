@@ -134,6 +134,8 @@ def test_a_restored_backup_is_noticed_before_anything_is_signed(
     fund(book, "a")
     book.close()
     shutil.copytree(book.folder, tmp_path / "backup")
+    # A database on a server is copied when it is first asked for.
+    assert Book.exists(tmp_path / "backup")
     later = Book.open(book.folder)
     feed = feed_of(later, asked)
     fund(later, "b")

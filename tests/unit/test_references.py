@@ -15,6 +15,8 @@ from told import tell_before
 
 from ledger.audit.replay import audit
 from ledger.book import Book
+from ledger.store import postgresql
+from ledger.store.place import is_postgresql, place_of
 
 MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
 MATCHES = importlib.import_module("ledger.store.migrations.versions.0009_statement_matches")
@@ -52,7 +54,11 @@ def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
     folder = world.book.folder
     entries = [entry.previous for entry in whole_log(world.book)]
     world.book.close()
-    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    where = place_of(folder)
+    if is_postgresql(where):
+        engine = postgresql.engine(where, writer=True)
+    else:
+        engine = sa.create_engine(f"sqlite:///{where}")
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE entry_reference")
