@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out ML-DSA-44 where there is none; on PostgreSQL, what asks no database or is SQLite's."""
+    """Leave out what cannot run here; on PostgreSQL, what asks no database or is about SQLite."""
     if not has_ml_dsa():
         for item in items:
             if item.get_closest_marker("ml_dsa"):
