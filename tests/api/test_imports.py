@@ -349,6 +349,12 @@ def test_files_are_kept_encrypted_and_for_their_owner_only(service: Caller) -> N
     assert press(clerk, path, "read").status_code == 303
     assert state(service, path) == "unread"
     assert CANARY not in clerk.get(path).html
+    # What cannot be read at all is told on its own page, and keeps nobody from the others.
+    job = service.folder / "imports/1/job"
+    job.write_bytes(job.read_bytes()[:-1] + b"x")
+    assert clerk.request("GET", path).status_code == 500
+    assert "导入 1" not in clerk.get("/staff").html
+    assert planned(clerk, csv(gifts(2))) == f"{PATH}/2"
 
 
 def test_what_waits_too_long_is_deleted(service: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
