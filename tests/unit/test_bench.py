@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from bench.__main__ import parse_options, run
 from bench.measure import Row, Took, row, table
+from bench.place import PREFIX
+from postgresql_server import Databases
 
 SIZES = [
     "--gifts=40",
@@ -23,7 +25,24 @@ SHORT = ("post", "bulk", "import", "receipt", "trace")
 
 @pytest.mark.parametrize("name", SHORT)
 def test_workload_runs(name: str, tmp_path: Path) -> None:
-    rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    database, rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    assert database.startswith("SQLite")
+    check(rows)
+
+
+def test_bulk_runs_on_a_server(tmp_path: Path, databases: Databases) -> None:
+    server = databases.server.url("postgres")
+    options = [*SIZES, "--only=bulk", f"--folder={tmp_path}", f"--database={server}"]
+    database, rows = run(parse_options(options))
+    assert database.startswith("PostgreSQL")
+    check(rows)
+    # What it made there is gone.
+    assert not databases.server.execute(
+        f"SELECT datname FROM pg_database WHERE datname LIKE '{PREFIX}%'"
+    )
+
+
+def check(rows: list[Row]) -> None:
     assert rows
     for one in rows:
         assert one.ours > 0
@@ -39,8 +58,8 @@ def test_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_other_database_is_refused_in_words(tmp_path: Path) -> None:
-    options = ["--only=bulk", "--database=postgresql://nowhere", f"--folder={tmp_path}"]
-    with pytest.raises(SystemExit, match="SQLite only"):
+    options = ["--only=bulk", "--database=mysql://u:secret@h/n", f"--folder={tmp_path}"]
+    with pytest.raises(SystemExit, match=r"expected sqlite, postgresql .*got mysql://u:\*\*\*@h/n"):
         run(parse_options(options))
 
 
