@@ -7,6 +7,7 @@ compared and swapped. The driver is imported when a server is named: SQLite does
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,8 +29,17 @@ STATEMENT_SECONDS_MAX = 60
 WRITER_IDLE_SECONDS_MAX = 60
 """After this the server ends the transaction of a writer that stands still, and its lock."""
 READER_IDLE_SECONDS_MAX = 600
+WRITER_STATEMENT_SECONDS_MAX = 40
+"""A writer's statements are small: what takes longer waits for something, with the lock."""
+ANSWER_SECONDS_MARGIN = 10
+"""So much after its own limit a server that has said nothing is given up (``patience``)."""
 UNANSWERED_SECONDS_MAX = 30
 """How long sent bytes may stay without any sign of the server (TCP)."""
+PROBE_SECONDS = 10
+PROBES_MAX = 3
+"""A peer that says nothing is asked for a sign so often before it counts as gone (TCP)."""
+HEARD_SECONDS_MAX = 1.0
+"""A kept connection that answered so lately is used without asking whether it still does."""
 VERSION_MIN = 130_000
 APPLICATION = "shanji"
 DURABLE = ("on", "remote_apply")
@@ -45,6 +55,8 @@ _DEFAULTS = {
     "fallback_application_name": APPLICATION,
     "client_encoding": "utf8",
     "keepalives_idle": UNANSWERED_SECONDS_MAX,
+    "keepalives_interval": PROBE_SECONDS,
+    "keepalives_count": PROBES_MAX,
     "tcp_user_timeout": UNANSWERED_SECONDS_MAX * 1000,
 }
 _SERVER = """
@@ -63,11 +75,10 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
     parameters = _parameters(url)
 
     def connect() -> Any:
-        import psycopg
-
         from ledger.store.arrays import register
+        from ledger.store.patience import Connection
 
-        connection = psycopg.connect(**parameters)
+        connection = Connection.connect(**parameters)
         register(connection.adapters)
         try:
             _set_up(connection, writer=writer)
@@ -83,19 +94,28 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
         pool_size=1 if writer else READERS_MAX,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS_MAX,
-        # A server that was started again is noticed before anything is asked of it; the writer
-        # notices by its lock, which it may ask for again (``Store.append``).
-        pool_pre_ping=not writer,
+        # A server that was started again is noticed before anything is asked of it.
+        pool_pre_ping=True,
         use_native_hstore=False,
         hide_parameters=True,
     )
+    ping = made.dialect.do_ping
+
+    def ping_if_silent(dbapi_connection: Any) -> bool:
+        silent = time.monotonic() - dbapi_connection.heard_at
+        return silent < HEARD_SECONDS_MAX or ping(dbapi_connection)
+
+    made.dialect.do_ping = ping_if_silent  # type: ignore[method-assign]
     disposed: list[sa.Engine] = []
     sa.event.listen(made, "engine_disposed", disposed.append)
 
     @sa.event.listens_for(made, "checkin")
     def _checkin(connection: Any, _record: Any) -> None:
+        if connection is None:
+            return
+        connection.patience = _patience(writer)
         # What was in use when the store was closed comes back to no pool.
-        if disposed and connection is not None:
+        if disposed:
             connection.close()
 
     return made
@@ -125,9 +145,11 @@ def _set_up(connection: Any, *, writer: bool) -> None:
     from psycopg import IsolationLevel
 
     idle = WRITER_IDLE_SECONDS_MAX if writer else READER_IDLE_SECONDS_MAX
+    statement = _statement_seconds(writer)
+    connection.patience = _patience(writer)
     wanted = {
         "lock_timeout": LOCK_SECONDS_MAX,
-        "statement_timeout": STATEMENT_SECONDS_MAX,
+        "statement_timeout": statement,
         "idle_in_transaction_session_timeout": idle,
     }
     connection.autocommit = True
@@ -150,6 +172,15 @@ def _set_up(connection: Any, *, writer: bool) -> None:
     connection.isolation_level = (
         IsolationLevel.READ_COMMITTED if writer else IsolationLevel.REPEATABLE_READ
     )
+
+
+def _statement_seconds(writer: bool) -> int:
+    return WRITER_STATEMENT_SECONDS_MAX if writer else STATEMENT_SECONDS_MAX
+
+
+def _patience(writer: bool) -> float:
+    """How long a wait for the server may last: its own limit ends first, where it works."""
+    return _statement_seconds(writer) + ANSWER_SECONDS_MARGIN
 
 
 def check_server(connection: sa.Connection) -> None:
@@ -206,14 +237,24 @@ def _asked(driver: Any, statement: str) -> tuple[Any, ...] | None:
     return row
 
 
-def is_broken(connection: sa.Connection) -> bool:
-    """Whether the connection was lost."""
-    driver: Any = connection.connection.driver_connection
-    return driver is None or bool(driver.closed)
+def drop_if_lost(connection: sa.Connection) -> bool:
+    """Forget a connection that was lost: SQLAlchemy has not seen what the driver was asked alone.
+
+    Returns:
+        Whether it was lost.
+    """
+    if not connection.invalidated:
+        driver: Any = connection.connection.driver_connection
+        if not driver.closed:
+            return False
+        connection.invalidate()
+    return True
 
 
 def lock_schema(connection: sa.Connection) -> None:
     """Wait for whoever else is making or changing the tables; they may take their time."""
+    driver: Any = connection.connection.driver_connection
+    driver.patience = None
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
@@ -250,9 +291,11 @@ def commit(connection: sa.Connection) -> None:
 
     driver: Any = connection.connection.driver_connection
     driver.add_notice_handler(note)
+    patience, driver.patience = driver.patience, None
     try:
         connection.commit()
     finally:
+        driver.patience = patience
         driver.remove_notice_handler(note)
     if warnings:
         raise OutcomeUnknownError(

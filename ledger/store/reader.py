@@ -235,14 +235,6 @@ class Reader(LogReader):
         received, held, returned = (one or 0 for one in sums)
         return PoolRow(id_, asset, name, "", received, held, returned)
 
-<<<<<<< HEAD
-    def asset_sums(self, asset: str) -> tuple[int, int]:
-        """All accounts of an asset together: ``(units received, units still held)``."""
-        sums = [sa.func.coalesce(_sum(_POOL.c[name]), 0) for name in ("received", "held")]
-        query = sa.select(*sums).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
-        received, held = self._one(query.where(_ACCOUNT.c.asset == asset))
-        return int(received), int(held)
-=======
     def asset(self, asset: str) -> AssetRow | None:
         """What all accounts of an asset are together; None where none ever received any."""
         row = self._one(sa.select(_ASSET).where(_ASSET.c.asset == asset))
@@ -304,7 +296,6 @@ class Reader(LogReader):
         """The ids of all accounts of this name, one an asset."""
         query = sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.name == name)
         return {id_ for (id_,) in self._all(query)}
->>>>>>> main
 
     def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
         """What an account's units of one label are in all; None where it never had any."""

@@ -118,7 +118,11 @@ class Store:
         with translated():
             connection, head = self._locked()
         with connection, closing(Appender(connection, head)) as appender:
-            yield appender
+            try:
+                yield appender
+            finally:
+                if self._file is None:
+                    postgresql.drop_if_lost(connection)
 
     def _locked(self, attempts: int = LOCK_ATTEMPTS) -> tuple[sa.Connection, Head | None]:
         """A transaction that has the lock; a server has told the head with it."""
@@ -128,9 +132,7 @@ class Store:
             return connection, None if self._file else postgresql.lock_head(connection)
         except BaseException:
             # A server that was started again has ended the connection that was kept.
-            stale = self._file is None and postgresql.is_broken(connection)
-            if stale:
-                connection.invalidate()
+            stale = self._file is None and postgresql.drop_if_lost(connection)
             connection.close()
             if not stale or attempts == 1:
                 raise

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import audit_at_size, writers
+from bench import audit_at_size, place, writers
 from bench.auditing import audits
 from bench.gifts import open_book, record_all
 from bench.growth import growths
@@ -66,7 +66,12 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     add("--runs", type=int, default=5, help="turns of each workload and its limit")
     add("--small", type=int, help="entries of the small log: 10,000; of pages 1,000")
     add("--large", type=int, default=100_000, help="entries of the large one")
-    add("--database", metavar="URL", help="of an empty database; SQLite by default")
+    add(
+        "--database",
+        default=place.SQLITE,
+        metavar="URL",
+        help="sqlite (the default), postgresql (a server of its own), or a server's URL",
+    )
     add("--folder", type=Path, help="where the logs are made; a temporary folder by default")
     add("--json", action="store_true")
     add("--audit", type=int, metavar="N", help="audit one log of N entries, and nothing else")
@@ -97,8 +102,13 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def run(options: Options) -> list[Row]:
-    """All the rows that were asked for."""
+def run(options: Options) -> tuple[str, list[Row]]:
+    """Which database it was, and all the rows that were asked for."""
+    with place.chosen(options.database) as options.database:
+        return place.version(options.database), _run(options)
+
+
+def _run(options: Options) -> list[Row]:
     rows: list[Row] = []
     for name in options.names:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -130,8 +140,8 @@ def main() -> None:
     if options.writers:
         writers.main(options.gifts, options.runs, as_json=options.json)
         return
-    rows = run(options)
-    about = machine()
+    database, rows = run(options)
+    about = {"database": database, **machine()}
     if options.json:
         value = {
             "machine": about,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bench import place
+
 from ledger.beside import rare_garbage
 from ledger.book import Book
 from ledger.records.request import Prepared, prepare
@@ -13,7 +15,6 @@ from ledger.sequencer import results
 
 SLICE = 1000
 ORIGIN = "shanji.example/bench"
-SQLITE = "sqlite"
 
 
 def body(number: int) -> dict[str, Any]:
@@ -47,11 +48,11 @@ def open_book(folder: Path, database: str | None = None) -> Book:
 
     Args:
         folder: Where its keys are, and its database.
-        database: The database's URL; None for SQLite in the folder.
+        database: The server's URL, where it gets a database; None for SQLite in the folder.
     """
-    if database is not None:
-        raise SystemExit(f"--database {database}: the store knows SQLite only")
-    book = Book.create(folder, origin=ORIGIN, organisation="示例慈善会")
+    book = Book.create(
+        folder, origin=ORIGIN, organisation="示例慈善会", database=place.fresh(database)
+    )
     fields = {"code": "bench", "name": "测速资金", "fund_class": "unrestricted"}
     fund = {"kind": "fund.opened", "occurred_on": "2021-01-01", "fields": fields}
     book.sequencer.record(

@@ -311,6 +311,45 @@ def test_each_failure_says_what_to_do(
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("connection failed: FATAL:  sorry, too many clients already", "database_connections"),
+        ("connection failed: Connection refused", "database_away"),
+    ],
+)
+def test_why_nobody_can_connect(text: str, code: str) -> None:
+    # A server's reason has no code before there is a connection.
+    with pytest.raises(NotReadyError) as caught, translated():
+        raise psycopg.OperationalError(text)
+    assert caught.value.code == code
+
+
+def test_a_server_that_says_nothing_is_given_up(url: str) -> None:
+    with closing(Store.open(url)) as store, store.append() as appender:
+        driver = appender._connection.connection.driver_connection
+        assert driver.patience > postgresql.LOCK_SECONDS_MAX
+        driver.patience = 0.1
+        with (
+            pytest.raises(NotReadyError, match=r"no answer in 0\.1 seconds") as caught,
+            translated(),
+        ):
+            driver.execute("SELECT pg_sleep(30)")
+        assert caught.value.code == "database_away"
+        assert driver.closed
+
+
+def test_a_writer_whose_kept_connection_was_ended_takes_a_new_one(
+    url: str, batches: Batches, databases: Databases
+) -> None:
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'shanji'"
+    with closing(Store.open(url)) as store:
+        put(store, batches.make(1))
+        # It answered just now, so that nobody asks it first.
+        databases.server.execute(f"{end} AND datname = current_database()", _name(url))
+        put(store, batches.make(1))
+
+
 def test_a_row_that_is_refused_tells_no_values(url: str, batches: Batches) -> None:
     with closing(Store.open(url)) as store:
         put(store, batches.make(1))
