@@ -68,6 +68,7 @@ from api.routes import (
 from api.sessions import Sessions, SignInNeededError
 from api.settings import Settings
 from api.witnessed import open_feed
+from ledger.attention import KeptBoard
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
@@ -156,6 +157,7 @@ def create_app(settings: Settings) -> FastAPI:
         gc_before = gc.get_threshold()
         inspector: Inspector | None = None
         imports: Worker | None = None
+        board: KeptBoard | None = None
         book = await run_in_threadpool(
             Book.open,
             settings.data,
@@ -181,7 +183,9 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.mailbox = Mailbox(asyncio.get_running_loop())
             app.state.lookers = CapacityLimiter(health.LOOKERS_MAX)
             app.state.tokens = Tokens(settings.data)
-            app.state.board = today.LatestBoard()
+            board = KeptBoard(book.store.read, book.today)
+            app.state.board = board
+            await run_in_threadpool(board.begin)
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
@@ -194,6 +198,8 @@ def create_app(settings: Settings) -> FastAPI:
                 await run_in_threadpool(imports.close)
             if inspector is not None:
                 await run_in_threadpool(inspector.close)
+            if board is not None:
+                await run_in_threadpool(board.close)
             if feed is not None:
                 await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)

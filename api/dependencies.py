@@ -17,6 +17,7 @@ from api.auth import Person, Tokens
 from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.settings import PUBLIC_URL_PATTERN, Settings
+from ledger.attention import KeptBoard
 from ledger.book import Book
 from ledger.entry import SEED_BYTES, parse_base64url
 from ledger.errors import LedgerError, MalformedError, NotAllowedError, NotReadyError
@@ -70,6 +71,11 @@ def get_counters(request: Request) -> Counters:
 def get_statistics(request: Request) -> Latest:
     """The statistics of the newest size, gathered once by this process."""
     return cast(Latest, request.app.state.statistics)
+
+
+def get_board(request: Request) -> KeptBoard:
+    """What asks for attention, searched by this process."""
+    return cast(KeptBoard, request.app.state.board)
 
 
 def site_of(request: Request) -> str | None:

@@ -448,10 +448,12 @@ class Sequencer:
             holdings_set=changes.holdings_set,
             holdings_gone=changes.holdings_gone,
             pools=changes.pools,
+            assets=changes.assets,
             flows=changes.flows,
             objects=changes.objects,
             account_ids=changes.account_ids,
             references=changes.references,
+            kinds=changes.kinds,
         )
         return batch, answers
 

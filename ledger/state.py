@@ -123,6 +123,8 @@ class Account:
     name: str
     holdings: Holdings = field(default_factory=Holdings)
     changed: bool = False
+    counted: bool = False
+    """Whether it counts among the accounts that received some of the asset."""
 
 
 @dataclass(slots=True)
@@ -133,10 +135,12 @@ class Changes:
     holdings_set: list[tuple[int, int, int, str]]
     holdings_gone: list[tuple[int, int]]
     pools: list[tuple[int, str, int, int, int]]
+    assets: list[tuple[str, int, int, int]]
     objects: list[tuple[str, bytes | None]]
     flows: list[Flow]
     account_ids: dict[tuple[str, str], int]
     references: list[tuple[int, int]]
+    kinds: list[tuple[str, int]]
 
 
 @dataclass(slots=True)
@@ -194,7 +198,9 @@ class State:
             self._objects[key] = None if data is None else orjson.loads(data)
         for row in accounts:
             holdings = Holdings(row.received, row.segments)
-            self._accounts[row.asset, row.name] = Account(row.id, row.asset, row.name, holdings)
+            self._accounts[row.asset, row.name] = Account(
+                row.id, row.asset, row.name, holdings, counted=row.received > 0
+            )
 
     def put(self, key: str, value: Any) -> None:
         """Set the object under a key; None removes it."""
@@ -289,7 +295,8 @@ class State:
             stored = self.reader.account(asset, name)
             if stored is not None:
                 holdings = Holdings(stored.received, stored.segments)
-                account = Account(stored.id, asset, name, holdings)
+                used = stored.received > 0
+                account = Account(stored.id, asset, name, holdings, counted=used)
             elif create:
                 account = Account(self._account_count, asset, name, changed=True)
                 self._account_count += 1
@@ -473,7 +480,9 @@ class State:
             for source, entry in self._entries.items()
             for target in entry.references
         ]
-        changes = Changes([], [], [], [], [], self._flows, {}, references)
+        kinds = [(entry.kind, index) for index, entry in self._entries.items()]
+        changes = Changes([], [], [], [], [], [], self._flows, {}, references, kinds)
+        assets: dict[str, list[int]] = {}
         for key, account in self._accounts.items():
             if account.changed:
                 holdings = account.holdings
@@ -486,11 +495,19 @@ class State:
                     else:
                         length = segment[1] - segment[0]
                         changes.holdings_set.append((account.id, first, length, segment[2]))
+                if holdings.received and not account.counted:
+                    account.counted = True
+                    assets.setdefault(account.asset, [0, 0, 0])[0] += 1
                 account.changed = False
                 changes.account_ids[key] = account.id
         for (asset, name, label), (received, held, returned) in self._pools.items():
             id_ = self._accounts[asset, name].id
             changes.pools.append((id_, label, received, held, returned))
+            sums = assets.setdefault(asset, [0, 0, 0])
+            sums[1] += received
+            sums[2] += held
+        for asset, (accounts, received, held) in sorted(assets.items()):
+            changes.assets.append((asset, accounts, received, held))
         for changed in self._changed_objects:
             value = self._objects[changed]
             data = None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -511,13 +528,13 @@ class State:
 
     def everything(self) -> Changes:
         """The whole state in memory as rows, each table in the order of its key, but for
-        the pools, of which only changes are known.
+        the pools and assets, of which only changes are known.
 
         Whole only where nothing was read from a store and nothing was trimmed, as in
         an audit that starts from the first entry. Flows and references are not in it: an
         audit compares those entry by entry.
         """
-        found = Changes([], [], [], [], [], [], {}, [])
+        found = Changes([], [], [], [], [], [], [], {}, [], [])
         for account in sorted(self._accounts.values(), key=lambda one: one.id):
             holdings = account.holdings
             found.accounts.append((account.id, account.asset, account.name, holdings.received))

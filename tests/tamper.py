@@ -50,7 +50,7 @@ class Tamper:
     def run(self, statement: str, values: Sequence[object] = ()) -> Any:
         """Run one statement with ``?`` for each value; its cursor."""
         if self._on_server:
-            return self._raw.execute(statement.replace("?", "%s"), values)
+            return self._raw.execute(statement.replace("?", "%s"), values or None)
         return self._raw.execute(statement, values)
 
     @contextmanager

@@ -234,7 +234,7 @@ def sites(request: Request, book: BookOf, after: AfterCode = None) -> Response:
 
 
 @router.get("/sites/{code}")
-def site(request: Request, book: BookOf, code: CodeInPath) -> Response:
+def site(request: Request, book: BookOf, code: CodeInPath, after: AfterCode = None) -> Response:
     """One site: its stock; of a charity supermarket, what was redeemed there."""
     translator = translator_of(request)
     with book.store.read() as reader:
@@ -243,7 +243,7 @@ def site(request: Request, book: BookOf, code: CodeInPath) -> Response:
         values = {
             "thing": find_thing(reader, "site", code),
             "place": directory.place("site", code),
-            "stock": site_stock(reader, code, directory),
+            "stock": site_stock(reader, code, after, directory),
             "shop": Registers(reader, directory).shop(code),
             "latest": find_latest(reader, log.size, ("site", code), directory, translator),
         }

@@ -25,6 +25,7 @@ from ledger.records.kind import (
     reject,
 )
 from ledger.records.rules import rules_of_topic
+from ledger.records.totals import add_service
 from ledger.state import Move, State, references_of
 
 CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -202,7 +203,10 @@ def _plan_confirmed(draft: Draft[ServiceConfirmed], state: State) -> Plan:
 def _effects_confirmed(entry: Entry, state: State, sign: int) -> None:
     claim = {"entry": entry.index} if sign > 0 else None
     state.put(f"confirmed/{entry.fields['service']}", claim)
-    state.add("time-total", confirmed_minutes=sign * entry.postings[0]["amount"], services=sign)
+    minutes = sign * entry.postings[0]["amount"]
+    state.add("time-total", confirmed_minutes=minutes, services=sign)
+    served = state.entry(entry.fields["service"], "fields.service").fields
+    add_service(state, served["organiser"], served["volunteer"], minutes, sign)
 
 
 SERVICE_CONFIRMED = Kind(

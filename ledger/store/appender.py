@@ -131,6 +131,8 @@ class Appender(Reader):
         self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
         columns = ("account", "label", "received", "held", "returned")
         self._upsert("pool", columns, batch.pools, add=True)
+        sums = ("asset", "accounts", "received", "held")
+        self._upsert("asset", sums, batch.assets, add=True)
         gone = [(key,) for key, value in batch.objects if value is None]
         self._delete("state_object", ("key",), gone)
         kept = [(key, value) for key, value in batch.objects if value is not None]
@@ -151,6 +153,7 @@ class Appender(Reader):
         ]
         self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
         self._insert("entry_reference", ("target", "source"), batch.references)
+        self._insert("entry_kind", ("kind", "entry"), sorted(batch.kinds))
 
     def write_proposals(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """Set rows of the proposals, ``(id, ciphertext)``; they count only after `commit`.

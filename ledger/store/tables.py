@@ -145,7 +145,11 @@ class AccountTable(SQLModel, table=True):
     """Accounts in the order of their first use, with the units they ever received."""
 
     __tablename__ = "account"
-    __table_args__ = (Index("account_by_name", "asset", "name", unique=True), _STRICT)
+    __table_args__ = (
+        Index("account_by_name", "asset", "name", unique=True),
+        Index("account_by_holder", "name", "asset"),
+        _STRICT,
+    )
     id: int = _whole(primary_key=True)
     asset: str = _text()
     name: str = _text()
@@ -179,6 +183,20 @@ class PoolTable(SQLModel, table=True):
     returned: int = _whole()
 
 
+class AssetTable(SQLModel, table=True):
+    """Of each asset, what all accounts are together: one row, however many they are.
+
+    `accounts` counts those that ever received any of it.
+    """
+
+    __tablename__ = "asset"
+    __table_args__ = _CLUSTERED
+    asset: str = _text(primary_key=True)
+    accounts: int = _whole()
+    received: int = _whole()
+    held: int = _whole()
+
+
 class FlowTable(SQLModel, table=True):
     """Each range that moved. The two indexes are what makes a trace O(log n + results)."""
 
@@ -206,6 +224,15 @@ class EntryReferenceTable(SQLModel, table=True):
     __table_args__ = _CLUSTERED
     target: int = _whole(primary_key=True)
     source: int = _whole(primary_key=True)
+
+
+class EntryKindTable(SQLModel, table=True):
+    """The entries of each kind, so that those of a rare one are found among millions."""
+
+    __tablename__ = "entry_kind"
+    __table_args__ = _CLUSTERED
+    kind: str = _text(primary_key=True)
+    entry: int = _whole(primary_key=True)
 
 
 class StateObjectTable(SQLModel, table=True):
@@ -305,6 +332,7 @@ IMMUTABLE = (
     "cosignature",
     "anchor",
     "entry_reference",
+    "entry_kind",
 )
 UNDELETABLE = ("head", "vault", "proposal", "witness")
 OUTSIDE = ("anchor",)

@@ -19,12 +19,15 @@ from bench.gifts import open_book, record_all
 from bench.growth import growths
 from bench.importing import imports
 from bench.measure import Row, table
+from bench.pages import pages
 from bench.posting import post
 from bench.reading import receipts, traces
 from bench.recording import bulk
 
 from ledger.book import Book
 
+GROWTH_SMALL, PAGES_SMALL = 10_000, 1_000
+"""Entries of the small log, where none are asked for: of trace and growth, of pages."""
 PACKAGES = ("cryptography", "fastapi", "orjson", "pydantic", "sqlalchemy", "uvicorn")
 
 Options = argparse.Namespace
@@ -36,6 +39,9 @@ WORKLOADS: dict[str, Callable[[Path, Options], list[Row]]] = {
     "receipt": lambda at, of: receipts(at, of.sample, of.runs, of.database),
     "trace": lambda at, of: traces(at, of.small, of.large, of.sample, of.runs, of.database),
     "growth": lambda at, of: growths(at, of.small, of.large, of.database),
+    "pages": lambda at, of: pages(
+        of.keep or at, of.small_pages, of.large, of.runs, of.database, of.page
+    ),
 }
 
 
@@ -46,24 +52,29 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     )
     add = parser.add_argument
     names = ", ".join(WORKLOADS)
-    add("--only", metavar="NAMES", help=f"some of {names}, with commas; all by default")
+    add("workloads", nargs="*", metavar="NAME", help=f"some of {names}; all by default")
+    add("--only", metavar="NAMES", help="the same, with commas")
     add("--gifts", type=int, default=20_000, help="in bulk, import and audit")
     add("--requests", type=int, default=2_000, help="POSTs in one turn")
     add("--sample", type=int, default=200, help="receipts and traces in one turn")
     add("--clients", type=int, default=64)
     add("--runs", type=int, default=5, help="turns of each workload and its limit")
-    add("--small", type=int, default=10_000, help="entries of the small log of trace and growth")
+    add("--small", type=int, help="entries of the small log: 10,000; of pages 1,000")
     add("--large", type=int, default=100_000, help="entries of the large one")
     add("--database", metavar="URL", help="of an empty database; SQLite by default")
     add("--folder", type=Path, help="where the logs are made; a temporary folder by default")
     add("--json", action="store_true")
     add("--audit", type=int, metavar="N", help="audit one log of N entries, and nothing else")
     add("--writers", action="store_true", help="racing writers on both databases, nothing else")
-    add("--keep", type=Path, metavar="DIR", help="keep that log, or use it again")
+    add("--page", default="", metavar="TEXT", help="of pages, those with this in their name")
+    add("--keep", type=Path, metavar="DIR", help="keep that log, or those of pages; use it again")
     options = parser.parse_args(arguments)
-    options.names = options.only.split(",") if options.only else list(WORKLOADS)
+    only = options.only.split(",") if options.only else []
+    options.names = [*options.workloads, *only] or list(WORKLOADS)
+    options.small_pages = options.small or PAGES_SMALL
+    options.small = options.small or GROWTH_SMALL
     if unknown := set(options.names) - set(WORKLOADS):
-        parser.error(f"--only: expected some of {names}, got {', '.join(sorted(unknown))}")
+        parser.error(f"expected some of {names}, got {', '.join(sorted(unknown))}")
     return options
 
 

@@ -41,6 +41,8 @@ INSERT INTO flow SELECT i, 0, 0, 0, NULL, 1 + i * 7919 % {rows}, 10 * i, 10, ''
 INSERT INTO flow SELECT i, 1, 0, 1 + i * 7919 % {rows}, 100000 + 10 * i,
     1 + i * 104729 % {rows}, 1000000 + 10 * i, 10, '' FROM generate_series(300, {rows}) i;
 INSERT INTO entry_reference SELECT i / 3, i FROM generate_series(300, {rows}) i;
+INSERT INTO asset SELECT 'item:' || i, 1, 1, 1 FROM generate_series(1, {rows}) i;
+INSERT INTO entry_kind SELECT 'kind-' || i % 40, i FROM generate_series(300, {rows}) i;
 INSERT INTO state_object SELECT 'party/' || i, '\\x7b7d' FROM generate_series(1, {rows}) i;
 INSERT INTO proposal SELECT to_char(i, 'FM000000000000'), '\\x00'
     FROM generate_series(2, {rows}) i;
@@ -68,7 +70,9 @@ def full(databases: Databases) -> Iterator[Store]:
             holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
             pools=[(1, "", 1500, 7, 0), (1, "flood", 1490, 1478, 5), (2, "", 5, 5, 0)],
             objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
+            assets=[("CNY", 2, 3_000, 1_490)],
             references=[(3, 4), (3, 5), (3, 9), (4, 9)],
+            kinds=[("gift", 3), ("gift", 9), ("payment", 5)],
         )
         put(store, batch)
         with store.append() as appender:
@@ -128,7 +132,8 @@ def test_a_query_seeks_on_postgresql_too(
     by_index = [one for one in steps if "Index Name" in one]
     assert [one for one in by_index if "Index Cond" not in one] == []
     used = {one["Index Name"] for one in by_index}
-    assert {on_postgresql(one) for one in wanted} <= used
+    for one in wanted:
+        assert used & on_postgresql(one)
 
 
 def test_a_table_that_is_read_whole_would_be_seen(full: Store) -> None:

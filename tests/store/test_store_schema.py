@@ -53,7 +53,9 @@ def full(path: Path, batches: Batches) -> Iterator[Store]:
                 holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
                 pools=[(1, "", 1500, 7, 0), (1, "flood", 1490, 1478, 5), (2, "", 5, 5, 0)],
                 objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
+                assets=[("CNY", 2, 3_000, 1_490)],
                 references=[(3, 4), (3, 5), (3, 9), (4, 9)],
+                kinds=[("gift", 3), ("gift", 9), ("payment", 5)],
             ),
         )
         with store.append() as appender:

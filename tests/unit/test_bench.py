@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from bench.__main__ import parse_options, run
 from bench.measure import Row, Took, row, table
+from bench.pages import FAMILIES, NOT_MEASURED, REACH, Log, places
+from fastapi.routing import APIRoute
+
+from api.app import ALL_ROUTERS
 
 SIZES = [
     "--gifts=40",
@@ -30,6 +34,28 @@ def test_workload_runs(name: str, tmp_path: Path) -> None:
         assert one.limit_rate > 0
         assert one.ratio > 0
         assert one.as_json()["workload"] in table(rows)
+
+
+def test_pages_are_measured_in_both_logs(tmp_path: Path) -> None:
+    sizes = ["--small=600", "--large=900", "--runs=1", f"--keep={tmp_path}"]
+    rows = run(parse_options(["pages", "--page=/funds", *sizes]))
+    assert {one.workload for one in rows} >= {"/funds", "/funds/{code} largest", "/funds.csv"}
+    assert all(one.reach == REACH and one.ratio > 0 for one in rows)
+
+
+def test_every_public_route_is_measured_or_left_out_by_name() -> None:
+    def left_out(path: str) -> bool:
+        return any(path.startswith(one) for one in NOT_MEASURED)
+
+    routes = {
+        route.path
+        for router in ALL_ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in route.methods and not left_out(route.path)
+    }
+    kinds = {"donation.money": 1}
+    log = Log(1000, kinds, 1, "00" * 32, "lot", "shipment", 1, {"day": "2021-01-01", **FAMILIES})
+    assert {name.partition(" ")[0] for name in places(log)} == routes
 
 
 def test_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
@@ -19,6 +20,7 @@ from ledger.store.place import is_postgresql, place_of
 
 MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
 MATCHES = importlib.import_module("ledger.store.migrations.versions.0009_statement_matches")
+TAKEN_BACK = importlib.import_module("ledger.store.migrations.versions.0010_points_taken_back")
 
 
 def expected(book: Book) -> list[tuple[int, int]]:
@@ -73,6 +75,21 @@ def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
         book.close()
 
 
+def upgraded(book: Book, without: str, migration: ModuleType) -> Book:
+    """The same log, closed and opened after a migration, as from before it knew some objects."""
+    folder = book.folder
+    book.close()
+    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM state_object WHERE key LIKE ?", (without,))
+            with Operations.context(MigrationContext.configure(connection)):
+                migration.upgrade()
+    finally:
+        engine.dispose()
+    return Book.open(folder)
+
+
 def test_an_older_database_gets_the_matches_of_its_statements(world: Scribe) -> None:
     tell_before(world, "statement.matched")
     lines = [{"line": 1, "amount_fen": 100_000}]
@@ -84,19 +101,22 @@ def test_an_older_database_gets_the_matches_of_its_statements(world: Scribe) -> 
     world.tell("statement.matched", {**more, "gifts": [gift]})
     before = stored_object(world.book, f"matches-of/{match['statement']}")
     assert len(before["entries"]) == 2
-    folder = world.book.folder
-    world.book.close()
-    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
-    try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DELETE FROM state_object WHERE key LIKE 'matches-of/%'")
-            with Operations.context(MigrationContext.configure(connection)):
-                MATCHES.upgrade()
-    finally:
-        engine.dispose()
-    book = Book.open(folder)
+    book = upgraded(world.book, "matches-of/%", MATCHES)
     try:
         assert stored_object(book, f"matches-of/{match['statement']}") == before
+        audited(book)
+    finally:
+        book.close()
+
+
+def test_an_older_database_gets_the_points_that_went_back(world: Scribe) -> None:
+    tell_before(world, "points.reversed")
+    world.tell("points.reversed", full("points.reversed"))
+    before = stored_object(world.book, "points-taken-back")
+    assert before["points"] > 0
+    book = upgraded(world.book, "points-taken-back", TAKEN_BACK)
+    try:
+        assert stored_object(book, "points-taken-back") == before
         audited(book)
     finally:
         book.close()

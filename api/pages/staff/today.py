@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.dependencies import get_book
+from api.dependencies import get_board, get_book
 from api.forms import SessionOf
 from api.imports.desk import Desk
 from api.pages.audit.attention import ItemView, item_view
@@ -24,7 +22,7 @@ from api.pages.staff.import_views import asking
 from api.pages.staff.proposals import row_of
 from api.pages.texts import Translator
 from api.sessions import HOME
-from ledger.attention import Board, attend
+from ledger.attention import Board
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
 from ledger.records.kind import OPENERS
@@ -40,8 +38,6 @@ OWN_LOOKED_AT = 500
 """So many of the newest entries are looked at for one's own."""
 OWN_SHOWN = 10
 IMPORTS_SHOWN = 10
-BOARD_SECONDS = 60
-"""So long a search for what asks for attention counts."""
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -70,28 +66,6 @@ class ItemGroup:
     total: int
 
 
-class LatestBoard:
-    """Keeps a board for a while: it is searched once, however many people look and record.
-
-    The search reads every account's pools, which takes long in a large ledger.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._board: Board | None = None
-        self._until = 0.0
-
-    def of(self, reader: Reader, day: str) -> Board:
-        """The board of a day, of this snapshot or of one at most `BOARD_SECONDS` older."""
-        with self._lock:
-            kept = self._board
-            if kept is None or kept.day != day or self._clock() >= self._until:
-                kept = self._board = attend(reader, day)
-                self._until = self._clock() + BOARD_SECONDS
-            return kept
-
-
 @router.get(HOME)
 def today(request: Request, session: SessionOf) -> Response:
     """What waits, and where to begin."""
@@ -104,8 +78,7 @@ def today(request: Request, session: SessionOf) -> Response:
             raise NotFoundError("the log is empty")
         log = log_state(book, head)
         directory = Directory(reader, translator)
-        boards: LatestBoard = request.app.state.board
-        board = boards.of(reader, book.today())
+        board = get_board(request).of(reader)
         groups = list(_groups(board, directory, translator))
         own = _own(reader, log.size, session.person.id, directory, translator)
         bank = _bank(reader)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 LINES = "SELECT key, value FROM state_object WHERE key >= 'bank-line/' AND key < 'bank-line0'"
 ADD = "INSERT INTO state_object (key, value) VALUES (:key, :value)"
