@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
 from asking import Kept, Watch, without_database
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import settings
 from postgresql_server import (
     SERVER_VARIABLE,
@@ -34,6 +36,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, databas
 settings.load_profile("repeatable")
 
 SQLITE_ONLY = "about SQLite alone"
+NO_ML_DSA = "the OpenSSL of this machine has no ML-DSA-44"
 
 
 def pytest_collection_finish() -> None:
@@ -57,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "sqlite(reason): about SQLite alone, and why; left out on PostgreSQL"
     )
+    config.addinivalue_line("markers", "ml_dsa: needs an OpenSSL with ML-DSA-44")
     leads = not hasattr(config, "workerinput")
     if not wanted():
         config.pluginmanager.register(Watch())
@@ -75,7 +79,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out what asks no database, and what is about SQLite alone."""
+    """Leave out what cannot run here; on PostgreSQL, what asks no database or is about SQLite."""
+    if not has_ml_dsa():
+        for item in items:
+            if item.get_closest_marker("ml_dsa"):
+                item.add_marker(pytest.mark.skip(reason=NO_ML_DSA))
     if not wanted():
         return
     without = without_database(config)
@@ -89,6 +97,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (left if item.nodeid in without else kept).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left)
+
+
+def has_ml_dsa() -> bool:
+    """Whether this machine's OpenSSL can sign by ML-DSA-44."""
+    try:
+        mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(32))
+    except UnsupportedAlgorithm:
+        return False
+    return True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,7 +9,7 @@ from batches import digest
 from ledger.store import Reader
 
 ENTRIES = 300
-FUND = ("CNY", "fund:a")
+FUND: tuple[str, str] = ("CNY", "fund:a")
 TREE = ("head", "edge")
 """Tables of one row, and of one for each level of the tree: there is nothing to seek in."""
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -39,10 +40,12 @@ from ledger.sequencer import utc_now
 
 FOLDER = "imports"
 NUMBER_MAX = 10**9
-KEPT_MAX = 1000
+KEPT_MAX = 300
 """Imports whose state is kept after they are over; the oldest are forgotten."""
 OPEN_MAX = 50
 """Imports that may be under way; so many files are kept at most."""
+
+logger = logging.getLogger(__name__)
 
 _PARTS = ("file", "details", "problems")
 
@@ -65,12 +68,15 @@ class Desk:
         return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
     def jobs(self) -> Iterator[Job]:
-        """Every import, the newest first."""
+        """Every import that can be read, the newest first."""
         for number in reversed(self.numbers()):
             try:
                 yield self.read(number)
             except NotFoundError:
                 continue  # Forgotten meanwhile, or its upload was cut off.
+            except CorruptionError as error:
+                # Its own page tells it; the others go on.
+                logger.error("%s (%s)", error.message, error.code)
 
     def read(self, number: int) -> Job:
         """One import.

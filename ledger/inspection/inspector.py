@@ -100,6 +100,11 @@ class Inspector(threading.Thread):
             tuple(self._findings),
         )
 
+    @property
+    def pace(self) -> Pace:
+        """How fast it goes; by it one sees what is switched off."""
+        return self._pace
+
     def close(self) -> None:
         """Stop soon; a whole audit that is under way is ended."""
         self._closing.set()

@@ -22,6 +22,7 @@ from api.imports import desk as desks
 from api.imports import worker as working
 from api.imports.desk import Desk
 from api.imports.job import DAYS_MAX
+from api.imports.worker import Worker
 from api.pages.staff import importing
 from ledger.errors import RetryableError
 from ledger.intake import recording
@@ -32,6 +33,19 @@ CANARY = "金丝雀示例姓名"
 HEADER = ("订单号", "捐赠金额(元)", "捐赠日期", "捐赠人姓名")
 PATH = "/staff/import"
 Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def at_work(world: Caller) -> Iterator[Caller]:
+    """The shared service over a small world of the test's own, with a worker for it."""
+    state = world.app.state
+    before, state.imports = state.imports, Worker(world.book)
+    state.imports.start()
+    try:
+        yield world
+    finally:
+        state.imports.close()
+        state.imports = before
 
 
 def gifts(count: int, start: int = 1) -> Rows:
@@ -137,9 +151,9 @@ def test_a_list_is_recorded_once_after_a_second_person_approved(
     assert service.book.head().size == size + 5
 
 
-def test_every_refusal_says_what_to_do(service: Caller) -> None:
-    clerk, approver = Clerk(service, Role.CLERK), Clerk(service, Role.APPROVER)
-    size = service.book.head().size
+def test_every_refusal_says_what_to_do(at_work: Caller) -> None:
+    clerk, approver = Clerk(at_work, Role.CLERK), Clerk(at_work, Role.APPROVER)
+    size = at_work.book.head().size
     assert "请选择文件" in errors(clerk.shown(send_file(clerk, b""), 422))
     page = clerk.shown(send_file(clerk, csv(gifts(1)), fields__fund="nowhere"), 422)
     assert "fields.fund" in page.html
@@ -153,16 +167,16 @@ def test_every_refusal_says_what_to_do(service: Caller) -> None:
         (csv(gifts(1), ("甲", "乙", "丙", "丁")), "没有找到标题行"),
     ):
         path = planned(clerk, data)
-        assert state(service, path) == "unread"
+        assert state(at_work, path) == "unread"
         assert told in clerk.get(path).html
         # Its first page named it; the same bytes again lead there.
         assert planned(clerk, data) == f"{path}?again=1"
         assert press(clerk, path, "end").status_code == 303
-        assert state(service, path) == "withdrawn"
+        assert state(at_work, path) == "withdrawn"
         assert "已撤回" in clerk.get(path).html
     answer = press_raw(approver, clerk, "confirm")
     assert answer.status_code in (403, 404)
-    assert service.book.head().size == size
+    assert at_work.book.head().size == size
 
 
 def press_raw(person: Clerk, clerk: Clerk, do: str) -> httpx.Response:
@@ -172,8 +186,8 @@ def press_raw(person: Clerk, clerk: Clerk, do: str) -> httpx.Response:
     return person.send(f"{path}/{do}", {"csrf": csrf, "total": "4.00"})
 
 
-def test_problems_are_told_by_row_and_column(service: Caller) -> None:
-    clerk = Clerk(service, Role.CLERK)
+def test_problems_are_told_by_row_and_column(at_work: Caller) -> None:
+    clerk = Clerk(at_work, Role.CLERK)
     rows = [
         ("ORDER-1", "12.345", "2022-01-10", CANARY),
         ("", "1.00", "2022-01-10", CANARY),
@@ -199,12 +213,12 @@ def test_problems_are_told_by_row_and_column(service: Caller) -> None:
     assert len(answer.text.splitlines()) == 7
 
 
-def test_a_list_is_read_otherwise(service: Caller) -> None:
-    clerk = Clerk(service, Role.CLERK)
+def test_a_list_is_read_otherwise(at_work: Caller) -> None:
+    clerk = Clerk(at_work, Role.CLERK)
     header = ("编码", "数额", "备忘", "谁")
     data = csv([(one[0], "12500", "x", one[3]) for one in gifts(3)], header, "utf-8")
     path = planned(clerk, data)
-    assert state(service, path) == "unread"
+    assert state(at_work, path) == "unread"
     changes = {
         "column.order_number": "编码",
         "column.amount": "数额",
@@ -219,20 +233,20 @@ def test_a_list_is_read_otherwise(service: Caller) -> None:
     assert "date-error" in page.html
     assert clerk.submit(page, changes, action=f"{path}/read").status_code == 303
     page = clerk.get(path)
-    assert state(service, path) == "planned"
+    assert state(at_work, path) == "planned"
     assert "375.00" in page.html
     assert "2022-01-09" in page.html
-    other = Clerk(service, Role.APPROVER)
+    other = Clerk(at_work, Role.APPROVER)
     csrf = form_values(other.get(path), f"{path}/end")["csrf"]
     assert errors(other.shown(other.send(f"{path}/end", {"csrf": csrf}), 400))
     assert press(other, path, "end", reason="用途不对").status_code == 303
     assert "用途不对" in clerk.get(path).html
-    assert [one.name for one in (service.folder / "imports/1").iterdir()] == ["job"]
+    assert [one.name for one in (at_work.book.folder / "imports/1").iterdir()] == ["job"]
 
 
-def test_nobody_approves_their_own_and_only_what_was_shown(service: Caller) -> None:
-    clerk, approver = Clerk(service, Role.CLERK), Clerk(service, Role.APPROVER)
-    size = service.book.head().size
+def test_nobody_approves_their_own_and_only_what_was_shown(at_work: Caller) -> None:
+    clerk, approver = Clerk(at_work, Role.CLERK), Clerk(at_work, Role.APPROVER)
+    size = at_work.book.head().size
     path = planned(clerk, csv(gifts(3)))
     form = {"csrf": form_values(approver.get(path), f"{path}/end")["csrf"]}
     assert approver.send(f"{path}/approve", form | {"digest": "x"}).status_code == 409
@@ -242,33 +256,33 @@ def test_nobody_approves_their_own_and_only_what_was_shown(service: Caller) -> N
     assert "不同" in errors(approver.shown(answer, 422))
     csrf = form_values(clerk.get("/staff"), "/staff/sign-out")["csrf"]
     assert clerk.send(f"{path}/approve", {"csrf": csrf}).status_code == 403
-    both = Clerk(service)
-    both.sign_in(create_token(service.folder, "clerk-1", Role.APPROVER))
+    both = Clerk(at_work)
+    both.sign_in(create_token(at_work.folder, "clerk-1", Role.APPROVER))
     page = both.get(path)
     assert f"{path}/approve" not in page.html
     form = {"csrf": form_values(page, f"{path}/end")["csrf"]}
     digest = form_values(approver.get(path), f"{path}/approve")["digest"]
     answer = both.send(f"{path}/approve", form | {"digest": digest})
     assert "不能审批" in errors(both.shown(answer, 403))
-    other = Clerk(service)
-    other.sign_in(create_token(service.folder, "clerk-2", Role.CLERK))
+    other = Clerk(at_work)
+    other.sign_in(create_token(at_work.folder, "clerk-2", Role.CLERK))
     form = {"csrf": form_values(other.get(path), "/staff/sign-out")["csrf"]}
     answer = other.send(f"{path}/confirm", form | {"total": "7.50"})
     assert "另一人上传" in errors(other.shown(answer, 403))
     assert other.send(f"{path}/end", form).status_code == 403
     assert clerk.send(f"{path}/approve", {}).status_code == 403, "no CSRF token"
-    assert service.book.head().size == size
+    assert at_work.book.head().size == size
     # Somebody else records one of the gifts meanwhile: that is another plan.
     gift = {"fund": "general", "amount_fen": 150, "channel": "cash"}
     sealed = {"order_number": "ORDER-00001"}
     body = {"kind": "donation.money", "occurred_on": "2022-01-10", "fields": gift}
-    service.record(body | {"sealed": sealed})
+    at_work.record(body | {"sealed": sealed})
     assert press(approver, path, "approve").status_code == 303
-    assert state(service, path) == "stopped"
+    assert state(at_work, path) == "stopped"
     assert "与审批的不同" in clerk.get(path).html
     assert "已中断" in clerk.get("/staff").html
     assert press(clerk, path, "end").status_code == 303
-    assert service.book.head().size == size + 1
+    assert at_work.book.head().size == size + 1
 
 
 def test_a_recording_that_stopped_goes_on_and_counts_exactly(
@@ -333,43 +347,49 @@ def test_a_restart_in_the_middle_takes_up_what_was_begun(
         assert service.book.head().size == size + 9
 
 
-def test_files_are_kept_encrypted_and_for_their_owner_only(service: Caller) -> None:
-    clerk = Clerk(service, Role.CLERK)
+def test_files_are_kept_encrypted_and_for_their_owner_only(at_work: Caller) -> None:
+    clerk = Clerk(at_work, Role.CLERK)
     path = planned(clerk, csv(gifts(2), encoding="utf-8") + b"bad,,,\r\n", "秘密名单.csv")
-    kept = [one for one in (service.folder / "imports").rglob("*") if one.is_file()]
+    kept = [one for one in (at_work.book.folder / "imports").rglob("*") if one.is_file()]
     assert {one.name for one in kept} >= {"job", "file", "details", "problems"}
     for one in kept:
         assert stat.S_IMODE(one.stat().st_mode) == 0o600
         assert CANARY.encode() not in one.read_bytes()
         assert "秘密".encode() not in one.read_bytes()
-    assert stat.S_IMODE((service.folder / "imports").stat().st_mode) == 0o700
+    assert stat.S_IMODE((at_work.book.folder / "imports").stat().st_mode) == 0o700
     # A file that was changed is noticed, and records nothing.
-    file = service.folder / "imports/1/file"
+    file = at_work.book.folder / "imports/1/file"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     assert press(clerk, path, "read").status_code == 303
-    assert state(service, path) == "unread"
+    assert state(at_work, path) == "unread"
     assert CANARY not in clerk.get(path).html
+    # What cannot be read at all is told on its own page, and keeps nobody from the others.
+    job = at_work.book.folder / "imports/1/job"
+    job.write_bytes(job.read_bytes()[:-1] + b"x")
+    assert clerk.request("GET", path).status_code == 500
+    assert "导入 1" not in clerk.get("/staff").html
+    assert planned(clerk, csv(gifts(2))) == f"{PATH}/2"
 
 
-def test_what_waits_too_long_is_deleted(service: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    clerk = Clerk(service, Role.CLERK)
+def test_what_waits_too_long_is_deleted(at_work: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk = Clerk(at_work, Role.CLERK)
     path = planned(clerk, csv(gifts(2)))
-    desk = Desk(service.book)
+    desk = Desk(at_work.book)
     desk.sweep()
-    assert state(service, path) == "planned"
+    assert state(at_work, path) == "planned"
     later = utc_now() + dt.timedelta(days=DAYS_MAX, minutes=1)
     monkeypatch.setattr(desks, "utc_now", lambda: later)
     (desk.folder / "7").mkdir()
     (desk.folder / "7/file").write_bytes(b"cut off")
     desk.sweep()
-    assert state(service, path) == "expired"
+    assert state(at_work, path) == "expired"
     assert desk.numbers() == [1]
     assert str(DAYS_MAX) in clerk.get(path).html
     assert [one.name for one in (desk.folder / "1").iterdir()] == ["job"]
 
 
-def test_limits_are_told_on_the_form(service: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    clerk = Clerk(service, Role.CLERK)
+def test_limits_are_told_on_the_form(at_work: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk = Clerk(at_work, Role.CLERK)
     monkeypatch.setattr(importing, "UPLOAD_BYTES_MAX", 100)
     monkeypatch.setattr(importing, "FORM_BYTES", 0)
     assert "超过" in errors(clerk.shown(send_file(clerk, csv(gifts(99))), 413))
@@ -388,9 +408,9 @@ def test_limits_are_told_on_the_form(service: Caller, monkeypatch: pytest.Monkey
     ]
     assert [one.headers["location"] for one in answers] == [f"{PATH}/2", f"{PATH}/2?again=1"]
     assert path == f"{PATH}/1"
-    service.app.state.uploads_running = importing.UPLOADS_AT_ONCE_MAX
+    at_work.app.state.uploads_running = importing.UPLOADS_AT_ONCE_MAX
     assert send_file(clerk, csv(gifts(4))).status_code == 429
-    service.app.state.uploads_running = 0
+    at_work.app.state.uploads_running = 0
 
 
 @pytest.mark.parametrize("role", list(Role))

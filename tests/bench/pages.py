@@ -380,5 +380,5 @@ def pages(
         raise SystemExit(f"--database {database}: pages are measured on SQLite only")
     folder.mkdir(parents=True, exist_ok=True)
     logs = [make_log(folder, size) for size in (small, large)]
-    rows = asyncio.run(_measure(*logs, runs, only))
+    rows = asyncio.run(_measure(logs[0], logs[1], runs, only))
     return sorted(rows, key=lambda row: -min(row.ratio, row.cpu_ratio or row.ratio))

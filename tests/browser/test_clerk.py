@@ -8,7 +8,6 @@ its width.
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,17 +16,14 @@ import openpyxl
 import pytest
 from chromium import (
     DESKTOP_EN,
-    ELDER_ZH,
     EVERYBODY,
     PHONE_ZH,
-    SIZES,
     Mode,
     Site,
     Visiting,
     overflow,
     picture,
     violations,
-    walk_by_tab,
 )
 from playwright.sync_api import FilePayload, Page, expect
 
@@ -272,42 +268,3 @@ def test_a_list_and_a_bank_statement(visit: Visiting, site: Site) -> None:
     clerk.looked("bank")
     clerk.page.locator("#confirm button").click()
     expect(clerk.page.locator("dl.facts").first).to_contain_text("All of it is matched")
-
-
-PAGES = {
-    "clerk": (
-        "/staff/import",
-        "/staff/statements",
-        "/staff/record",
-        "/staff/record/purchase.made",
-        "/staff/desk/goods_in",
-        "/staff/lots?code=rice",
-        "/staff/proposals?status=approved",
-    ),
-    "registrar": ("/staff/record/rule.published",),
-    "shop": ("/staff/desk/points_redeem", "/staff/desk/receive"),
-}
-"""Pages beside the journeys, by who opens them."""
-NARROWEST = 320
-PRESSES_MAX = 40
-LONG = "SHANJI_SOAK_PAGES" in os.environ
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("mode", [ELDER_ZH, DESKTOP_EN] if LONG else [ELDER_ZH], ids=str)
-def test_staff_pages_are_for_everybody(visit: Visiting, site: Site, mode: Mode) -> None:
-    """axe-core, the narrowest window (or twice the size), and the keyboard."""
-    width = NARROWEST if mode.device == "phone" else SIZES["desktop"][0] // 2
-    wrong: list[str] = []
-    for role, paths in PAGES.items():
-        page = visit(mode)
-        page.goto("/staff/sign-in")
-        page.locator("#token").fill(site.tokens[role])
-        page.keyboard.press("Enter")
-        expect(page).to_have_url(re.compile(r"/staff$"))
-        page.set_viewport_size({"width": width, "height": SIZES[mode.device][1]})
-        for path in paths:
-            page.goto(path)
-            found = [*violations(page), *overflow(page), *walk_by_tab(page, PRESSES_MAX)]
-            wrong += [f"{path}: {one}" for one in found]
-    assert not wrong, "\n".join(wrong)

@@ -178,6 +178,8 @@ def test_a_query_seeks_and_never_scans(
 def test_overlaps_take_few_steps_wherever_they_are(full: Store) -> None:
     """SQLite's own count of instructions: a scan of the flows would take thousands."""
 
+    asset, account = FUND
+
     def steps(first: int) -> int:
         count = 0
 
@@ -187,10 +189,10 @@ def test_overlaps_take_few_steps_wherever_they_are(full: Store) -> None:
             return 0
 
         with full.read() as reader:
-            reader.arrivals(*FUND, first, first + 1)
+            reader.arrivals(asset, account, first, first + 1)
             raw: sqlite3.Connection = reader._connection.connection.dbapi_connection  # type: ignore[assignment]
             raw.set_progress_handler(tick, 1)
-            assert len(reader.arrivals(*FUND, first, first + 1)) == 1
+            assert len(reader.arrivals(asset, account, first, first + 1)) == 1
             raw.set_progress_handler(None, 0)
         return count
 
@@ -312,7 +314,7 @@ def test_a_changed_byte_gives_an_answer_or_an_error_of_the_ledger(
                     list(reader.scan(table))
                 reader.head()
                 reader.accounts(-1, 10)
-                reader.arrivals(*FUND, 0, 100)
+                reader.arrivals("CNY", "fund:a", 0, 100)
                 reader.entries(0, ENTRIES)
         except LedgerError:
             found += 1

@@ -234,7 +234,7 @@ def record_draft(request: Request, session: SessionOf, posted: FormOf, token: To
     require_role(session, *RECORDERS)
     book = get_book(request)
     files = StatementFiles(book)
-    found = files.draft(token)
+    found = _own_draft(book, session, token)
     try:
         done = record(request, session.person, None, _body(book, found), f"statement/{token}")
     except LedgerError as error:
@@ -243,6 +243,18 @@ def record_draft(request: Request, session: SessionOf, posted: FormOf, token: To
     files.keep(done.index, found.statement)
     # The draft stays for a second tap, which is answered with the same entry; it is swept.
     return go_to(f"{PATH}/{done.index}")
+
+
+def _own_draft(book: Book, session: Session, token: str) -> Draft:
+    """A draft, for the person who made it.
+
+    Raises:
+        NotFoundError: there is none of theirs.
+    """
+    found = StatementFiles(book).draft(token)
+    if found.person != session.person.id:
+        raise NotFoundError("this was read by another person; read the file yourself")
+    return found
 
 
 def _draft_page(
@@ -254,7 +266,7 @@ def _draft_page(
 ) -> Response:
     translator = translator_of(request)
     book = get_book(request)
-    found = StatementFiles(book).draft(token)
+    found = _own_draft(book, session, token)
     with book.store.read() as reader:
         last = next((row for row in all_statements(reader) if row.account == found.account), None)
     one = found.statement
