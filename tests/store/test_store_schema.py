@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from batches import Batches, put
-from seeks import ENTRIES, FUND, SEEKS
+from seeks import ENTRIES, SEEKS
 from sqlmodel import SQLModel
 from watched import OF_WHAT_WAS_FOUND
 
@@ -32,6 +32,7 @@ from ledger.store.tables import OPERATIONAL, OPERATIONAL_METADATA, TABLES
 pytestmark = pytest.mark.sqlite("its schema, types and query plans")
 
 STEPS_MAX = 150
+FUND = ("CNY", "fund:a")
 ACCOUNTS = [(0, "CNY", "world:donor", 0), (1, *FUND, 10 * ENTRIES), (2, "CNY", "fund:b", 5)]
 
 
