@@ -23,18 +23,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
+from ledger.appending import append_one, check_order, replayed
 from ledger.day import CHINA as CHINA
 from ledger.day import Clock as Clock
 from ledger.day import utc_now as utc_now
-from ledger.entry import FIRST_PREVIOUS, Entry, format_entry
+from ledger.entry import FIRST_PREVIOUS
 from ledger.errors import (
-    ConflictError,
     CorruptionError,
     FatalError,
     LedgerError,
-    MalformedError,
     NotReadyError,
     OutcomeUnknownError,
     QueueFullError,
@@ -45,11 +43,9 @@ from ledger.keys.ring import Keyring
 from ledger.receipt import Opening
 from ledger.recorded import Recorded, Trees, recall
 from ledger.records.keys import HISTORY, history_of
-from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
 from ledger.state import Hot, State
 from ledger.store import Appender, Batch, Found, Head, Reader, Store, Wanted
-from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import VerifierKey
 from ledger.tlog.proofs import verify_inclusions
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
@@ -385,9 +381,9 @@ class Sequencer:
             row = waiting.prepared.row
             try:
                 if row.key in keys:
-                    replays.append((waiting, _replayed(row.key, row.request, keys)))
+                    replays.append((waiting, replayed(row.key, row.request, keys)))
                     continue
-                _check_order(row.order, orders)
+                check_order(row.order, orders)
                 data, leaf = append_one(waiting.prepared, memory.state, index, previous, at, today)
             except LedgerError as error:
                 if isinstance(error, FatalError):
@@ -534,85 +530,3 @@ def results(futures: Sequence[Future[Recorded]]) -> list[Recorded]:
 def _wake(waiting: Sequence[_Waiting]) -> None:
     for wake in {one.wake for one in waiting if one.wake is not None}:
         wake()
-
-
-def append_one(
-    prepared: Prepared, state: State, index: int, previous: str, at: str, today: str
-) -> tuple[bytes, bytes]:
-    """Apply one record to the state; its entry's bytes and leaf hash.
-
-    Raises:
-        RejectedError, MalformedError: a rule, or too large an entry; nothing changed.
-    """
-    kind = prepared.kind
-    draft: Draft[Any] = Draft(
-        index,
-        prepared.fields,
-        frozenset(prepared.sealed),
-        prepared.occurred_on,
-        today,
-        prepared.recorded_by,
-        prepared.approved_by,
-        prepared.documents,
-    )
-    check_common(kind, draft)
-    plan = kind.plan(draft, state)
-    moved = state.transfer(plan.moves)
-    entry = Entry(
-        index,
-        previous,
-        at,
-        prepared.occurred_on,
-        prepared.recorded_by,
-        prepared.approved_by,
-        kind.name,
-        prepared.public,
-        prepared.sealed,
-        moved.postings,
-        plan.references,
-        prepared.documents,
-    )
-    try:
-        data = format_entry(
-            index=index,
-            previous=previous,
-            recorded_at=at,
-            occurred_on=entry.occurred_on,
-            recorded_by=entry.recorded_by,
-            approved_by=entry.approved_by,
-            kind=entry.kind,
-            fields=entry.fields,
-            sealed=entry.sealed,
-            postings=entry.postings,
-            references=entry.references,
-            documents=entry.documents,
-        )
-    except MalformedError:
-        state.take_back(moved)
-        raise
-    state.note(entry, moved)
-    kind.effects(entry, state, 1)
-    return data, leaf_hash(data)
-
-
-def _replayed(key: str, request: bytes, keys: dict[str, tuple[bytes, int]]) -> int:
-    digest, index = keys[key]
-    if digest != request:
-        raise ConflictError(
-            f"Idempotency-Key {key!r} was used for another record; use a new key for a new "
-            "record, and the same content for a repetition",
-            code="idempotency_conflict",
-            field="Idempotency-Key",
-        )
-    return index
-
-
-def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
-    if order is not None and order in orders:
-        raise ConflictError(
-            f"sealed.order_number: this order was recorded by entry {orders[order]}; "
-            "an order enters the log once",
-            code="order_number_recorded",
-            field="sealed.order_number",
-            details={"entry": orders[order]},
-        )

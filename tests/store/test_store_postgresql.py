@@ -327,7 +327,7 @@ def test_why_nobody_can_connect(text: str, code: str) -> None:
 
 def test_a_server_that_says_nothing_is_given_up(url: str) -> None:
     with closing(Store.open(url)) as store, store.append() as appender:
-        driver = appender._connection.connection.driver_connection
+        driver: Any = appender._connection.connection.driver_connection
         assert driver.patience > postgresql.LOCK_SECONDS_MAX
         driver.patience = 0.1
         with (
