@@ -46,6 +46,7 @@ from api.pages.staff.suggestions import find_suggestions
 from api.pages.staff.typed import Problem, TypedError, Values, parse_yuan
 from api.pages.texts import Translator
 from api.pages.uploads import Upload, drain, read_upload
+from api.receipts_pdf.typesetting import PAPERS_MAX
 from api.sessions import Session
 from ledger.book import Book
 from ledger.errors import (
@@ -443,6 +444,8 @@ def _show(
         or bool(job.summary and not job.summary.clean),
         "reason_most": REASON_CHARS_MAX,
         "changed": format_instant(job.changed_at),
+        "printed_most": PAPERS_MAX,
+        "printed_last": min(job.spans[0][1], job.spans[0][0] + PAPERS_MAX - 1) if job.spans else 0,
         "days": DAYS_MAX,
     }
     return render_staff(request, session, "staff/import.html", values=more, status=status)

@@ -2,7 +2,8 @@
 // with the id "progress" is put here. When nothing is at work any more, the page is loaded anew.
 // Without this script, the page's own link does the same.
 
-const EVERY_MILLISECONDS = 1500;
+// A screen reader tells each change.
+const EVERY_MILLISECONDS = 3000;
 const FAILURES_MAX = 20;
 
 let failures = 0;
