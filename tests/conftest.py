@@ -7,23 +7,17 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-<<<<<<< HEAD
 from contextlib import ExitStack
-=======
 from functools import cache
->>>>>>> suite
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
-<<<<<<< HEAD
+import sqlalchemy as sa
 from asking import Kept, Watch, without_database
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
-=======
-import sqlalchemy as sa
->>>>>>> suite
 from hypothesis import settings
 from postgresql_server import (
     SERVER_VARIABLE,
