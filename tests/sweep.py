@@ -205,7 +205,7 @@ def _public(stage: Stage) -> Iterator[Place]:
 def _staff(stage: Stage) -> Iterator[Place]:
     waiting, rejected = stage.proposals
     fresh = stage.entries["donation.money"]
-    paths = {
+    paths: dict[Role, dict[str, tuple[str, ...]]] = {
         Role.CLERK: {
             "/staff": ("/staff",),
             "/staff/record": ("/staff/record",),
@@ -266,7 +266,7 @@ def page_routes() -> set[str]:
         for router in ALL_ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
-        and "GET" in route.methods
+        and "GET" in (route.methods or ())
         and isinstance(route.response_class, type)
         and issubclass(route.response_class, HTMLResponse)
     }
