@@ -23,6 +23,7 @@ synchronous_commit = on
 max_connections = 40
 """
 GONE_SECONDS_MAX = 30
+SOCKET = ".s.PGSQL.5432"
 
 
 def missing() -> str:
@@ -51,8 +52,10 @@ def crash(server: Server) -> None:
     end = time.monotonic() + GONE_SECONDS_MAX
     while any(_is_there(pid) for pid in family) and time.monotonic() < end:
         time.sleep(0.01)
-    # As after a power cut: its number may be another process's by now, or one's that has ended.
+    # As after a power cut: its number may be another process's by now, or one's that has ended
+    # and that nobody asked for.
     (server.data / "postmaster.pid").unlink()
+    (server.folder / f"{SOCKET}.lock").unlink()
 
 
 def recover(server: Server) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -327,7 +328,7 @@ def test_why_nobody_can_connect(text: str, code: str) -> None:
 
 def test_a_server_that_says_nothing_is_given_up(url: str) -> None:
     with closing(Store.open(url)) as store, store.append() as appender:
-        driver = appender._connection.connection.driver_connection
+        driver: Any = appender._connection.connection.driver_connection
         assert driver.patience > postgresql.LOCK_SECONDS_MAX
         driver.patience = 0.1
         with (
