@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -34,8 +34,8 @@ def missing() -> str:
 @contextmanager
 def databases() -> Iterator[Databases]:
     """A server for one fault."""
-    with running(SETTINGS) as server:
-        yield Databases(server)
+    with running(SETTINGS) as server, closing(Databases(server)) as made:
+        yield made
 
 
 def new_url(place: Databases | None) -> str | None:
@@ -58,9 +58,10 @@ def crash(server: Server) -> None:
     (server.folder / f"{SOCKET}.lock").unlink()
 
 
-def recover(server: Server) -> None:
-    """Start it again; it plays its log of changes."""
-    server.start()
+def recover(place: Databases) -> None:
+    """Start the server again; it plays its log of changes."""
+    place.server.start()
+    place.reopen()
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class Scene:
         time.sleep(self.chance.uniform(0, 0.3))
         crash(self.place.server)
         time.sleep(self.chance.uniform(0, 0.5))
-        recover(self.place.server)
+        recover(self.place)
 
     def away(self, seconds: float) -> None:
         """The server cannot be reached for a while, and the service says so."""
