@@ -34,6 +34,8 @@ FLOOR_SECONDS = 0.003
 """A page below this in the small log is held to this: what a page costs whatever it shows."""
 LOOKED_AT = 400
 """Entries from one place on that are looked through for one of each kind."""
+SAMPLED = 1_000
+"""Entries of which a sample is drawn: a page draws from so many, a command from all."""
 HOLDER = "holder-1"
 
 FAMILIES: Mapping[str, str] = {
@@ -68,12 +70,14 @@ class Log:
     """What a log's addresses are made of.
 
     Attributes:
-        entries: An entry of each kind, from its middle; `early` is a gift of its beginning.
+        entries: An entry of each kind, from its middle; `early` is a gift of its beginning, `reversed`
+            one that was reversed.
     """
 
     size: int
     entries: Mapping[str, int]
     early: int
+    reversed: int
     leaf: str
     lot: str
     shipment: str
@@ -139,6 +143,7 @@ def _single(log: Log) -> dict[str, str]:
         "/projects/{code}": "/projects/project-2",
         "/items/{code}": "/items/item-2",
         "/items/{code} with most lots": "/items/rice",
+        "/items/{code} with most lots, deep": "/items/rice?after=%2FR5",
         "/items/{code}/lot": f"/items/item-2/lot?label={quote(log.lot)}",
         "/sites/{code}": "/sites/depot-1",
         "/sites/{code} shop": "/sites/shop-1",
@@ -148,20 +153,21 @@ def _single(log: Log) -> dict[str, str]:
         "/gifts/{index}": f"/gifts/{log.entries['donation.money']}",
         "/gifts/{index} early": f"/gifts/{log.early}",
         "/entries/{index}/correction": f"/entries/{log.early}/correction",
+        "/entries/{index}/correction of a reversed one": f"/entries/{log.reversed}/correction",
     }
     return {**found, **{f"/entries/{{index}} {k}": f"/entries/{i}" for k, i in log.entries.items()}}
 
 
 def _auditor(log: Log) -> dict[str, str]:
     size = log.size
-    drawn = f"seed=1&n=20&size={size}"
+    drawn = f"seed=1&n=20&size={min(size, SAMPLED)}"
     return {
         "/audit": "/audit",
         "/audit/accounts/{asset}/{account}": "/audit/accounts/CNY/fund:main",
         "/audit/accounts/{asset}/{account} deep": "/audit/accounts/CNY/fund:main?came=300000",
         "/audit/integrity": "/audit/integrity",
         "/audit/consistency": "/audit/consistency",
-        "/audit/consistency of sizes": f"/audit/consistency?old={size // 2}&new={size}",
+        "/audit/consistency of sizes": f"/audit/consistency?old={log.checkpoint}&new={size}",
         "/audit/attention": "/audit/attention",
         "/audit/attention of a topic": "/audit/attention?topic=restricted_unspent",
         "/audit/sample": f"/audit/sample?{drawn}",
@@ -184,11 +190,11 @@ def _programs(log: Log) -> dict[str, str]:
         "/v1/entries/{index}/receipt": f"/v1/entries/{gift}/receipt",
         "/v1/entries/{index}/receipt.pdf": f"/v1/entries/{gift}/receipt.pdf",
         "/v1/entries/{index}/receipt.svg": f"/v1/entries/{gift}/receipt.svg",
-        "/v1/entries/{index}/correction": f"/v1/entries/{log.early}/correction",
+        "/v1/entries/{index}/correction": f"/v1/entries/{log.reversed}/correction",
         "/v1/entries/{index}/later-uses": f"/v1/entries/{log.early}/later-uses",
         "/v1/entries/{index}/trace": f"/v1/entries/{log.early}/trace",
         "/v1/proofs/inclusion": f"/v1/proofs/inclusion?index={gift}&size={size}",
-        "/v1/proofs/consistency": f"/v1/proofs/consistency?from={middle}&to={size}",
+        "/v1/proofs/consistency": f"/v1/proofs/consistency?old={log.checkpoint}&new={size}",
         "/v1/log": "/v1/log",
         "/v1/kinds": "/v1/kinds",
         "/v1/kinds/{name}": "/v1/kinds/donation.money",
@@ -256,6 +262,8 @@ def _read(reader: Reader, size: int) -> Log:
     )
     account = reader.account_total("item:item-2", "stock:depot-1")
     assert account is not None
+    (last,) = reader.newest_of_kinds(["entry.reversed"], before=size, limit=1)
+    reversal = parse_entry(reader.entry(last))
     newest = reader.newest_checkpoint(middle)
     assert newest is not None
     deep = {"day": gift.occurred_on}
@@ -270,6 +278,7 @@ def _read(reader: Reader, size: int) -> Log:
         size=size,
         entries=entries,
         early=early,
+        reversed=reversal.fields["entry"],
         leaf=reader.leaf_hash(size // 3).hex(),
         lot=reader.account_pools(account.account, 1)[0].label,
         shipment="shipment-1",
@@ -380,5 +389,5 @@ def pages(
         raise SystemExit(f"--database {database}: pages are measured on SQLite only")
     folder.mkdir(parents=True, exist_ok=True)
     logs = [make_log(folder, size) for size in (small, large)]
-    rows = asyncio.run(_measure(*logs, runs, only))
+    rows = asyncio.run(_measure(logs[0], logs[1], runs, only))
     return sorted(rows, key=lambda row: -min(row.ratio, row.cpu_ratio or row.ratio))
