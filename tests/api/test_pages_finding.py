@@ -190,6 +190,6 @@ def test_the_keys_are_listed_and_bound_alike(untouched: Caller) -> None:
 
 
 def test_the_bounds_that_the_page_names_are_those_of_the_search(untouched: Caller) -> None:
-    assert (LEAF_TILES_MAX * 256, ROOTS_MAX, DOCUMENT_ENTRIES_MAX) == (1_048_576, 10_000, 20_000)
+    assert (LEAF_TILES_MAX * 256, ROOTS_MAX, DOCUMENT_ENTRIES_MAX) == (1_048_576, 10_000, 5_000)
     text = read(untouched, f"/search?q={'ab' * 32}", "en").html
     assert "newest million entries, ten thousand checkpoints" in text

@@ -24,6 +24,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.app import create_app
 from api.settings import Settings
+from ledger.attention.item import View
 from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.locator import format_short_code
@@ -268,12 +269,8 @@ def _read(reader: Reader, size: int) -> Log:
     assert newest is not None
     deep = {"day": gift.occurred_on}
     for plural, family in FAMILIES.items():
-        last = ""
-        while rows := reader.objects(f"{family}/", after=last, limit=1_000):
-            before, last = last, rows[-1][0]
-            if len(rows) > 1:
-                before = rows[-2][0]
-        deep[plural] = before.removeprefix(f"{family}/")
+        *_, before, _ = View(reader, gift.occurred_on).family(family)
+        deep[plural] = before[0]
     return Log(
         size=size,
         entries=entries,
