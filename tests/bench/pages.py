@@ -71,8 +71,8 @@ class Log:
     """What a log's addresses are made of.
 
     Attributes:
-        entries: An entry of each kind, from its middle; `early` is a gift of its beginning, `reversed`
-            one that was reversed.
+        entries: An entry of each kind, from its middle.
+        early, reversed: A gift of its beginning, and one that was reversed.
     """
 
     size: int
