@@ -35,8 +35,9 @@ FLOOR_SECONDS = 0.003
 """A page below this in the small log is held to this: what a page costs whatever it shows."""
 LOOKED_AT = 400
 """Entries from one place on that are looked through for one of each kind."""
-SAMPLED = 1_000
-"""Entries of which a sample is drawn: a page draws from so many, a command from all."""
+SAMPLED_MAX = 2_000
+"""The size of which a sample is drawn is at most this: a page draws from so many, a command
+from all."""
 HOLDER = "holder-1"
 
 FAMILIES: Mapping[str, str] = {
@@ -83,6 +84,7 @@ class Log:
     lot: str
     shipment: str
     checkpoint: int
+    sampled: int
     deep: Mapping[str, str]
 
 
@@ -161,7 +163,7 @@ def _single(log: Log) -> dict[str, str]:
 
 def _auditor(log: Log) -> dict[str, str]:
     size = log.size
-    drawn = f"seed=1&n=20&size={min(size, SAMPLED)}"
+    drawn = f"seed=1&n=20&size={log.sampled}"
     return {
         "/audit": "/audit",
         "/audit/accounts/{asset}/{account}": "/audit/accounts/CNY/fund:main",
@@ -265,8 +267,9 @@ def _read(reader: Reader, size: int) -> Log:
     assert account is not None
     (last,) = reader.newest_of_kinds(["entry.reversed"], before=size, limit=1)
     reversal = parse_entry(reader.entry(last))
-    newest = reader.newest_checkpoint(middle)
+    newest, early_one = (reader.newest_checkpoint(one) for one in (middle, SAMPLED_MAX))
     assert newest is not None
+    assert early_one is not None
     deep = {"day": gift.occurred_on}
     for plural, family in FAMILIES.items():
         *_, before, _ = View(reader, gift.occurred_on).family(family)
@@ -280,6 +283,7 @@ def _read(reader: Reader, size: int) -> Log:
         lot=reader.account_pools(account.account, 1)[0].label,
         shipment="shipment-1",
         checkpoint=newest[0],
+        sampled=early_one[0],
         deep=deep,
     )
 

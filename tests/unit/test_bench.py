@@ -54,7 +54,9 @@ def test_every_public_route_is_measured_or_left_out_by_name() -> None:
         if isinstance(route, APIRoute) and route.methods == {"GET"} and not left_out(route.path)
     }
     kinds = {"donation.money": 1}
-    log = Log(1000, kinds, 1, 1, "00" * 32, "lot", "shipment", 1, {"day": "2021-01-01", **FAMILIES})
+    log = Log(
+        1000, kinds, 1, 1, "00" * 32, "lot", "shipment", 1, 1, {"day": "2021-01-01", **FAMILIES}
+    )
     assert {name.partition(" ")[0] for name in places(log)} == routes
 
 
