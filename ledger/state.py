@@ -12,7 +12,7 @@ the batch that changed it; the writer drops it whole when a commit fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NoReturn, Protocol
@@ -22,6 +22,7 @@ import orjson
 from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import REVERSAL, Flow, Runs, flows_of, is_world, takes_back
+from ledger.frozen import frozen
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
@@ -83,18 +84,6 @@ class NamedAccount(StoredAccount, Protocol):
     def name(self) -> str: ...
 
 
-class PreloadReader(Protocol):
-    """What `State.preload` reads from."""
-
-    def chosen_objects(self, keys: Collection[str]) -> Mapping[str, bytes]:
-        """These objects' canonical JSON, where they are there."""
-        ...
-
-    def chosen_accounts(self, ids: Collection[int]) -> Sequence[NamedAccount]:
-        """The accounts of these ids."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Hot:
     """Keys of objects, and ids of accounts, that are likely to be needed next."""
@@ -103,7 +92,7 @@ class Hot:
     accounts: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """Units that a record wants to move; the ledger chooses which (`rank`, or `exact`).
 
@@ -168,11 +157,11 @@ class Moved:
 class State:
     """The ledger's state as of one size, plus what a batch has done to it so far."""
 
-    def __init__(self, reader: StateReader) -> None:
+    def __init__(self, reader: StateReader, account_count: int | None = None) -> None:
         self.reader = reader
         self._objects: dict[str, Any] = {}
         self._accounts: dict[tuple[str, str], Account] = {}
-        self._account_count = reader.account_count()
+        self._account_count = reader.account_count() if account_count is None else account_count
         self._changed_objects: dict[str, None] = {}
         self._flows: list[Flow] = []
         self._entries: dict[int, Entry] = {}
@@ -195,13 +184,19 @@ class State:
         accounts = [one.id for one in islice(self._accounts.values(), HOT_MAX)]
         return Hot(list(islice(self._objects, HOT_MAX)), accounts)
 
-    def preload(self, hot: Hot, reader: PreloadReader) -> None:
-        """Read again at once what another process may have changed, instead of one by one."""
-        found = reader.chosen_objects(hot.objects)
+    def preload(
+        self, hot: Hot, objects: Mapping[str, bytes], accounts: Sequence[NamedAccount]
+    ) -> None:
+        """Take what another process may have changed, read at once instead of one by one.
+
+        Args:
+            hot: What was asked for; an object that is not there is known to be none.
+            objects, accounts: What of it is there.
+        """
         for key in hot.objects:
-            data = found.get(key)
+            data = objects.get(key)
             self._objects[key] = None if data is None else orjson.loads(data)
-        for row in reader.chosen_accounts(hot.accounts):
+        for row in accounts:
             holdings = Holdings(row.received, row.segments)
             self._accounts[row.asset, row.name] = Account(
                 row.id, row.asset, row.name, holdings, counted=row.received > 0

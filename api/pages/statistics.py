@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.pages.directory import Directory
+from api.pages.entries import common_word
 from api.pages.texts import Translator
 from ledger.records.totals import UNSPECIFIED
 from ledger.statistics import Statistics
@@ -33,4 +34,4 @@ def statistics_names(
         for one in statistics.goods[:ROWS_MAX]
     }
     found["purpose", UNSPECIFIED] = translator.text("statistics.unspecified")
-    return lambda key, value: found.get((key, value), value)
+    return lambda key, value: found.get((key, value)) or common_word(key, value, translator)

@@ -12,14 +12,16 @@ from typing import Any
 import orjson
 
 from api.pages.directory import Amount, Directory, Place
-from api.pages.registers import Listing, Registers, Statement
+from api.pages.listing import Filters, find_entries
+from api.pages.registers import SITES_MAX, Listing, Registers, Statement
+from ledger.entry import Entry
 from ledger.errors import NotFoundError
 from ledger.records.goods import NEVER
 from ledger.statistics import points_in_all
 from ledger.store import Reader
 
-SITES_MAX = 500
-"""Sites that have or had an item, and are looked at for its lots."""
+LOT_LOOKED_AT = 100
+"""Entries about an item that are looked through for those of one lot."""
 ROWS_MAX = 100
 
 
@@ -172,6 +174,30 @@ def lot_sites(reader: Reader, item: str, lot: str, directory: Directory) -> list
             place = directory.place("site", pool.name.removeprefix("stock:"))
             rows.append(LotSite(place, received, held))
     return rows
+
+
+def lot_entries(reader: Reader, size: int, item: str, lot: str) -> tuple[list[Entry], bool]:
+    """The newest entries that moved units of a lot, and whether all about the item were looked at.
+
+    Goods leave by the first to expire, so a record need not name the lot: its units' label does.
+    """
+    found = find_entries(reader, size, Filters(about=(("item", item),)), limit=LOT_LOOKED_AT)
+    moved = [one for one in found.entries if _moved_lot(reader, one.index, f"item:{item}", lot)]
+    return moved, found.before is None
+
+
+def _moved_lot(reader: Reader, index: int, asset: str, lot: str) -> bool:
+    for flow in reader.entry_flows(index):
+        if flow.asset != asset:
+            continue
+        if flow.label == lot:
+            return True
+        if flow.source_first is not None:
+            first = flow.source_first
+            came = reader.arrivals(asset, flow.source, first, first + 1)
+            if came and came[0].label == lot:
+                return True
+    return False
 
 
 def lots_of(reader: Reader, item: str, after: str | None, directory: Directory) -> Listing[LotRow]:

@@ -80,7 +80,7 @@ def attend(
 
 def decided(board: Board, reader: Reader) -> Board:
     """The same items with what auditors decided of them, as of a snapshot."""
-    keys = [disposition_key(one.code, one.entries) for one in board.items]
+    keys = [_disposition_key(one) for one in board.items]
     found = reader.chosen_objects(keys)
     items = [
         replace(one, disposition=orjson.loads(found[key]) if key in found else None)
@@ -96,6 +96,10 @@ def held(board: Board, holds: Sequence[tuple[Hold, str]]) -> Board:
         return board
     first = [make_item(_CODES[hold], "warning", (), {"message": reason}) for hold, reason in holds]
     return replace(board, items=(*first, *board.items))
+
+
+def _disposition_key(item: Item) -> str:
+    return disposition_key(item.code, item.entries, item.details.get("entries_total"))
 
 
 def _search(view: View) -> Iterator[Item]:

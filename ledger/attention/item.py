@@ -40,6 +40,12 @@ TITLES: Mapping[str, tuple[str, str]] = {
     ),
     "project_report_overdue": ("项目进展公开已逾期", "Project report overdue"),
     "campaign_disclosure_overdue": ("募捐情况公开已逾期", "Campaign disclosure overdue"),
+    "emergency_use_overdue": (
+        "突发事件款物使用情况公开已逾期",
+        "Use in an emergency not disclosed in time",
+    ),
+    "annual_report_overdue": ("年度报告公开已逾期", "Annual report overdue"),
+    "major_change_undisclosed": ("重大资产变动尚未公开", "Major change of assets not disclosed"),
     "leftover_unassigned": ("结项后剩余款项尚未处理", "Leftover not assigned after the close"),
     "restricted_unspent": ("限定性资金长期未使用", "Restricted money unspent for long"),
     "transit_long": ("物资在途时间较长", "Goods in transit for long"),

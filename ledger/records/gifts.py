@@ -31,7 +31,7 @@ from ledger.records.kind import (
     reject,
 )
 from ledger.records.lineage import remaining
-from ledger.records.totals import add_money
+from ledger.records.totals import add_money, add_taken_back
 from ledger.state import Move, State, references_of
 from ledger.units import slice_ranges, total
 
@@ -241,7 +241,7 @@ def _effects_refund(entry: Entry, state: State, sign: int) -> None:
     gift = state.entry(entry.fields["gift"], "fields.gift")
     amount = sign * entry.postings[0]["amount"]
     for issue, posting in zip(_clawed_issues(entry, state), entry.postings[1:], strict=True):
-        state.add(f"clawed/{issue}", points=sign * posting["amount"])
+        add_taken_back(state, issue, sign * posting["amount"])
     state.add(f"refunded/{entry.fields['gift']}", amount_fen=amount)
     # A matching gift names no fund of its own: it is for what its gifts are for.
     meant = gift if "fund" in gift.fields else state.entry(gift.fields["gifts"][0], "fields.gift")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.disclosures import note_major
 from ledger.records.gifts import find_project
 from ledger.records.kind import (
     APPROVERS,
@@ -191,6 +192,7 @@ def _across(fields: PurposeChanged | LeftoverAssigned) -> Move:
 
 
 def _effects_across(entry: Entry, state: State, sign: int) -> None:
+    note_major(entry, state, sign)
     fields = entry.fields
     amount = sign * fields["amount_fen"]
     source = fields.get("from_project", fields.get("project"))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.disclosures import note_major
 from ledger.records.gifts import find_project
 from ledger.records.goods import Lot, base_quantity, check_shelf_life, lot_label
 from ledger.records.kind import (
@@ -132,6 +133,7 @@ def _plan_allocated(draft: Draft[MoneyAllocated], state: State) -> Plan:
 
 
 def _effects_allocated(entry: Entry, state: State, sign: int) -> None:
+    note_major(entry, state, sign)
     fields = entry.fields
     amount = sign * fields["amount_fen"]
     add_fund(state, fields["from_fund"], allocated_fen=amount)
@@ -193,6 +195,7 @@ def _plan_payment(draft: Draft[Any], state: State) -> Plan:
 
 
 def _effects_payment(entry: Entry, state: State, sign: int) -> None:
+    note_major(entry, state, sign)
     add_payment(state, entry.kind, entry.fields, sign * entry.fields["amount_fen"], sign)
 
 
@@ -323,6 +326,7 @@ def _effects_purchase(entry: Entry, state: State, sign: int) -> None:
             bought=sign * goods["amount"],
             paid_fen=sign * money["amount"],
         )
+    note_major(entry, state, sign)
     add_payment(state, entry.kind, entry.fields, sign * paid, sign)
 
 

@@ -28,9 +28,12 @@ from ledger.records.rules import rules_of_topic
 from ledger.records.totals import add_service
 from ledger.state import Move, State, references_of
 
-Clock = Annotated[
+CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+UNTIL_PATTERN = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+Clock = Annotated[str, Field(pattern=CLOCK_PATTERN, description="a time of the day, like 09:30")]
+Until = Annotated[
     str,
-    Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="a time of the day, like 09:30"),
+    Field(pattern=UNTIL_PATTERN, description="like 11:30; 24:00 where it went on until midnight"),
 ]
 
 
@@ -47,7 +50,7 @@ class ServiceRecorded(Fields):
     activity: Name
     place: Name | None = None
     starts_at: Clock
-    ends_at: Clock
+    ends_at: Until
 
 
 class VolunteerSealed(Sealed):
@@ -66,7 +69,7 @@ def _plan_served(draft: Draft[ServiceRecorded], state: State) -> Plan:
         reject(
             "service_ends_first",
             f"fields.ends_at: {fields.ends_at} is not after {fields.starts_at}; "
-            "service over midnight is two records",
+            "service over midnight is two records, until 24:00 and from 00:00",
             field="fields.ends_at",
         )
     served = _served(state, fields.volunteer, draft.occurred_on)

@@ -12,6 +12,7 @@ object they follow from the entries alone: `shanji audit` adds them up again and
     organiser-total/<code>                       confirmed service, and how many volunteers
     served-for/<organiser>/<volunteer>           how often one served for one
     wish-group/<wish class>/<age band>           wishes
+    clawed/<issuance>  points-taken-back         points that went back to the issuer
 """
 
 from __future__ import annotations
@@ -83,6 +84,12 @@ def add_service(state: State, organiser: str, volunteer: str, minutes: int, sign
     state.add(key, services=sign)
     new = (before + sign > 0) - (before > 0)
     state.add(f"organiser-total/{organiser}", volunteers=new, minutes=minutes)
+
+
+def add_taken_back(state: State, issue: int, points: int) -> None:
+    """Add points of an issuance that went back to the issuer, by a refund or of themselves."""
+    state.add(f"clawed/{issue}", points=points)
+    state.add("points-taken-back", points=points)
 
 
 def purpose_of(fund: Mapping[str, Any]) -> str:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.attention.item import PAGE, View
+from ledger.statistics.figures import points_taken_back
 from ledger.store import Reader
 
 _DONATED = ("opened_fen", "raised_fen", "sales_fen")
 _MOVED_ON = ("allocated_fen", "fees_fen")
 _GOODS_IN = ("opened", "given", "bought", "surplus", "repacked_out")
 _GOODS_OUT = ("distributed", "redeemed", "sold", "repacked_in")
-_POINTS_OUT = ("expired", "reversed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class AddedUp:
             funds, less what came from them).
         money: All funds together: what moved between them is nothing.
         items: Each item in base units: came ``received``; went ``out`` and ``lost``.
-        points: Came ``issued``; went ``redeemed``, ``expired`` and ``reversed``.
+        points: Came ``issued``; went ``redeemed``, ``expired`` and ``reversed`` (taken back,
+            by a refund too).
         minutes: Came ``confirmed``; went ``spent``.
         rules, shops: Points issued by each rule, and redeemed at each shop.
     """
@@ -140,7 +141,11 @@ def _item(code: str, thing: Mapping[str, Any], total: Mapping[str, int], held: i
 
 def _points(view: View, issued: int, redeemed: int, held: int) -> Balance:
     total = view.get("points-total") or {}
-    went = {"redeemed": redeemed, **{name: total.get(name, 0) for name in _POINTS_OUT}}
+    went = {
+        "redeemed": redeemed,
+        "expired": total.get("expired", 0),
+        "reversed": points_taken_back(view),
+    }
     return Balance("", {"issued": issued + total.get("opened", 0)}, went, held, {})
 
 

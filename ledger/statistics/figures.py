@@ -157,6 +157,11 @@ def points_in_all(reader: Reader, day: str) -> dict[str, int]:
     return _points(View(reader, day))
 
 
+def points_taken_back(view: View) -> int:
+    """Points that went back to the issuer: by ``points.reversed``, and by refunds of gifts."""
+    return int((view.get("points-taken-back") or {"points": 0})["points"])
+
+
 def _points(view: View) -> dict[str, int]:
     """Points over all rules; what shops redeemed counts as redeemed."""
     found = dict.fromkeys(_POINTS, 0)
@@ -165,6 +170,7 @@ def _points(view: View) -> dict[str, int]:
         _add(found, _chosen(total, _POINTS))
     for _, total in view.family("site-total"):
         found["redeemed"] += total.get("points_redeemed", 0)
+    found["reversed"] = points_taken_back(view)
     return found
 
 

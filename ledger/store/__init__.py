@@ -6,6 +6,7 @@ head. The only package that imports SQLModel, SQLAlchemy and Alembic.
 """
 
 from ledger.store.appender import Appender
+from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
 from ledger.store.rows import AccountRow, AnchorRow, AssetRow, Batch, Head, PoolRow
 from ledger.store.store import Store, read_copy
@@ -16,9 +17,11 @@ __all__ = [
     "Appender",
     "AssetRow",
     "Batch",
+    "Found",
     "Head",
     "PoolRow",
     "Reader",
     "Store",
+    "Wanted",
     "read_copy",
 ]

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
+from ledger.store import operational
+from ledger.store.failures import translated
 from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
@@ -61,6 +63,12 @@ _CHOSEN_ACCOUNTS = sa.select(
 _CHOSEN_HOLDINGS = sa.select(
     _HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label
 ).where(_HOLDING.c.account.in_(WANTED))
+_THOSE_OF_KINDS = sa.select(_KIND.c.entry).where(
+    _KIND.c.kind.in_(sa.bindparam("kinds", expanding=True)), _KIND.c.entry.in_(WANTED)
+)
+_THOSE_ABOUT = sa.select(_REFERENCE.c.source).where(
+    _REFERENCE.c.target == sa.bindparam("target"), _REFERENCE.c.source.in_(WANTED)
+)
 
 
 class Reader(LogReader):
@@ -93,6 +101,11 @@ class Reader(LogReader):
         rows = self._all(query.order_by(_OBJECT.c.key).limit(checked_limit(limit)))
         return [(key, value) for key, value in rows]
 
+    def holds(self) -> dict[str, str]:
+        """Why nothing may be written by anybody who shares the database, by code."""
+        with translated():
+            return operational.holds(self._connection)
+
     def objects_with(
         self, prefix: str, text: str, *, looked_at: int, limit: int
     ) -> list[tuple[str, bytes]]:
@@ -114,7 +127,7 @@ class Reader(LogReader):
         some = query.order_by(_OBJECT.c.key).limit(checked_limit(looked_at)).subquery("some")
         told: sa.ColumnElement[Any]
         if self._connection.dialect.name == "sqlite":
-            told = sa.cast(some.c.value, sa.Text)
+            told: sa.ColumnElement[Any] = sa.cast(some.c.value, sa.Text)
         else:
             told = sa.func.convert_from(some.c.value, "UTF8")
         has = sa.or_(
@@ -303,6 +316,8 @@ class Reader(LogReader):
         """
         key = sa.tuple_(_POOL.c.account, _POOL.c.label)
         query = _POOLS.where(key > sa.tuple_(*after), _POOL.c.held > 0)
+        # Follows from the join; said, so that no plan reads the accounts from the first one.
+        query = query.where(_ACCOUNT.c.id >= after[0])
         query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
         return [PoolRow(*row) for row in self._all(query)]
 
@@ -508,17 +523,13 @@ class Reader(LogReader):
 
     def those_of_kinds(self, indices: Collection[int], kinds: Collection[str]) -> set[int]:
         """Which of these entries are of one of these kinds."""
-        query = sa.select(_KIND.c.entry).where(
-            _KIND.c.kind.in_(sorted(kinds)), _KIND.c.entry.in_(WANTED)
-        )
-        return {entry for (entry,) in self._chosen(query, indices)}
+        found = self._chosen(_THOSE_OF_KINDS, indices, kinds=sorted(kinds))
+        return {entry for (entry,) in found}
 
     def those_about(self, indices: Collection[int], target: int) -> set[int]:
         """Which of these entries refer to an entry."""
-        query = sa.select(_REFERENCE.c.source).where(
-            _REFERENCE.c.target == clamped(target), _REFERENCE.c.source.in_(WANTED)
-        )
-        return {entry for (entry,) in self._chosen(query, indices)}
+        found = self._chosen(_THOSE_ABOUT, indices, target=clamped(target))
+        return {entry for (entry,) in found}
 
     def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
         """One row of a table, whole and as stored; None where there is none.

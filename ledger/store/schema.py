@@ -11,9 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from ledger.errors import FatalError, MalformedError
 from ledger.store import catalog, postgresql
@@ -92,16 +89,18 @@ def _claim(connection: sqlite3.Connection) -> None:
         )
 
 
-def _config() -> Config:
-    config = Config()
-    # A folder's name may have a percent sign, which the setting would take for its own.
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
+def revisions() -> list[str]:
+    """The revisions of this program's migrations, oldest first: their files are named for them.
+
+    Alembic, which would read the migrations for it, is not asked where there is nothing to
+    do: to load it takes longer than all else that opening a database does.
+    """
+    return sorted(one.name.partition("_")[0] for one in MIGRATIONS.glob("versions/*_*.py"))
 
 
 def newest() -> str:
     """The revision that this program's migrations lead to."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return revisions()[-1]
 
 
 def upgrade(connection: sa.Connection) -> None:
@@ -121,20 +120,26 @@ def upgrade(connection: sa.Connection) -> None:
             f"no {VERSION_TABLE}; restore the database from a backup",
             code="foreign_database",
         )
-    config = _config()
     if names:
-        versions = _versions(connection)
-        if versions == [newest()]:
+        versions, known = _versions(connection), revisions()
+        if versions == known[-1:]:
             return
-        script = ScriptDirectory.from_config(config)
-        if len(versions) != 1 or versions[0] not in {
-            one.revision for one in script.walk_revisions()
-        }:
+        if len(versions) != 1 or versions[0] not in known:
             raise MalformedError(
                 f"the database has the schema versions {versions}, which this program does not "
                 "know; use the program version that wrote it, or a newer one",
                 code="newer_database",
             )
+    _migrate(connection)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    # A folder's name may have a percent sign, which the setting would take for its own.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import MutableMapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,14 @@ from ledger.store.place import FILE_MODE, SQLITE_PREFIX
 
 READERS_MAX = 16
 """Snapshots that can be read at once; more wait."""
+STATEMENTS_MAX = 500
+"""Statements that are kept compiled."""
 WAIT_SECONDS_MAX = 30
 """How long a reader waits for another to finish, and a writer in this process too."""
+
+# Compiling the statements took as long as running them where logs are opened by the dozen.
+_COMPILED: MutableMapping[Any, Any] = sa.util.LRUCache(STATEMENTS_MAX)
+"""By dialect and statement; all engines have the one dialect of `_dialect`."""
 
 
 def path_of(url: str) -> Path:
@@ -59,17 +67,35 @@ def make(file: Path) -> None:
         ) from error
 
 
+@cache
+def _dialect() -> sa.Dialect:
+    """How SQLAlchemy speaks to SQLite, having asked which SQLite it is."""
+    probe = sa.create_engine("sqlite://", poolclass=sa.NullPool)
+    with probe.connect():
+        return probe.dialect
+
+
 def engine(path: Path, *, writer: bool) -> sa.Engine:
     """Connections to the file: one that writes, or several that read."""
-    made = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path.absolute())),
-        poolclass=sa.QueuePool,
+
+    def connect() -> Any:
+        return sqlite3.connect(path.absolute(), check_same_thread=False)
+
+    dialect = _dialect()
+    pool = sa.QueuePool(
+        connect,
         pool_size=1 if writer else READERS_MAX,
         max_overflow=0,
-        pool_timeout=WAIT_SECONDS_MAX,
-        connect_args={"check_same_thread": False},
+        timeout=WAIT_SECONDS_MAX,
+        dialect=dialect,
+    )
+    made = sa.Engine(
+        pool,
+        dialect,
+        sa.URL.create("sqlite", database=str(path.absolute())),
         # What is being written stays out of logs and tracebacks.
         hide_parameters=True,
+        execution_options={"compiled_cache": _COMPILED},
     )
 
     @sa.event.listens_for(made, "connect")

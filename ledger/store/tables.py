@@ -2,14 +2,25 @@
 
 Rows of the tables in `IMMUTABLE` are written once: triggers refuse to change or to
 delete them. Everything but `entry`, `vault`, `checkpoint` and `cosignature` is derived
-from those.
+from those. What machines that share a database tell each other is beside the log, and no
+audit asks for it (`HOLD`, `AGREED`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 WIDE = BigInteger().with_variant(Integer, "sqlite")
@@ -283,6 +294,33 @@ class AnchorTable(SQLModel, table=True):
 
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
+
+OPERATIONAL_METADATA = MetaData()
+
+HOLD = Table(
+    "hold",
+    OPERATIONAL_METADATA,
+    Column("number", WIDE, primary_key=True, autoincrement=False, nullable=False),
+    Column("code", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("lifted", TEXT, nullable=True),
+    **_STRICT,
+)
+"""Why nothing may be written, for all machines; `lifted` says by whom and when it ended."""
+
+AGREED = Table(
+    "agreed",
+    OPERATIONAL_METADATA,
+    Column("name", TEXT, primary_key=True, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("machine", TEXT, nullable=False),
+    Column("noted_at", TEXT, nullable=False),
+    **_CLUSTERED,
+)
+"""What every machine's data folder must have the same, as the last service that started had it."""
+
+OPERATIONAL: dict[str, Table] = dict(OPERATIONAL_METADATA.tables)
+"""Beside the log: neither copied nor audited."""
 
 IMMUTABLE = (
     "entry",

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from caller import Caller, serving
 from scribe import Scribe, make_book, tell_small_world
+from templates import demonstration
 
 from ledger.book import Book
-from ledger.demonstration import ORGANISATION, ORIGIN, load
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +61,7 @@ def untouched(small_template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def loaded_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The closed folder of the loaded demonstration."""
-    folder = tmp_path_factory.mktemp("api-demonstration") / "book"
-    book = Book.create(folder, origin=ORIGIN, organisation=ORGANISATION)
-    load(book)
-    book.close()
-    return folder
+    return demonstration(tmp_path_factory)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ none may count on the log's size. Without Chromium everything here is skipped.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from chromium import Mode, Site, Visit, Visiting, find_program, launched, open_visit
 from playwright.sync_api import Browser, Page
 from service import Service
+from templates import demonstration
 
 from api.serving import DEMONSTRATION_TOKENS
 
@@ -28,6 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A real service with the demonstration on SQLite."""
     find_program()
     data = tmp_path_factory.mktemp("browsed") / "data"
+    shutil.copytree(demonstration(tmp_path_factory), data)
     service = Service(data, "--demonstration")
     try:
         service.wait_ready()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 if not __package__:
@@ -31,9 +32,19 @@ SECONDS = 600
 
 
 def play(
-    seed_number: int, counts: Counts, *, sequences: int = SEQUENCES, steps: int, shrink: bool
+    seed_number: int,
+    counts: Counts,
+    *,
+    sequences: int = SEQUENCES,
+    steps: int,
+    shrink: bool,
+    sought: Sequence[str] = (),
 ) -> None:
-    """Run the sequences of one seed; raises what the first disagreement raises."""
+    """Run the sequences of one seed; raises what the first disagreement raises.
+
+    Args:
+        sought: Kinds that are asked for more often than others.
+    """
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     quiet = settings(
         max_examples=sequences,
@@ -44,7 +55,7 @@ def play(
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )
-    seed(seed_number)(get_state_machine_test(machine_for(counts), settings=quiet))()
+    seed(seed_number)(get_state_machine_test(machine_for(counts, sought), settings=quiet))()
 
 
 def report(counts: Counts, seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -19,6 +19,8 @@ from .rulebook import APPROVED
 from .twins import Counts, Twins
 
 BATCH_MAX = 5
+SOUGHT_ONE_IN = 3
+SEASON_DAYS = 100
 SEEDS_MAX = 2**20 - 1
 PEOPLE = ("approver-1", "recorder-1", "recorder-2")
 
@@ -27,6 +29,8 @@ class LedgerMachine(RuleBasedStateMachine):
     """One sequence; a class made by `machine_for` counts what all of its sequences met."""
 
     counts: Counts
+    sought: Sequence[str] = ()
+    """Kinds that are asked for more often than others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +59,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def record(self, c: Chooser) -> None:
         """One record; a batch is submitted when it is full."""
-        self.pair.tell(ask_any(c))
+        seek = self.sought and c.number(1, SOUGHT_ONE_IN) == 1
+        self.pair.tell(ask(c, c.pick(self.sought)) if seek else ask_any(c))
         if self.pair.waiting >= self.batch:
             self.pair.flush()
 
@@ -100,7 +105,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.pair.approve(number, person)
 
     def days_pass(self, c: Chooser) -> None:
-        self.pair.pass_days(31 if c.rarely(10) else c.number(1, 3))
+        """A day or some; now and then a month, a season where rare kinds are sought."""
+        if self.sought and c.rarely(3):
+            self.pair.pass_days(SEASON_DAYS)
+        else:
+            self.pair.pass_days(31 if c.rarely(10) else c.number(1, 3))
 
     def teardown(self) -> None:
         """Compare everything; take everything back; compare everything again."""
@@ -123,6 +132,6 @@ OTHER_STEPS: Mapping[int, Callable[[LedgerMachine, Chooser], None]] = {
 """Of twenty steps, these; the others record something."""
 
 
-def machine_for(counts: Counts) -> type[LedgerMachine]:
-    """The state machine, counting into `counts`."""
-    return type("LedgerMachine", (LedgerMachine,), {"counts": counts})
+def machine_for(counts: Counts, sought: Sequence[str] = ()) -> type[LedgerMachine]:
+    """The state machine, counting into `counts` and asking for the kinds `sought` more often."""
+    return type("LedgerMachine", (LedgerMachine,), {"counts": counts, "sought": tuple(sought)})

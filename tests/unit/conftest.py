@@ -15,9 +15,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scribe import Scribe, StepClock, make_book, open_copy, tell_small_world
+from templates import demonstration
 
 from ledger.book import Book
-from ledger.demonstration import ORGANISATION, ORIGIN, load
 
 
 @pytest.fixture
@@ -55,11 +55,7 @@ def world(world_template: Path, tmp_path: Path) -> Iterator[Scribe]:
 @pytest.fixture(scope="session")
 def demo_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The closed folder of the loaded demonstration."""
-    folder = tmp_path_factory.mktemp("demonstration") / "book"
-    book = Book.create(folder, origin=ORIGIN, organisation=ORGANISATION, clock=StepClock())
-    load(book)
-    book.close()
-    return folder
+    return demonstration(tmp_path_factory)
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import pytest
 from bench.__main__ import parse_options, run
 from bench.measure import Row, Took, row, table
 from bench.pages import FAMILIES, NOT_MEASURED, REACH, Log, places
+from bench.place import PREFIX
 from fastapi.routing import APIRoute
+from postgresql_server import Databases
 
 from api.app import ALL_ROUTERS
 
@@ -27,7 +29,24 @@ SHORT = ("post", "bulk", "import", "receipt", "trace")
 
 @pytest.mark.parametrize("name", SHORT)
 def test_workload_runs(name: str, tmp_path: Path) -> None:
-    rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    database, rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    assert database.startswith("SQLite")
+    check(rows)
+
+
+def test_bulk_runs_on_a_server(tmp_path: Path, databases: Databases) -> None:
+    server = databases.server.url("postgres")
+    options = [*SIZES, "--only=bulk", f"--folder={tmp_path}", f"--database={server}"]
+    database, rows = run(parse_options(options))
+    assert database.startswith("PostgreSQL")
+    check(rows)
+    # What it made there is gone.
+    assert not databases.server.execute(
+        f"SELECT datname FROM pg_database WHERE datname LIKE '{PREFIX}%'"
+    )
+
+
+def check(rows: list[Row]) -> None:
     assert rows
     for one in rows:
         assert one.ours > 0
@@ -67,8 +86,8 @@ def test_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_other_database_is_refused_in_words(tmp_path: Path) -> None:
-    options = ["--only=bulk", "--database=postgresql://nowhere", f"--folder={tmp_path}"]
-    with pytest.raises(SystemExit, match="SQLite only"):
+    options = ["--only=bulk", "--database=mysql://u:secret@h/n", f"--folder={tmp_path}"]
+    with pytest.raises(SystemExit, match=r"expected sqlite, postgresql .*got mysql://u:\*\*\*@h/n"):
         run(parse_options(options))
 
 

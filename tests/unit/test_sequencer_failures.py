@@ -124,6 +124,21 @@ def statements_of_a_batch(template: Path, folder: Path) -> list[str]:
     return fault.statements
 
 
+def positions(statements: list[str]) -> list[int]:
+    """Which of them to make fail: each kind of statement where it comes first and last.
+
+    A server's commit begins with SET LOCAL: its failure is one of the commit, which is asked
+    again by the keys (the tests of commits below).
+    """
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for step, statement in enumerate(statements):
+        if not statement.startswith("SET LOCAL"):
+            first.setdefault(statement, step)
+            last[statement] = step
+    return sorted({*first.values(), *last.values()})
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_failed_statement_leaves_nothing(
@@ -133,11 +148,7 @@ def test_a_failed_statement_leaves_nothing(
     written = {one.split()[2].strip('"') for one in statements if one.startswith("INSERT INTO")}
     assert written > {"entry", "tile", "edge", "vault", "flow", "account", "pool", "state_object"}
     assert any(one.replace('"', "").startswith("DELETE FROM holding") for one in statements)
-    for step, statement in enumerate(statements):
-        if statement.startswith("SET LOCAL"):
-            # A server's commit begins with it: its failure is one of the commit, which is asked
-            # again by the keys (the tests of commits below).
-            continue
+    for step in positions(statements):
         scribe = warm_copy(brim_template, tmp_path / f"step-{step}")
         book, head = scribe.book, scribe.book.head()
         fault = Fault(book, moment)

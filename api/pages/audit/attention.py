@@ -31,7 +31,7 @@ _FAMILIES: Mapping[str, str] = {
     "shipment": "shipment",
     "holder": "party",
     "holders": "party",
-    "volunteer": "party",
+    "organiser": "party",
     "recipient": "party",
     "rule": "rule",
 }

@@ -18,7 +18,7 @@ from api.pages.audit.attention import DECISIONS, attention_view, find_item, indi
 from api.pages.audit.commands import log_commands
 from api.pages.audit.consistency import Compared, compare_notes, compare_sizes
 from api.pages.audit.downloads import EXPORT_ENTRIES_MAX, ZIP, export_answer, zip_of
-from api.pages.audit.integrity import integrity_view
+from api.pages.audit.integrity import inspection_view, integrity_view
 from api.pages.audit.sampling import COUNT_DEFAULT, COUNT_MAX, Asked, draw_here
 from api.pages.directory import Directory
 from api.pages.kinds import kind_title
@@ -69,7 +69,9 @@ def overview(request: Request, book: BookOf) -> Response:
             "funds": _rows(sums.funds),
             "items": _rows(sums.items),
             "rules": [(directory.place("rule", one), units) for one, units in sums.rules.items()],
-            "shops": [(directory.place("site", one), units) for one, units in sums.shops.items()],
+            "shops": [
+                (directory.place("site", one), units, one) for one, units in sums.shops.items()
+            ],
         }
     return render(request, "audit/overview.html", log=log, values=values)
 
@@ -100,7 +102,8 @@ def integrity(request: Request, book: BookOf) -> Response:
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
         view = integrity_view(book, reader, log.recorded_at, feed.standings(), feed.require)
-    return render(request, "audit/integrity.html", log=log, values={"view": view})
+    values = {"view": view, "inspection": inspection_view(request.app.state.inspector)}
+    return render(request, "audit/integrity.html", log=log, values=values)
 
 
 @router.get("/consistency")
@@ -198,16 +201,15 @@ def send_decision(request: Request, book: BookOf, session: SessionOf, form: Form
         errors.append(("reason", translator.text("attention.reason_missing")))
     if errors:
         return _decision_page(request, book, session, flag, entries, typed, errors)
-    body = {
-        "kind": "attention.disposed",
-        "occurred_on": book.today(),
-        "fields": {
-            "flag": flag,
-            "entries": indices_of(entries),
-            "decision": typed["decision"],
-            "reason": typed["reason"],
-        },
+    fields: dict[str, Any] = {
+        "flag": flag,
+        "entries": indices_of(entries),
+        "decision": typed["decision"],
+        "reason": typed["reason"],
     }
+    if form.get("total"):
+        (fields["entries_total"],) = indices_of(form.get("total"))
+    body = {"kind": "attention.disposed", "occurred_on": book.today(), "fields": fields}
     check_key(typed["key"])
     prepared = prepare(
         body,

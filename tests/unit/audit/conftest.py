@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from prerequisites import BEFORE
 from scribe import Scribe, StepClock, held, make_book, open_copy, tell_small_world
 from tamper import Tamper
+from templates import made_once
 from timestamp_authority import TimestampAuthority
 
 from ledger.audit.authorities import Authority, stamp_newest
@@ -27,17 +29,22 @@ SIZE = 300
 @pytest.fixture(scope="session")
 def long_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The closed folder of a log of `SIZE` entries in many batches."""
-    folder = tmp_path_factory.mktemp("long") / "book"
+    return made_once(tmp_path_factory, "long-template", make_long_log)
+
+
+def make_long_log(folder: Path) -> None:
+    """The long log, cosigned and stamped."""
     book = make_book(folder, clock=StepClock())
     scribe = Scribe(book)
     tell_long_log(scribe)
     assert book.head().size == SIZE
     tell_cosignatures(book)
-    tsa = TimestampAuthority(folder.parent / "tsa")
-    named = [Authority(name, "http://127.0.0.1/", tsa.root) for name in ("tsa-a", "tsa-b", "tsa-c")]
-    stamp_newest(book.store, book.vault, named, send=lambda _, query: tsa.answer(query))
+    with TemporaryDirectory() as place:
+        tsa = TimestampAuthority(Path(place) / "tsa")
+        names = ("tsa-a", "tsa-b", "tsa-c")
+        named = [Authority(name, "http://127.0.0.1/", tsa.root) for name in names]
+        stamp_newest(book.store, book.vault, named, send=lambda _, query: tsa.answer(query))
     book.close()
-    return folder
 
 
 def tell_long_log(scribe: Scribe) -> None:

@@ -16,7 +16,7 @@ from alembic import op
 from ledger.store.triggers import is_server, refuse
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 WIDE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
