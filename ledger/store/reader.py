@@ -125,7 +125,6 @@ class Reader(LogReader):
             _OBJECT.c.key >= prefix, _OBJECT.c.key < prefix + "\U0010ffff"
         )
         some = query.order_by(_OBJECT.c.key).limit(checked_limit(looked_at)).subquery("some")
-        told: sa.ColumnElement[Any]
         if self._connection.dialect.name == "sqlite":
             told: sa.ColumnElement[Any] = sa.cast(some.c.value, sa.Text)
         else:
