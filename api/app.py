@@ -13,15 +13,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api import problems
+from api import machines, problems
 from api.auth import Tokens
 from api.dependencies import undamaged
 from api.direct import Direct
 from api.edge import Edge
+from api.imports.worker import Worker
 from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.openapi import build_openapi
@@ -32,11 +34,13 @@ from api.pages.staff import (
     correct,
     desks,
     frame,
+    importing,
     lots,
     printing,
     record,
     recorded,
     sign_in,
+    statements,
     today,
 )
 from api.pages.staff import proposals as staff_proposals
@@ -64,6 +68,7 @@ from api.routes import (
 from api.sessions import Sessions, SignInNeededError
 from api.settings import Settings
 from api.witnessed import open_feed
+from ledger.attention import KeptBoard
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
@@ -109,6 +114,8 @@ DERIVED_ROUTERS = (
     correct.router,
     lots.router,
     printing.router,
+    importing.router,
+    statements.router,
 )
 """Figures, lists and pages made from the state: not shown where the inspection found damage."""
 ALL_ROUTERS = (*ROUTERS, *DERIVED_ROUTERS)
@@ -149,6 +156,8 @@ def create_app(settings: Settings) -> FastAPI:
         feed: Feed | None = None
         gc_before = gc.get_threshold()
         inspector: Inspector | None = None
+        imports: Worker | None = None
+        board: KeptBoard | None = None
         book = await run_in_threadpool(
             Book.open,
             settings.data,
@@ -160,16 +169,23 @@ def create_app(settings: Settings) -> FastAPI:
             # A log that a witness contradicts is served from here on, and takes nothing; one
             # that was restored takes records when all witnesses have agreed.
             feed = await run_in_threadpool(open_feed, book, settings)
+            await run_in_threadpool(machines.compare, book, settings.data)
             _look_at_writer(book)
             pace = Pace(settings.inspection_rows_per_second, settings.inspection_audit_seconds)
             inspector = Inspector(book, settings.key_access, pace)
             inspector.start()
+            imports = Worker(book)
+            imports.start()
+            app.state.imports = imports
             app.state.inspector = inspector
             app.state.feed = feed
             app.state.book = book
             app.state.mailbox = Mailbox(asyncio.get_running_loop())
+            app.state.lookers = CapacityLimiter(health.LOOKERS_MAX)
             app.state.tokens = Tokens(settings.data)
-            app.state.board = today.LatestBoard()
+            board = KeptBoard(book.store.read, book.today)
+            app.state.board = board
+            await run_in_threadpool(board.begin)
             app.state.sessions = Sessions(settings.data, app.state.tokens)
             app.state.statistics = Latest()
             app.state.trace_limiter = trace.trace_limiter()
@@ -178,8 +194,12 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             gc.set_threshold(*gc_before)
+            if imports is not None:
+                await run_in_threadpool(imports.close)
             if inspector is not None:
                 await run_in_threadpool(inspector.close)
+            if board is not None:
+                await run_in_threadpool(board.close)
             if feed is not None:
                 await run_in_threadpool(feed.close)
             await run_in_threadpool(book.close)
@@ -200,6 +220,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counters = counters
     app.state.bulk_running = 0
+    app.state.uploads_running = 0
     app.state.paths = frozenset(
         route.path
         for router in ALL_ROUTERS

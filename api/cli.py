@@ -58,6 +58,7 @@ def serve(
     require_witnesses: Annotated[
         int | None, typer.Option(help="Witnesses that must have cosigned before an answer [0].")
     ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve the port [1].")] = None,
     config: Config = None,
 ) -> None:
     """Serve the log over HTTP; on the first start, make it."""
@@ -74,6 +75,7 @@ def serve(
         organisation=organisation,
         policy=policy,
         require_witnesses=require_witnesses,
+        workers=workers,
     )
     run(settings, demonstration=demonstration, full=full)
 

@@ -10,16 +10,18 @@ import re
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from api.auth import Person, Tokens
 from api.mailbox import Mailbox
 from api.metrics import Counters
 from api.settings import PUBLIC_URL_PATTERN, Settings
+from ledger.attention import KeptBoard
 from ledger.book import Book
 from ledger.entry import SEED_BYTES, parse_base64url
 from ledger.errors import LedgerError, MalformedError, NotAllowedError, NotReadyError
-from ledger.holds import DAMAGED, read_hold
+from ledger.holds import DAMAGED
 from ledger.statistics import Latest
 
 INDEX_MAX = 2**53 - 1
@@ -45,7 +47,10 @@ async def undamaged(request: Request) -> None:
     Raises:
         NotReadyError: ``damaged``.
     """
-    if read_hold(get_book(request).folder, DAMAGED) is not None:
+    held = get_book(request).held
+    if held.stale:
+        await run_in_threadpool(held.refresh)
+    if held.recent(DAMAGED) is not None:
         raise NotReadyError(
             "what is stored is damaged, so no figures are shown; entries, tiles and receipts are, "
             "each checked as it is read",
@@ -66,6 +71,11 @@ def get_counters(request: Request) -> Counters:
 def get_statistics(request: Request) -> Latest:
     """The statistics of the newest size, gathered once by this process."""
     return cast(Latest, request.app.state.statistics)
+
+
+def get_board(request: Request) -> KeptBoard:
+    """What asks for attention, searched by this process."""
+    return cast(KeptBoard, request.app.state.board)
 
 
 def site_of(request: Request) -> str | None:
@@ -162,7 +172,9 @@ def parse_seed(text: str) -> bytes:
     return seed
 
 
-async def read_body(request: Request, bytes_max: int) -> bytes:
+async def read_body(
+    request: Request, bytes_max: int, seconds_max: float = BODY_SECONDS_MAX
+) -> bytes:
     """A request's body, refused as soon as it is too large.
 
     Raises:
@@ -174,7 +186,7 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             # As `request.stream` does, without its generator: a body mostly comes in one part.
             more = True
             while more:
@@ -189,7 +201,7 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
                 parts.append(part)
     except TimeoutError:
         raise MalformedError(
-            f"expected the whole body within {BODY_SECONDS_MAX} seconds; nothing was recorded",
+            f"expected the whole body within {seconds_max:g} seconds; nothing was recorded",
             code="body_too_slow",
         ) from None
     return b"".join(parts)

@@ -102,6 +102,8 @@ _FORMS_BY_CODE: Mapping[str, Form] = {
     "restore_unconfirmed": Form(
         503, "从备份恢复后尚未确认，暂不记账", "Restored from a backup, and not confirmed yet"
     ),
+    "commit_hangs": Form(503, "数据库迟迟没有完成提交", "A commit waits for the database"),
+    "database_slow": Form(503, "数据库没有及时应答", "The database does not answer in time"),
     "damaged": Form(503, "存储的数据有损坏，已停止记账", "Something stored is damaged"),
     "proposal_closed": Form(409, "申请已办结", "The proposal is decided already"),
     "proposal_busy": Form(503, "申请正在办理", "The proposal is being decided"),

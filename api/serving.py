@@ -18,12 +18,15 @@ from pathlib import Path
 
 import orjson
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.app import create_app
 from api.auth import Tokens, create_token, write_private
+from api.connections import Connection
 from api.settings import Settings
+from api.workers import Workers
 from ledger import demonstration
 from ledger.book import Book
 from ledger.errors import CorruptionError, MalformedError, NotReadyError
@@ -32,6 +35,10 @@ from ledger.tlog.note import format_verifier_key
 
 DEMONSTRATION_TOKENS = "demonstration-tokens.json"
 BACKLOG = 2048
+ACCEPTED_AT_ONCE = 1
+"""By one of several workers: what else waits at the port is for the others too."""
+STOP_SECONDS_MORE = 30
+"""So much longer than its requests a worker may take to end: the writer finishes its batch."""
 HEADER_BYTES_MAX = 32 * 1024
 """A request's line and headers together."""
 DEMONSTRATION_FIRST_KEY = "demonstration/1"
@@ -47,6 +54,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            for one in sockets or ():
+                one.listen(BACKLOG)
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
@@ -69,7 +78,10 @@ def run(settings: Settings, *, demonstration: bool, full: bool) -> None:
     _set_up_logging(settings)
     with suppress(KeyboardInterrupt), bind(settings.host, settings.port) as listener:
         tokens = prepare_log(settings, with_demonstration=demonstration, full=full)
-        _serve(settings, listener, tokens)
+        if settings.workers == 1:
+            _serve(settings, listener, tokens)
+        else:
+            _serve_by_workers(settings, listener, tokens)
     sys.stderr.write("已停止 stopped\n")
 
 
@@ -230,21 +242,52 @@ def _demonstration_tokens(folder: Path) -> Mapping[Role, str]:
 
 def _serve(settings: Settings, listener: socket.socket, tokens: Mapping[Role, str]) -> None:
     app = create_app(settings)
-    config = uvicorn.Config(
+    config = _configured(settings, app, BACKLOG)
+    _Server(config, lambda: _announce(app.state.book, listener, tokens)).run(sockets=[listener])
+
+
+def _serve_by_workers(
+    settings: Settings, listener: socket.socket, tokens: Mapping[Role, str]
+) -> None:
+    def announce() -> None:
+        book = Book.open(settings.data, database=settings.database, access=settings.key_access)
+        try:
+            _announce(book, listener, tokens)
+        finally:
+            book.close()
+
+    stop_seconds = settings.shutdown_seconds + STOP_SECONDS_MORE
+    Workers(settings.workers, serve_worker, settings, listener, stop_seconds).run(announce)
+
+
+def serve_worker(
+    number: int, settings: Settings, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Serve as one of several workers, in a process of its own (``workers``)."""
+    _set_up_logging(settings)
+    if number:
+        # One of them reads all that is stored, again and again; that is enough.
+        settings = settings.model_copy(update={"inspection_rows_per_second": 0})
+    config = _configured(settings, create_app(settings), ACCEPTED_AT_ONCE)
+    _Server(config, ready).run(sockets=[listener])
+
+
+def _configured(settings: Settings, app: FastAPI, accepted_at_once: int) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
+        http=Connection,
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
         ws="none",
-        backlog=BACKLOG,
+        backlog=accepted_at_once,
         limit_concurrency=settings.connections_max,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         h11_max_incomplete_event_size=HEADER_BYTES_MAX,
     )
-    _Server(config, lambda: _announce(app.state.book, listener, tokens)).run(sockets=[listener])
 
 
 def _announce(book: Book, listener: socket.socket, tokens: Mapping[Role, str]) -> None:

@@ -81,6 +81,13 @@ class Settings(BaseSettings):
         description="Where people reach the pages, like https://ledger.example.org: it stands in "
         "the QR codes of receipts. Without it, the address that a request came to.",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve the port, each with a writer of its own; the first one "
+        "inspects what is stored.",
+    )
     queue_max: int = Field(
         QUEUE_MAX,
         ge=1,
@@ -145,6 +152,10 @@ class Settings(BaseSettings):
         asked = default_access()
         return KeyAccess(self.keys, self.passphrase_file, asked.prompt)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: these values, and what a person typed; nothing is read again."""
+        return _rebuilt, (self.model_dump(), self.key_access)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -156,6 +167,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, then the environment, then the TOML file; nothing else is read."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def _rebuilt(values: dict[str, Any], access: KeyAccess) -> Settings:
+    made = Settings.model_construct(**values)
+    made.__dict__["key_access"] = access
+    return made
 
 
 def load_settings(config: Path | None = None, **flags: Any) -> Settings:

@@ -35,18 +35,10 @@ from ledger.errors import (
     NotFoundError,
     NotReadyError,
 )
-from ledger.fitting import FittingTiles, checked_note, require_sound
+from ledger.fitting import FittingTiles, checked_note, require_right_vault, require_sound
 from ledger.fitting import read_key_history as read_key_history
-from ledger.holds import (
-    HALTED,
-    UNCONFIRMED,
-    Hold,
-    lift_hold,
-    read_hold,
-    read_holds,
-    told,
-    write_hold,
-)
+from ledger.holding import Holds
+from ledger.holds import HALTED, UNCONFIRMED, Hold
 from ledger.keys.access import KeyAccess, default_access
 from ledger.keys.files import VAULT_KEY, read_vault_key
 from ledger.keys.history import KeyHistory, is_ed25519
@@ -116,8 +108,10 @@ class Book:
         self._queue_max = queue_max
         self._sequencer: Sequencer | None = None
         self._closed = False
-        reason = read_hold(folder, HALTED)
-        self._halted = None if reason is None else told(folder, HALTED, reason)
+        self.held = Holds(folder, store)
+        """What holds it, here and on every machine that shares its database."""
+        reason = dict(self.held.read()).get(HALTED)
+        self._halted = None if reason is None else self.held.told(HALTED, reason)
         self.witnessing = Witnessing()
         """Whose cosignatures count; set before anybody asks, where there are witnesses."""
         self._lock = threading.Lock()
@@ -284,6 +278,7 @@ class Book:
     def _read_opening(self) -> None:
         with self.store.read() as reader:
             self.opened = parse_entry(reader.entry(0))
+            require_right_vault(reader, self.vault)
         if not any(is_ed25519(key) and self.keyring.has(key) for key in self.key_history.active):
             raise CorruptionError(
                 f"what is there ({self.keyring}) is not a key of the log {self.origin} with which "
@@ -323,7 +318,9 @@ class Book:
                     self.keyring,
                     clock=self._clock,
                     queue_max=self._queue_max,
-                    guard=KnownCheckpoints(self.folder, lambda: self.verifier_keys).check,
+                    guard=KnownCheckpoints(
+                        self.folder, lambda: self.verifier_keys, shared=self.store.shared
+                    ).check,
                 )
             return self._sequencer
 
@@ -334,7 +331,7 @@ class Book:
 
     def holds(self) -> list[tuple[Hold, str]]:
         """Everything for which nothing is written here now, and why."""
-        found = read_holds(self.folder)
+        found = self.held.read()
         if self._halted is not None and HALTED not in (hold for hold, _ in found):
             found.insert(0, (HALTED, self._halted))
         return found
@@ -342,11 +339,11 @@ class Book:
     def halt(self, reason: str) -> None:
         """Sign nothing more, in this process or any other: a witness contradicts the log.
 
-        A person who has found out who is right moves the file away (``holds``).
+        A person who has found out who is right lifts it (``holding``).
         """
         self._halted = reason
         try:
-            write_hold(self.folder, HALTED, reason)
+            self.held.place(HALTED, reason)
         except OSError as error:
             logger.error("that the log is halted could not be kept: %s", error)
 
@@ -359,9 +356,21 @@ class Book:
         Returns:
             Whether it had waited for that.
         """
-        lifted = lift_hold(self.folder, UNCONFIRMED, f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {by}")
+        return self.release(UNCONFIRMED, by)
+
+    def release(self, hold: Hold, by: str) -> bool:
+        """Let the log be written again, on every machine that shares its database.
+
+        Args:
+            hold: What held it.
+            by: Who decided that, in words; kept with the time.
+
+        Returns:
+            Whether it was held.
+        """
+        lifted = self.held.lift(hold, f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {by}")
         if lifted:
-            logger.warning("the restored log is written again: %s", by)
+            logger.warning("%s holds the log no more: %s", hold.code, by)
         return lifted
 
     @property

@@ -20,13 +20,13 @@ import unicodedata
 from base64 import b64decode
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import orjson
 
 from ledger.errors import MalformedError, VerificationError
 from ledger.flows import is_world
+from ledger.frozen import frozen
 from ledger.tlog.tiles import ENTRY_BYTES_MAX
 from ledger.units import UNITS_MAX
 
@@ -91,7 +91,7 @@ _POSTING_KEYS = {
 """The keys of a posting, by whether its units come from and go to the outside."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One parsed entry; the meaning of each field stands in design, section 3."""
 
@@ -420,17 +420,31 @@ _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _BLOCK_BYTES = 64
 
 
-def hmac_sha256(key: bytes, message: bytes) -> bytes:
-    """HMAC-SHA-256 (RFC 2104) with a key of at most 64 bytes.
+class Hmac:
+    """HMAC-SHA-256 (RFC 2104) under one key of at most 64 bytes.
 
     Written out because `hmac.digest` lets go of the interpreter's lock for each of its two
     microseconds, and a thread that answers requests then waits for the one that writes: six
-    times a gift, up to some milliseconds each. Hashing short bytes keeps the lock.
+    times a gift, up to some milliseconds each. Hashing short bytes keeps the lock. The key's
+    two blocks are made once for all messages.
     """
-    block = key.ljust(_BLOCK_BYTES, b"\0")
-    sha256 = hashlib.sha256
-    inner = sha256(block.translate(_INNER) + message).digest()
-    return sha256(block.translate(_OUTER) + inner).digest()
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = block.translate(_INNER)
+        self._outer = block.translate(_OUTER)
+
+    def digest(self, message: bytes) -> bytes:
+        """The message's 32 bytes."""
+        sha256 = hashlib.sha256
+        return sha256(self._outer + sha256(self._inner + message).digest()).digest()
+
+
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA-256 of one message; see `Hmac`."""
+    return Hmac(key).digest(message)
 
 
 def build_disclosure(seed: bytes, name: str, value: object) -> str:
@@ -441,11 +455,18 @@ def build_disclosure(seed: bytes, name: str, value: object) -> str:
         name: The field's name, ASCII snake_case.
         value: The field's value, in the restricted canonical form.
     """
-    salt = hmac_sha256(seed, b"shanji/v1/salt/" + name.encode())[:SALT_BYTES]
-    check_value(name)
-    check_value(value, 1)
+    return _disclosure(Hmac(seed), name, value).decode()
+
+
+def _disclosure(salts: Hmac, name: str, value: object) -> bytes:
+    salt = salts.digest(b"shanji/v1/salt/" + name.encode())[:SALT_BYTES]
+    if not name.isascii():
+        _check_text(name)
+    if type(value) is not str or not value.isascii():
+        check_value(value, 1)
     # The salt needs no check, and the rest had it: what `format_canonical` writes.
-    return base64url(orjson.dumps([base64url(salt), name, value], option=orjson.OPT_SORT_KEYS))
+    plain = orjson.dumps([base64url(salt), name, value], option=orjson.OPT_SORT_KEYS)
+    return b2a_base64(plain, newline=False).translate(_URL_SAFE, b"=")
 
 
 def build_commitment(disclosure: str) -> str:
@@ -455,8 +476,9 @@ def build_commitment(disclosure: str) -> str:
 
 def seal(seed: bytes, values: Mapping[str, object]) -> dict[str, str]:
     """The commitments of an entry's personal fields, by name."""
+    salts, sha256 = Hmac(seed), hashlib.sha256
     return {
-        name: build_commitment(build_disclosure(seed, name, value))
+        name: base64url(sha256(_disclosure(salts, name, value)).digest())
         for name, value in values.items()
     }
 

@@ -30,6 +30,7 @@ from ledger.tlog.tiles import (
     format_bundle,
     tile_width,
 )
+from ledger.vault import Vault
 from ledger.verify import verify_checkpoint
 
 NOTES_KEPT = 256
@@ -50,6 +51,34 @@ def read_key_history(reader: Reader) -> KeyHistory:
     if kept is not None:
         return history_from_json(loads(kept))
     return KeyHistory().take(parse_entry(reader.entry(0)))
+
+
+def require_right_vault(reader: Reader, vault: Vault) -> None:
+    """Return if the vault's key is the one with which this log's rows were sealed.
+
+    One row that does not open is damage, for the inspection to tell; that none of them does,
+    at the beginning, in the middle and at the end, is another key.
+
+    Raises:
+        CorruptionError: it is another key (``wrong_vault_key``).
+    """
+    head = reader.head()
+    last = 0 if head is None else head.size - 1
+    places = sorted({0, last // 2, last})
+    rows = [(place, data) for place in places if (data := reader.vault(place)) is not None]
+    for place, data in rows:
+        try:
+            vault.decrypt(place, data)
+        except CorruptionError:
+            continue
+        return
+    if rows:
+        raise CorruptionError(
+            "the vault's key here is not the one with which this log's personal fields and "
+            "idempotency keys are sealed: nothing could be read, and what it seals no other "
+            "machine could read; put the log's vault.key there",
+            code="wrong_vault_key",
+        )
 
 
 def require_signed(note: bytes, keys: tuple[VerifierKey, ...]) -> Checkpoint:

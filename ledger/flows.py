@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ledger.errors import LedgerError
+from ledger.frozen import frozen
 from ledger.units import Range, made_from, made_into
 
 HOPS_MAX = 200_000
@@ -50,7 +51,7 @@ def takes_back(source: str, target: str, *, reversal: bool) -> bool:
     return target in GIVERS or (reversal and source not in GIVERS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flow:
     """One range of units that moved.
 

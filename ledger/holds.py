@@ -1,7 +1,8 @@
 """Why nothing is written in a data folder: a file each, until somebody has decided.
 
 A hold is a text file in the data folder, so that every process that opens the folder, a
-command as well as the service, writes nothing while it is there:
+command as well as the service, writes nothing while it is there. Where machines share a
+database on a server, it is a row there under the same code (``holding``):
 
 - ``halted.txt``: a witness has seen more of this log than is here, or another history.
 - ``restore-unconfirmed.txt``: the log was restored from a backup, and neither its witnesses
@@ -14,7 +15,7 @@ Lifting a hold keeps its text, with who lifted it and when, in ``lifted-`` and i
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +56,6 @@ def read_hold(folder: Path, hold: Hold) -> str | None:
         raise MalformedError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def read_holds(folder: Path) -> list[tuple[Hold, str]]:
-    """Everything that holds a data folder, and why.
-
-    Raises:
-        MalformedError: as for `read_hold`.
-    """
-    found = [(hold, read_hold(folder, hold)) for hold in HOLDS]
-    return [(hold, reason) for hold, reason in found if reason is not None]
-
-
 def require_free(folder: Path, holds: Sequence[Hold] = HOLDS) -> None:
     """Return if none of these holds the data folder.
 
@@ -84,6 +75,32 @@ def told(folder: Path, hold: Hold, reason: str) -> str:
     if hold is UNCONFIRMED:
         return f"{reason} (or confirm it yourself: shanji resume --data {folder})"
     return f"{reason} (once that is decided, move {folder / hold.file} away)"
+
+
+def told_shared(folder: Path, hold: Hold, reason: str) -> str:
+    """The reason, and what lifts the hold from every machine that shares the database."""
+    if hold is UNCONFIRMED:
+        return told(folder, hold, reason)
+    return (
+        f"{reason} (it holds every machine that shares the database; once that is decided: "
+        f"shanji release {hold.code} --data {folder})"
+    )
+
+
+def require_none(folder: Path, rows: Mapping[str, str], holds: Sequence[Hold] = HOLDS) -> None:
+    """Return if none of these is among the rows of a shared database.
+
+    Args:
+        folder: The data folder, for what the message says.
+        rows: Reasons by code.
+        holds: Which ones.
+
+    Raises:
+        NotReadyError: with the code of the first that is.
+    """
+    for hold in holds:
+        if hold.code in rows:
+            raise NotReadyError(told_shared(folder, hold, rows[hold.code]), code=hold.code)
 
 
 def write_hold(folder: Path, hold: Hold, reason: str) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ledger.errors import CorruptionError, LedgerError, MalformedError, NotReadyError
-from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, require_free
+from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, require_free, require_none
 from ledger.store import Head, Reader
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import NOTE_BYTES_MAX, VerifierKey
@@ -74,10 +74,19 @@ def require_contains(reader: Reader, known: Sequence[Checkpoint]) -> None:
 
 
 class KnownCheckpoints:
-    """The known checkpoints of one data folder; read again when a file comes or goes."""
+    """The known checkpoints of one data folder; read again when a file comes or goes.
 
-    def __init__(self, folder: Path, keys: Callable[[], Sequence[VerifierKey]]) -> None:
+    Args:
+        folder: The data folder.
+        keys: The log's verifier keys, as of now.
+        shared: Whether holds are asked for in the database too (``holding``).
+    """
+
+    def __init__(
+        self, folder: Path, keys: Callable[[], Sequence[VerifierKey]], *, shared: bool = False
+    ) -> None:
         self._data = folder
+        self._shared = shared
         self._folder = folder / FOLDER
         self._keys = keys
         self._names: frozenset[str] = frozenset()
@@ -93,7 +102,10 @@ class KnownCheckpoints:
             CorruptionError: it is of another history than one.
             MalformedError: a file there is no checkpoint that the log's keys signed.
         """
+        # Under the writer's lock: what another machine has placed is seen here.
+        rows = reader.holds() if self._shared else {}
         require_free(self._data, (HALTED, DAMAGED))
+        require_none(self._data, rows, (HALTED, DAMAGED))
         names = self._list()
         if names != self._names:
             # Only now, for a log that is being made has no entry to name its keys.
@@ -106,6 +118,7 @@ class KnownCheckpoints:
             self._compared = True
         # Last: that it is behind says more than that nobody was asked yet.
         require_free(self._data, (UNCONFIRMED,))
+        require_none(self._data, rows, (UNCONFIRMED,))
 
     def _list(self) -> frozenset[str]:
         try:

@@ -37,6 +37,7 @@ from ledger.entry import (
     parse_disclosure,
 )
 from ledger.errors import MalformedError, NotFoundError
+from ledger.frozen import frozen
 from ledger.tlog.merkle import HASH_SIZE
 from ledger.tlog.note import decode_base64
 from ledger.tlog.proofs import PROOF_HASHES_MAX
@@ -50,7 +51,7 @@ RECEIPT_BYTES_MAX = 1_000_000
 _INDEX = re.compile(rb"index (0|[1-9][0-9]{0,18})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening:
     """What `extra` says: the entry's bytes and what is revealed of its sealed fields.
 

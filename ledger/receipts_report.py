@@ -19,7 +19,6 @@ from ledger.store import Reader
 FLOWS_MAX = 5000
 RECEIPTS_MAX = 1000
 """Flows or receipts that one page looks at; the next one leads on, be it empty or full."""
-ACCOUNTS_PAGE = 5000
 GIFT_KINDS = ("donation.money", "donation.matched", "donation.goods")
 RECEIPTS = "official-receipt/"
 
@@ -66,7 +65,7 @@ def unbound_gifts(
     Returns:
         The page, and the entry that the next page begins after; None at the end.
     """
-    donors = _donor_accounts(reader)
+    donors = reader.account_ids(DONORS)
     found: list[UnboundGift] = []
     last = after
     for looked, row in enumerate(reader.scan("flow", after=(after, *_LAST))):
@@ -130,13 +129,3 @@ def receipt_amount(reader: Reader, gift: Entry) -> int | None:
 
 _LAST = (2**62, 2**62)
 """Behind every posting and part of an entry."""
-
-
-def _donor_accounts(reader: Reader) -> set[int]:
-    """The ids of the donors' accounts, one an asset."""
-    found: set[int] = set()
-    after = -1
-    while rows := reader.accounts(after, ACCOUNTS_PAGE, ranges=False):
-        found |= {row.id for row in rows if row.name == DONORS}
-        after = rows[-1].id
-    return found

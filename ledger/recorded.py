@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ledger.errors import CorruptionError, LedgerError
 from ledger.fitting import read_key_history, require_signed
+from ledger.frozen import frozen
 from ledger.receipt import Opening, Receipt, build_receipt
 from ledger.store import Reader
 from ledger.tlog.merkle import leaf_hash
@@ -14,7 +15,7 @@ from ledger.tlog.tiles import TileReader
 from ledger.vault import Vault
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """The answer to a record: where it stands, and the proof of it.
 

@@ -20,35 +20,32 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
+from ledger.appending import append_one, check_order, replayed
 from ledger.day import CHINA as CHINA
 from ledger.day import Clock as Clock
 from ledger.day import utc_now as utc_now
-from ledger.entry import FIRST_PREVIOUS, Entry, format_entry
+from ledger.entry import FIRST_PREVIOUS
 from ledger.errors import (
-    ConflictError,
     CorruptionError,
     FatalError,
     LedgerError,
-    MalformedError,
     NotReadyError,
     OutcomeUnknownError,
     QueueFullError,
 )
+from ledger.frozen import frozen
 from ledger.keys.history import KeyHistory
 from ledger.keys.ring import Keyring
 from ledger.receipt import Opening
 from ledger.recorded import Recorded, Trees, recall
 from ledger.records.keys import HISTORY, history_of
-from ledger.records.kind import Draft, check_common
 from ledger.records.request import Prepared
-from ledger.state import State
-from ledger.store import Appender, Batch, Head, Reader, Store
-from ledger.tlog.merkle import leaf_hash
+from ledger.state import Hot, State
+from ledger.store import Appender, Batch, Found, Head, Reader, Store, Wanted
 from ledger.tlog.note import VerifierKey
 from ledger.tlog.proofs import verify_inclusions
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, TileWriter
@@ -60,6 +57,8 @@ QUEUE_MAX = 10_000
 """Records waiting; one more is refused until there is room (429 on HTTP)."""
 PROBE_SECONDS = 10
 """So long after a failure, and between tries, an idle writer asks for the store again."""
+BATCH_SECONDS_MAX = 10.0
+"""A batch that takes longer, because its database is slow or cut off, shows in `ready`."""
 COUNTS = ("batches", "entries", "replayed", "rejected", "failed", "batch_size_last")
 """What the write path counts from its start."""
 GAUGES = ("queue_length", "queue_max", "commit_seconds_last")
@@ -82,21 +81,21 @@ class _Memory:
     keys: tuple[object, KeyHistory] | None = None
 
     def active_keys(self) -> Sequence[VerifierKey]:
-        """The keys that sign now; read again only when the state's object is another one."""
+        """The keys that sign now; read again only when the state's object says another thing."""
         kept = self.state.get(HISTORY)
-        if self.keys is None or self.keys[0] is not kept:
+        if self.keys is None or self.keys[0] != kept:
             self.keys = kept, history_of(self.state)
         return self.keys[1].active
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Waiting:
     prepared: Prepared
     wake: Wake | None = None
     future: Future[Recorded] = field(default_factory=Future)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Appended:
     waiting: _Waiting
     index: int
@@ -147,6 +146,7 @@ class Sequencer:
         self._trouble: LedgerError | None = None
         self._counts = dict.fromkeys(COUNTS, 0)
         self._commit_seconds_last = 0.0
+        self._busy_since: float | None = None
         # A process that died after it erased something has left this undone.
         self._old_pages = True
         self._guard = guard
@@ -196,14 +196,23 @@ class Sequencer:
         """Return if records are taken now.
 
         Raises:
-            NotReadyError: stopped, or the last batch failed for another cause than its
-                records.
+            NotReadyError: stopped; the last batch failed for another cause than its records;
+                or one has been under way for so long that its database must be in trouble
+                (``commit_hangs``). It is not given up: the outcome would be unknown.
         """
         if self._closing or not self._thread.is_alive():
             raise NotReadyError("the write path is stopped; start the service again")
         if self._trouble is not None:
             raise NotReadyError(
                 f"no record can be written now: {self._trouble}", code=self._trouble.code
+            )
+        since = self._busy_since
+        if since is not None and (spent := time.monotonic() - since) > BATCH_SECONDS_MAX:
+            raise NotReadyError(
+                f"the batch that is being written has waited {spent:.0f} s for the database, "
+                f"which usually takes well under a second and at most {BATCH_SECONDS_MAX:.0f}: "
+                "the database is slow, locked or cut off; look at its server",
+                code="commit_hangs",
             )
 
     def stats(self) -> dict[str, float]:
@@ -234,10 +243,12 @@ class Sequencer:
                     return
             batch: list[_Waiting] = []
             self._fill(batch)
+            self._busy_since = time.monotonic()
             if batch:
                 self._answer(batch)
             elif self._trouble is not None:
                 self._probe()
+            self._busy_since = None
 
     def _fill(self, batch: list[_Waiting]) -> None:
         """Take what is queued into a batch, as far as there is room."""
@@ -292,9 +303,10 @@ class Sequencer:
         """
         answers: dict[int, _Answer] = {}
         with self._store.append() as store:
-            memory = self._memory_for(store)
+            head = self._head_of(store)
             # What came while another process had the lock goes with this batch.
             self._fill(batch)
+            memory, found = self._look_up(batch, store, head)
             # From here until the commit, a crash leaves the store as it was; memory is
             # dropped, for the state has begun to change.
             self._memory = None
@@ -302,7 +314,7 @@ class Sequencer:
                 self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 memory.head.last_recorded_at if memory.head else "",
             )
-            appended, replays = self._apply(batch, store, memory, at, answers)
+            appended, replays = self._apply(batch, found, memory, at, answers)
             if appended:
                 rows, answered = self._close_batch(appended, memory, store, at)
                 store.write(rows)
@@ -332,31 +344,34 @@ class Sequencer:
             self._guard(store, head)
         return head
 
-    def _memory_for(self, store: Appender) -> _Memory:
-        head = self._head_of(store)
-        memory = self._memory
-        if memory is None or memory.head != head:
-            state = State(store)
-            if memory is not None:
-                # Another process has written: what every batch needs is read at once.
-                state.preload(memory.state.hot(), store)
-            memory = _Memory(head, state, TileWriter(head.size if head else 0, store.edges()))
-        memory.state.reader = store
-        return memory
+    def _look_up(
+        self, batch: list[_Waiting], store: Appender, head: Head | None
+    ) -> tuple[_Memory, Found]:
+        """The memory as of this head, and what the store knows of the batch, in one question."""
+        memory, rows = self._memory, [one.prepared.row for one in batch]
+        keys, orders = [row.key for row in rows], [row.order for row in rows if row.order]
+        if memory is not None and memory.head == head:
+            memory.state.reader = store
+            return memory, store.look_up(Wanted(keys, orders))
+        # Another process has written: what every batch needs is asked for with the rest.
+        hot = Hot((), ()) if memory is None else memory.state.hot()
+        found = store.look_up(Wanted(keys, orders, (hot.objects, hot.accounts)))
+        assert found.state is not None
+        state = State(store, found.state.account_count)
+        state.preload(hot, found.state.objects, found.state.accounts)
+        tree = TileWriter(head.size if head else 0, found.state.edges)
+        return _Memory(head, state, tree, None if memory is None else memory.keys), found
 
     def _apply(
         self,
         batch: list[_Waiting],
-        store: Appender,
+        found: Found,
         memory: _Memory,
         at: str,
         answers: dict[int, _Answer],
     ) -> tuple[list[_Appended], list[tuple[_Waiting, int]]]:
         """Apply each record to the state; rejected ones are answered here."""
-        keys = store.idempotency([one.prepared.row.key for one in batch])
-        orders = store.order_numbers(
-            [one.prepared.row.order for one in batch if one.prepared.row.order is not None]
-        )
+        keys, orders = found.keys, found.orders
         index = memory.head.size if memory.head else 0
         previous = memory.head.last_leaf_hash.hex() if memory.head else FIRST_PREVIOUS
         today = datetime.fromisoformat(at).astimezone(CHINA).date().isoformat()
@@ -366,9 +381,9 @@ class Sequencer:
             row = waiting.prepared.row
             try:
                 if row.key in keys:
-                    replays.append((waiting, _replayed(row.key, row.request, keys)))
+                    replays.append((waiting, replayed(row.key, row.request, keys)))
                     continue
-                _check_order(row.order, orders)
+                check_order(row.order, orders)
                 data, leaf = append_one(waiting.prepared, memory.state, index, previous, at, today)
             except LedgerError as error:
                 if isinstance(error, FatalError):
@@ -401,7 +416,7 @@ class Sequencer:
             return store.tile(level, number, width) if data is None else data
 
         tree = TileReader(size, read_tile)
-        proofs = [tuple(tree.inclusion(one.index)) for one in appended]
+        proofs = tree.inclusions(appended[0].index, size)
         verify_inclusions(
             size,
             root,
@@ -429,10 +444,12 @@ class Sequencer:
             holdings_set=changes.holdings_set,
             holdings_gone=changes.holdings_gone,
             pools=changes.pools,
+            assets=changes.assets,
             flows=changes.flows,
             objects=changes.objects,
             account_ids=changes.account_ids,
             references=changes.references,
+            kinds=changes.kinds,
         )
         return batch, answers
 
@@ -500,88 +517,16 @@ def _resolve(future: Future[Recorded], answer: _Answer) -> None:
         future.set_exception(answer)
 
 
+def results(futures: Sequence[Future[Recorded]]) -> list[Recorded]:
+    """What became of records that were submitted together; raises for the first that failed.
+
+    The last is waited for first: who waits for each in turn is woken by each, and takes the
+    interpreter's lock from the writer every time.
+    """
+    wait(futures[-1:])
+    return [future.result() for future in futures]
+
+
 def _wake(waiting: Sequence[_Waiting]) -> None:
     for wake in {one.wake for one in waiting if one.wake is not None}:
         wake()
-
-
-def append_one(
-    prepared: Prepared, state: State, index: int, previous: str, at: str, today: str
-) -> tuple[bytes, bytes]:
-    """Apply one record to the state; its entry's bytes and leaf hash.
-
-    Raises:
-        RejectedError, MalformedError: a rule, or too large an entry; nothing changed.
-    """
-    kind = prepared.kind
-    draft: Draft[Any] = Draft(
-        index,
-        prepared.fields,
-        frozenset(prepared.sealed),
-        prepared.occurred_on,
-        today,
-        prepared.recorded_by,
-        prepared.approved_by,
-        prepared.documents,
-    )
-    check_common(kind, draft)
-    plan = kind.plan(draft, state)
-    moved = state.transfer(plan.moves)
-    entry = Entry(
-        index,
-        previous,
-        at,
-        prepared.occurred_on,
-        prepared.recorded_by,
-        prepared.approved_by,
-        kind.name,
-        prepared.public,
-        prepared.sealed,
-        moved.postings,
-        plan.references,
-        prepared.documents,
-    )
-    try:
-        data = format_entry(
-            index=index,
-            previous=previous,
-            recorded_at=at,
-            occurred_on=entry.occurred_on,
-            recorded_by=entry.recorded_by,
-            approved_by=entry.approved_by,
-            kind=entry.kind,
-            fields=entry.fields,
-            sealed=entry.sealed,
-            postings=entry.postings,
-            references=entry.references,
-            documents=entry.documents,
-        )
-    except MalformedError:
-        state.take_back(moved)
-        raise
-    state.note(entry, moved)
-    kind.effects(entry, state, 1)
-    return data, leaf_hash(data)
-
-
-def _replayed(key: str, request: bytes, keys: dict[str, tuple[bytes, int]]) -> int:
-    digest, index = keys[key]
-    if digest != request:
-        raise ConflictError(
-            f"Idempotency-Key {key!r} was used for another record; use a new key for a new "
-            "record, and the same content for a repetition",
-            code="idempotency_conflict",
-            field="Idempotency-Key",
-        )
-    return index
-
-
-def _check_order(order: bytes | None, orders: dict[bytes, int]) -> None:
-    if order is not None and order in orders:
-        raise ConflictError(
-            f"sealed.order_number: this order was recorded by entry {orders[order]}; "
-            "an order enters the log once",
-            code="order_number_recorded",
-            field="sealed.order_number",
-            details={"entry": orders[order]},
-        )

@@ -12,7 +12,7 @@ the batch that changed it; the writer drops it whole when a commit fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NoReturn, Protocol
@@ -22,6 +22,7 @@ import orjson
 from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import REVERSAL, Flow, Runs, flows_of, is_world, takes_back
+from ledger.frozen import frozen
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
@@ -83,18 +84,6 @@ class NamedAccount(StoredAccount, Protocol):
     def name(self) -> str: ...
 
 
-class PreloadReader(Protocol):
-    """What `State.preload` reads from."""
-
-    def chosen_objects(self, keys: Collection[str]) -> Mapping[str, bytes]:
-        """These objects' canonical JSON, where they are there."""
-        ...
-
-    def chosen_accounts(self, ids: Collection[int]) -> Sequence[NamedAccount]:
-        """The accounts of these ids."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Hot:
     """Keys of objects, and ids of accounts, that are likely to be needed next."""
@@ -103,7 +92,7 @@ class Hot:
     accounts: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """Units that a record wants to move; the ledger chooses which (`rank`, or `exact`).
 
@@ -134,6 +123,8 @@ class Account:
     name: str
     holdings: Holdings = field(default_factory=Holdings)
     changed: bool = False
+    counted: bool = False
+    """Whether it counts among the accounts that received some of the asset."""
 
 
 @dataclass(slots=True)
@@ -144,10 +135,12 @@ class Changes:
     holdings_set: list[tuple[int, int, int, str]]
     holdings_gone: list[tuple[int, int]]
     pools: list[tuple[int, str, int, int, int]]
+    assets: list[tuple[str, int, int, int]]
     objects: list[tuple[str, bytes | None]]
     flows: list[Flow]
     account_ids: dict[tuple[str, str], int]
     references: list[tuple[int, int]]
+    kinds: list[tuple[str, int]]
 
 
 @dataclass(slots=True)
@@ -164,11 +157,11 @@ class Moved:
 class State:
     """The ledger's state as of one size, plus what a batch has done to it so far."""
 
-    def __init__(self, reader: StateReader) -> None:
+    def __init__(self, reader: StateReader, account_count: int | None = None) -> None:
         self.reader = reader
         self._objects: dict[str, Any] = {}
         self._accounts: dict[tuple[str, str], Account] = {}
-        self._account_count = reader.account_count()
+        self._account_count = reader.account_count() if account_count is None else account_count
         self._changed_objects: dict[str, None] = {}
         self._flows: list[Flow] = []
         self._entries: dict[int, Entry] = {}
@@ -191,15 +184,23 @@ class State:
         accounts = [one.id for one in islice(self._accounts.values(), HOT_MAX)]
         return Hot(list(islice(self._objects, HOT_MAX)), accounts)
 
-    def preload(self, hot: Hot, reader: PreloadReader) -> None:
-        """Read again at once what another process may have changed, instead of one by one."""
-        found = reader.chosen_objects(hot.objects)
+    def preload(
+        self, hot: Hot, objects: Mapping[str, bytes], accounts: Sequence[NamedAccount]
+    ) -> None:
+        """Take what another process may have changed, read at once instead of one by one.
+
+        Args:
+            hot: What was asked for; an object that is not there is known to be none.
+            objects, accounts: What of it is there.
+        """
         for key in hot.objects:
-            data = found.get(key)
+            data = objects.get(key)
             self._objects[key] = None if data is None else orjson.loads(data)
-        for row in reader.chosen_accounts(hot.accounts):
+        for row in accounts:
             holdings = Holdings(row.received, row.segments)
-            self._accounts[row.asset, row.name] = Account(row.id, row.asset, row.name, holdings)
+            self._accounts[row.asset, row.name] = Account(
+                row.id, row.asset, row.name, holdings, counted=row.received > 0
+            )
 
     def put(self, key: str, value: Any) -> None:
         """Set the object under a key; None removes it."""
@@ -294,7 +295,8 @@ class State:
             stored = self.reader.account(asset, name)
             if stored is not None:
                 holdings = Holdings(stored.received, stored.segments)
-                account = Account(stored.id, asset, name, holdings)
+                used = stored.received > 0
+                account = Account(stored.id, asset, name, holdings, counted=used)
             elif create:
                 account = Account(self._account_count, asset, name, changed=True)
                 self._account_count += 1
@@ -478,7 +480,9 @@ class State:
             for source, entry in self._entries.items()
             for target in entry.references
         ]
-        changes = Changes([], [], [], [], [], self._flows, {}, references)
+        kinds = [(entry.kind, index) for index, entry in self._entries.items()]
+        changes = Changes([], [], [], [], [], [], self._flows, {}, references, kinds)
+        assets: dict[str, list[int]] = {}
         for key, account in self._accounts.items():
             if account.changed:
                 holdings = account.holdings
@@ -491,11 +495,19 @@ class State:
                     else:
                         length = segment[1] - segment[0]
                         changes.holdings_set.append((account.id, first, length, segment[2]))
+                if holdings.received and not account.counted:
+                    account.counted = True
+                    assets.setdefault(account.asset, [0, 0, 0])[0] += 1
                 account.changed = False
                 changes.account_ids[key] = account.id
         for (asset, name, label), (received, held, returned) in self._pools.items():
             id_ = self._accounts[asset, name].id
             changes.pools.append((id_, label, received, held, returned))
+            sums = assets.setdefault(asset, [0, 0, 0])
+            sums[1] += received
+            sums[2] += held
+        for asset, (accounts, received, held) in sorted(assets.items()):
+            changes.assets.append((asset, accounts, received, held))
         for changed in self._changed_objects:
             value = self._objects[changed]
             data = None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -516,13 +528,13 @@ class State:
 
     def everything(self) -> Changes:
         """The whole state in memory as rows, each table in the order of its key, but for
-        the pools, of which only changes are known.
+        the pools and assets, of which only changes are known.
 
         Whole only where nothing was read from a store and nothing was trimmed, as in
         an audit that starts from the first entry. Flows and references are not in it: an
         audit compares those entry by entry.
         """
-        found = Changes([], [], [], [], [], [], {}, [])
+        found = Changes([], [], [], [], [], [], [], {}, [], [])
         for account in sorted(self._accounts.values(), key=lambda one: one.id):
             holdings = account.holdings
             found.accounts.append((account.id, account.asset, account.name, holdings.received))

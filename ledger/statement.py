@@ -207,8 +207,8 @@ def _recorded(
     reader: Reader, account: int, end: int, days: Days, after: int | None, limit: int
 ) -> _Part:
     """In the order of the log: every sum and the page are the database's."""
-    first = 0 if days[0] is None else _first_after(reader, end, days[0], included=True)
-    last = end if days[1] is None else _first_after(reader, end, days[1], included=False)
+    first = 0 if days[0] is None else first_after(reader, end, days[0], included=True)
+    last = end if days[1] is None else first_after(reader, end, days[1], included=False)
     _, came, went = reader.account_sums(account, 0, first)
     total, incoming, outgoing = reader.account_sums(account, first, last)
     opening = before = came - went
@@ -223,8 +223,8 @@ def _recorded(
     return _Part(opening, incoming, outgoing, total, before, moves)
 
 
-def _first_after(reader: Reader, end: int, day: str, *, included: bool) -> int:
-    """The first entry that was recorded after a day (or on it): times only rise."""
+def first_after(reader: Reader, end: int, day: str, *, included: bool) -> int:
+    """The first entry below `end` recorded after a day (or on it): times only rise."""
     low, high = 0, end
     while low < high:
         middle = (low + high) // 2

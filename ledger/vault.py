@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ledger.entry import SEED_BYTES, base64url, hmac_sha256, parse_base64url
+from ledger.entry import SEED_BYTES, Hmac, base64url, hmac_sha256, parse_base64url
 from ledger.errors import CorruptionError, MalformedError
+from ledger.frozen import frozen
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -32,7 +33,7 @@ _DRAWN_AT_ONCE = 256
 """So many seeds or nonces are drawn from the system's generator in one go."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultRow:
     """What the vault keeps of one entry.
 
@@ -77,15 +78,26 @@ class SystemRandom:
             return parts[0]
 
 
-class Vault:
-    """Encrypts vault rows and makes keyed digests. Never shows its key."""
+class Digests:
+    """Keyed digests and fresh seeds: all that sealing needs of the vault.
+
+    It opens nothing that the vault encrypted, so it may go to another process of this
+    machine, which draws its own seeds. Never shows its key.
+
+    Attributes:
+        portable: Whether the seeds come from the system, wherever they are drawn.
+    """
+
+    __slots__ = ("_hmac", "_key", "_random", "portable")
 
     def __init__(self, key: bytes, random: Callable[[int], bytes] | None = None) -> None:
-        if len(key) != KEY_BYTES:
-            raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
+        self._key = key
+        self._hmac = Hmac(key)
         self._random = SystemRandom() if random is None else random
-        self._cipher = AESGCM(hmac_sha256(key, b"shanji/v1/vault/cipher"))
-        self._digest_key = hmac_sha256(key, b"shanji/v1/vault/digest")
+        self.portable = isinstance(self._random, SystemRandom)
+
+    def __reduce__(self) -> tuple[type[Digests], tuple[bytes]]:
+        return Digests, (self._key,)
 
     def new_seed(self) -> bytes:
         """A fresh random seed for one entry's sealed fields."""
@@ -93,8 +105,26 @@ class Vault:
 
     def digest(self, purpose: str, data: bytes) -> bytes:
         """A keyed digest of 32 bytes; digests for two purposes never agree."""
-        message = purpose.encode() + b"\0" + data
-        return hmac_sha256(self._digest_key, message)
+        return self._hmac.digest(purpose.encode() + b"\0" + data)
+
+
+class Vault:
+    """Encrypts vault rows and makes keyed digests. Never shows its key.
+
+    Attributes:
+        digests: The part of it that sealing needs.
+    """
+
+    def __init__(self, key: bytes, random: Callable[[int], bytes] | None = None) -> None:
+        if len(key) != KEY_BYTES:
+            raise MalformedError(f"expected a vault key of {KEY_BYTES} bytes, got {len(key)}")
+        self._random = SystemRandom() if random is None else random
+        self._cipher = AESGCM(hmac_sha256(key, b"shanji/v1/vault/cipher"))
+        self.digests = Digests(hmac_sha256(key, b"shanji/v1/vault/digest"), self._random)
+
+    def digest(self, purpose: str, data: bytes) -> bytes:
+        """A keyed digest of 32 bytes; digests for two purposes never agree."""
+        return self.digests.digest(purpose, data)
 
     def encrypt(self, index: int, row: VaultRow) -> bytes:
         """A row as it is stored: nonce, ciphertext, tag."""

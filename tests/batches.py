@@ -60,8 +60,10 @@ class Batches:
             "holdings_set": [],
             "holdings_gone": [],
             "pools": [],
+            "assets": [],
             "objects": [],
             "references": [],
+            "kinds": [],
             **rows,
         }
         return Batch(

@@ -457,6 +457,8 @@ FULL: dict[str, dict[str, Any]] = {
             "shows": "捐赠协议",
             "about": [GIFT, GIFT + 1],
             "notice_of": GIFT + 3,
+            "discloses": "annual_report",
+            "year": 2021,
         },
         "sealed": {"file_name": "示例协议.pdf"},
     },
@@ -500,6 +502,7 @@ FULL: dict[str, dict[str, Any]] = {
         "fields": {
             "flag": "restricted_unspent",
             "entries": [GIFT],
+            "entries_total": 51,
             "decision": "in_order",
             "reason": "按协议分期拨付，已核对",
         },

@@ -27,10 +27,12 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    BrowserType,
     ConsoleMessage,
     Page,
     Request,
     Route,
+    expect,
     sync_playwright,
 )
 
@@ -41,6 +43,7 @@ PICTURES = "SHANJI_SCREENSHOTS"
 """Names the folder for pictures; without it none is taken."""
 WAIT_MS_MAX = 30_000
 """How long anything in a page may take on a slow machine."""
+expect.set_options(timeout=WAIT_MS_MAX)
 STOPS_INSIDE = 4
 """How often Tab is pressed within one such field at most."""
 REFUSED_FORM = (400, 409, 422)
@@ -96,13 +99,18 @@ def find_program() -> str:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """Chromium without a window."""
-    program = find_program()
+    find_program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        browser = launch(playwright.chromium)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def launch(kind: BrowserType, *flags: str) -> Browser:
+    """Another one beside it, with Chromium's own `flags`; to be closed by who asked."""
+    return kind.launch(executable_path=find_program(), args=[*_FLAGS, *flags])
 
 
 @dataclass
@@ -194,8 +202,12 @@ Visiting = Callable[..., Page]
 # --- what is asked of a page ---
 
 
-def violations(page: Page, tags: Sequence[str] = AXE_TAGS) -> list[str]:
+def violations(
+    page: Page, tags: Sequence[str] = AXE_TAGS, without: Sequence[str] = ()
+) -> list[str]:
     """What axe-core finds against WCAG 2.2 A and AA in a page as it is now.
+
+    `without` names rules that are left out: what they ask has no meaning there.
 
     axe-core comes into the page as the developer's tools do, past the page's policy, which
     stays as it is for everything else.
@@ -203,7 +215,11 @@ def violations(page: Page, tags: Sequence[str] = AXE_TAGS) -> list[str]:
     page.evaluate(f"() => {{ if (!window.axe) {{ {AXE_SCRIPT} }} }}")
     found = page.evaluate(
         "async (options) => (await axe.run(document, options)).violations",
-        {"runOnly": {"type": "tag", "values": list(tags)}, "resultTypes": ["violations"]},
+        {
+            "runOnly": {"type": "tag", "values": list(tags)},
+            "resultTypes": ["violations"],
+            "rules": {name: {"enabled": False} for name in without},
+        },
     )
     return [
         f"{page.url}: {one['id']} ({one['help']}): {json.dumps(node['target'])} {node['html']} "
@@ -241,6 +257,8 @@ def walk_by_tab(page: Page, presses_max: int) -> list[str]:
     each must show that it has the focus, and be in the window then. At most `presses_max`
     are walked; a longer page is walked that far.
     """
+    # Where the page itself put the focus is no place to begin.
+    page.evaluate(_TO_THE_TOP)
     expected = page.evaluate(_WATCH_FOCUS)
     count = min(expected, presses_max)
     # A field for a day or a time has stops of its own inside, for its parts.
@@ -250,6 +268,13 @@ def walk_by_tab(page: Page, presses_max: int) -> list[str]:
     found: list[str] = page.evaluate("(count) => window.focusReport(count)", count)
     return found
 
+
+_TO_THE_TOP = """() => {
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+  scrollTo(0, 0);
+}"""
 
 _WATCH_FOCUS = """() => {
   const can = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
@@ -294,8 +319,9 @@ _WATCH_FOCUS = """() => {
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep what the window shows as ``<name>.png``, where `scripts/screenshots` runs the tests."""
+    """Keep the top of the page as ``<name>.png``, where `scripts/screenshots` runs the tests."""
     folder = os.environ.get(PICTURES)
     if folder is not None:
+        page.evaluate("scrollTo(0, 0)")
         page.evaluate("document.fonts.ready")
         page.screenshot(path=Path(folder) / f"{name}.png")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +15,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
 import sqlalchemy as sa
+from asking import Kept, Watch, without_database
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import settings
-from postgresql_server import Databases, Server, binaries, running, wanted
+from postgresql_server import (
+    SERVER_VARIABLE,
+    Databases,
+    Server,
+    binaries,
+    of_the_run,
+    running,
+    wanted,
+)
 
 from ledger.store import place, schema
 
@@ -23,7 +37,8 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
 
-SQLITE_ONLY = "about SQLite's file"
+SQLITE_ONLY = "about SQLite alone"
+NO_ML_DSA = "the OpenSSL of this machine has no ML-DSA-44"
 
 
 def pytest_collection_finish() -> None:
@@ -40,17 +55,73 @@ def repository() -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A run on PostgreSQL that has no server must not look like one that passed."""
-    config.addinivalue_line("markers", f"sqlite: {SQLITE_ONLY}; left out on PostgreSQL")
-    if wanted() and binaries() is None:
+    """Watch who asks a database; on PostgreSQL start one server for all workers.
+
+    A run on PostgreSQL that has no server must not look like one that passed.
+    """
+    config.addinivalue_line(
+        "markers", "sqlite(reason): about SQLite alone, and why; left out on PostgreSQL"
+    )
+    config.addinivalue_line("markers", "ml_dsa: needs an OpenSSL with ML-DSA-44")
+    leads = not hasattr(config, "workerinput")
+    if not wanted():
+        config.pluginmanager.register(Watch())
+        if leads:
+            config.pluginmanager.register(Kept(config))
+        return
+    if binaries() is None:
         raise pytest.UsageError("found no initdb: install PostgreSQL (Debian: postgresql)")
+    if leads:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        started = stack.enter_context(running())
+        Databases(started).close()
+        os.environ[SERVER_VARIABLE] = str(started.folder)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out what is about SQLite's file."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here; on PostgreSQL, what asks no database or is about SQLite."""
+    if not has_ml_dsa():
+        for item in items:
+            if item.get_closest_marker("ml_dsa"):
+                item.add_marker(pytest.mark.skip(reason=NO_ML_DSA))
+    if not wanted():
+        return
+    without = without_database(config)
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
-        if wanted() and item.get_closest_marker("sqlite"):
-            item.add_marker(pytest.mark.skip(reason=SQLITE_ONLY))
+        marker = item.get_closest_marker("sqlite")
+        if marker is not None:
+            (reason,) = marker.args
+            item.add_marker(pytest.mark.skip(reason=f"{SQLITE_ONLY}: {reason}"))
+        (left if item.nodeid in without else kept).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
+
+
+def has_ml_dsa() -> bool:
+    """Whether this machine's OpenSSL can sign by ML-DSA-44."""
+    try:
+        mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(32))
+    except UnsupportedAlgorithm:
+        return False
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """On PostgreSQL, count what was left out as being about SQLite, by its reason."""
+    if not wanted():
+        return
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple)
+    )
+    terminalreporter.section("left out on PostgreSQL")
+    for reason, times in sorted(reasons.items()):
+        terminalreporter.write_line(f"{times:4} {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +129,20 @@ def server() -> Iterator[Server]:
     """A PostgreSQL server for the whole session."""
     if binaries() is None:
         pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
+    shared = of_the_run()
+    if shared is not None:
+        yield shared
+        return
     with running() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def databases(server: Server) -> Databases:
+def databases(server: Server) -> Iterator[Databases]:
     """Databases on the session's server."""
-    return Databases(server)
+    made = Databases(server)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -290,6 +290,11 @@ PAPERS = [
         *published("due", "disclosure", subject="annual_report", every_days=1, by_day="05-31"),
         "fields.disclosure",
     ),
+    Case(
+        "amount_without_change",
+        *published("due", "disclosure", subject="annual_report", by_day="05-31", amount_fen_min=1),
+        "fields.disclosure.amount_fen_min",
+    ),
 ]
 
 CORRECTIONS = [
@@ -306,6 +311,8 @@ CORRECTIONS = [
         (("entry.replaced", full("entry.replaced")),),
     ),
     case("unknown_entry", "document.attached", "fields.notice_of", notice_of=99),
+    case("annual_report_year", "document.attached", "fields.year", year=2022),
+    case("annual_report_year", "document.attached", "fields.year", discloses="major_change"),
     case("not_a_correction", "document.attached", "fields.notice_of", notice_of=GIFT),
     case("unknown_entry", "attention.disposed", "fields.entries.1", entries=[GIFT, 99]),
     case("entries_not_rising", "attention.disposed", "fields.entries", entries=[GIFT, 1]),

@@ -24,6 +24,7 @@ from ledger.entry import Entry, parse_entry
 from ledger.recorded import Recorded
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.request import Prepared, prepare
+from ledger.statistics.adding_up import add_up
 
 ORIGIN = "shanji.example/test"
 ORGANISATION = "示例慈善会（测试）"
@@ -125,10 +126,13 @@ def open_copy(template: Path, folder: Path, **more: Any) -> Book:
 
 
 def audited(book: Book) -> Report:
-    """The audit of a book; fails the test if anything is found."""
+    """The audit of a book; fails the test if anything is found, or if what pages sum differs."""
     report = audit(book.store, vault=book.vault, keys=book.verifier_keys)
     assert report.findings == (), report.findings
     assert not report.not_checked
+    with book.store.read() as reader:
+        sums = add_up(reader)
+    assert sums.differing == 0, sums
     return report
 
 

@@ -1,4 +1,4 @@
-"""Somebody with the database file and SQLite, but without the log's keys."""
+"""Somebody with the database and its own tools, but without the log's keys."""
 
 from __future__ import annotations
 
@@ -8,48 +8,85 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from ledger.audit.report import Finding, words
+from ledger.store.place import DATABASE, is_postgresql, place_of
 from ledger.store.tables import OUTSIDE, TABLES
+from ledger.store.triggers import BODY, FUNCTION
 
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]
 NOT_UTF8 = object()
 """Stands for text whose bytes are not UTF-8."""
+REFUSED = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    psycopg.errors.IntegrityError,
+    psycopg.DataError,
+)
+"""What a database says that does not let itself be changed so."""
+_IGNORED = "BEGIN RETURN COALESCE(NEW, OLD); END"
 
 
 class Tamper:
     """Changes rows behind the store's back: the triggers are gone only while it does."""
 
     def __init__(self, folder: Path) -> None:
-        self._raw = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-        self._raw.text_factory = bytes
+        place = place_of(folder)
+        self._raw: Any
+        self._on_server = is_postgresql(place)
+        if self._on_server:
+            self._raw = psycopg.connect(place, autocommit=True)
+            self._raw.execute("SET lock_timeout = '30s'")
+        else:
+            self._raw = sqlite3.connect(folder / DATABASE, isolation_level=None)
+            self._raw.text_factory = bytes
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the database."""
         self._raw.close()
 
+    def run(self, statement: str, values: Sequence[object] = ()) -> Any:
+        """Run one statement with ``?`` for each value; its cursor."""
+        if self._on_server:
+            return self._raw.execute(statement.replace("?", "%s"), values or None)
+        return self._raw.execute(statement, values)
+
     @contextmanager
-    def unlocked(self) -> Iterator[sqlite3.Connection]:
+    def unlocked(self) -> Iterator[None]:
         """A transaction without triggers, which are there again at its end."""
-        run = self._raw.execute
-        run("BEGIN IMMEDIATE")
+        self.run("BEGIN" if self._on_server else "BEGIN IMMEDIATE")
         try:
-            triggers = run("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-            for name, _ in triggers:
-                run(f'DROP TRIGGER "{name.decode()}"')
-            yield self._raw
-            for _, sql in triggers:
-                run(sql.decode())
-            run("COMMIT")
+            if self._on_server:
+                self._replace_function(_IGNORED)
+                yield
+                self._replace_function(BODY)
+            else:
+                query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+                triggers = self.run(query).fetchall()
+                for name, _ in triggers:
+                    self.run(f'DROP TRIGGER "{name.decode()}"')
+                yield
+                for _, sql in triggers:
+                    self.run(sql.decode())
+            self.run("COMMIT")
         except BaseException:
-            run("ROLLBACK")
+            self.run("ROLLBACK")
             raise
+
+    def _replace_function(self, body: str) -> None:
+        """What all triggers of a server do: others see it only after the transaction."""
+        self._raw.execute(
+            f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql "
+            f"AS $body${body}$body$"
+        )
 
     def rows(self, table: str) -> list[Row]:
         """All rows of a table, in the order of its key."""
         names = ", ".join(f'"{column.name}"' for column in TABLES[table].columns)
         key = ", ".join(f'"{column.name}"' for column in TABLES[table].primary_key.columns)
-        found = self._raw.execute(f'SELECT {names} FROM "{table}" ORDER BY {key}').fetchall()
+        found = self.run(f'SELECT {names} FROM "{table}" ORDER BY {key}').fetchall()
         return [tuple(map(_as_column, row, TABLES[table].columns)) for row in found]
 
     def key(self, table: str, row: Row) -> Key:
@@ -58,11 +95,12 @@ class Tamper:
 
     def change(self, table: str, key: Key, column: str, value: object) -> None:
         """Set one column of one row."""
-        with self.unlocked() as raw:
+        with self.unlocked():
             holder, values = ("?", [value])
             if value is NOT_UTF8:
-                holder, values = ("CAST(x'41ff42' AS TEXT)", [])
-            done = raw.execute(
+                text = "convert_from('\\x41ff42', 'UTF8')"
+                holder, values = (text if self._on_server else "CAST(x'41ff42' AS TEXT)", [])
+            done = self.run(
                 f'UPDATE "{table}" SET "{column}" = {holder} WHERE {_where(table)}',
                 [*values, *key],
             )
@@ -70,23 +108,27 @@ class Tamper:
 
     def delete(self, table: str, key: Key) -> None:
         """Take one row out."""
-        with self.unlocked() as raw:
-            done = raw.execute(f'DELETE FROM "{table}" WHERE {_where(table)}', key)
+        with self.unlocked():
+            done = self.run(f'DELETE FROM "{table}" WHERE {_where(table)}', key)
             assert done.rowcount == 1
 
     def add(self, table: str, row: Row) -> None:
         """Put one row in."""
-        with self.unlocked() as raw:
-            raw.execute(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(row))})', row)
+        with self.unlocked():
+            self.run(_insertion(table), row)
 
     def replace(self, table: str, rows: Sequence[Row]) -> None:
         """Make these the only rows of a table."""
-        with self.unlocked() as raw:
-            raw.execute(f'DELETE FROM "{table}"')
-            raw.executemany(
-                f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(TABLES[table].columns))})',
-                rows,
-            )
+        with self.unlocked():
+            self.run(f'DELETE FROM "{table}"')
+            cursor = self._raw.cursor()
+            insertion = _insertion(table)
+            cursor.executemany(insertion.replace("?", "%s") if self._on_server else insertion, rows)
+            cursor.close()
+
+
+def _insertion(table: str) -> str:
+    return f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(TABLES[table].columns))})'
 
 
 def _where(table: str) -> str:
@@ -94,7 +136,9 @@ def _where(table: str) -> str:
 
 
 def _as_column(value: Any, column: Any) -> Any:
-    return value.decode() if value is not None and column.type.python_type is str else value
+    if column.type.python_type is str and isinstance(value, bytes):
+        return value.decode()
+    return value
 
 
 def other_values(value: object) -> list[object]:

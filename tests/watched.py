@@ -86,6 +86,9 @@ def watching(store: Store) -> Iterator[Cost]:
 OF_WHAT_WAS_FOUND = (
     "CO-ROUTINE moved",
     "SCAN moved",
+    "CO-ROUTINE some",
+    "MATERIALIZE some",
+    "SCAN some",
     "COMPOUND QUERY",
     "LEFT-MOST SUBQUERY",
     "UNION ALL",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from api.pages.entries import common_word
 from api.pages.texts import Translator
 from ledger.entry import Entry, parse_entry
 from ledger.store import Reader
@@ -36,8 +37,11 @@ def find_annotations(entry: Entry, reader: Reader, translator: Translator) -> li
         fields = parse_entry(reader.entry(index)).fields
         *_, last = fields["field"].split(".")
         label = translator.word("field", last)
-        recorded = _recorded(entry, fields["field"])
-        found.append(Annotation(label, recorded, fields["correct"], fields["reason"], index))
+        recorded, correct = (
+            common_word(last, one, translator)
+            for one in (_recorded(entry, fields["field"]), fields["correct"])
+        )
+        found.append(Annotation(label, recorded, correct, fields["reason"], index))
     return found
 
 

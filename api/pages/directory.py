@@ -71,6 +71,10 @@ class Directory:
             self._things[key] = self.read_thing(self._reader, family, code)
         return self._things[key]
 
+    def remember(self, family: str, code: str, thing: Any) -> None:
+        """Take up a thing that was read already, so that it is not read again."""
+        self._things[f"{family}/{code}"] = thing
+
     @staticmethod
     def read_thing(reader: Reader, family: str, code: str) -> Any:
         """The registered thing of that code, as `thing`, from any snapshot."""

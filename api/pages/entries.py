@@ -61,6 +61,9 @@ _FAMILY_OF_KIND: Mapping[str, str] = {
 }
 """Kinds whose field ``code`` names a thing that has its own page."""
 
+COMMON_FIELDS = frozenset(("channel", "payee_class", "recipient_class", "wish_class"))
+"""Fields whose codes are words: ``suggested.<code>`` in the texts, where somebody translated it."""
+
 _INDEX_FIELDS = frozenset(("entry", "gift", "source", "by", "notice_of"))
 """Fields that hold the index of an earlier entry."""
 
@@ -190,6 +193,14 @@ def field_rows(
 ) -> tuple[FieldRow, ...]:
     """Values under their labels, as people read them, in the order of the entry's kind."""
     return _Values(entry, directory, translator).rows(values, "")
+
+
+def common_word(name: str, value: str, translator: Translator) -> str:
+    """The word for a code that is no registered thing's but in common use; else the code.
+
+    Channels, classes of persons and of wishes: a federation may record others of its own.
+    """
+    return translator.word("suggested", value) if name in COMMON_FIELDS else value
 
 
 def shown_text(
@@ -355,7 +366,8 @@ class _Values:
         own = _FAMILY_OF_KIND.get(self._entry.kind) if path == "code" else None
         family = own or FAMILY_OF_FIELD.get(name)
         if family is None:
-            return Shown(value)
+            word = common_word(name, value, self._translator)
+            return Shown(word, note=None if word == value else value)
         version = around.get(f"{name}_version")
         place = self._directory.place(family, value, version)
         if own is not None:

@@ -1,17 +1,18 @@
 """Entries by kind, by what they are about, by the day of recording: newest first, bounded.
 
 What an entry is about stands in its references, which the store keeps the other way round;
-so the entries of a fund, a project, an item, a site or a party are read by index, and days
-are found by halving, as no entry is recorded before the one in front of it. A kind has no
-index: at most `LOOKED_AT_MAX` entries are looked through for one page, and the page says
-so and leads on.
+so the entries of a fund, a project, an item, a site or a party are read by index, and so are
+those of a kind; days are found by halving, as no entry is recorded before the one in front of
+it. Where a list is narrowed to several things, at most `LOOKED_AT_MAX` entries of the rarest
+are looked up in the other indexes for one page, and the page says so and leads on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlencode
 
 from api.pages.directory import Directory
@@ -21,9 +22,9 @@ from ledger.errors import NotFoundError
 from ledger.store import Reader
 
 PAGE = 50
-LOOKED_AT_MAX = 20_000
+LOOKED_AT_MAX = 5_000
 """Entries that are looked through for one page of a list."""
-READ_TOGETHER = 500
+READ_TOGETHER = 200
 ABOUT = ("fund", "project", "item", "site", "party")
 """Families of things by which a list is narrowed, as they are called in the address."""
 
@@ -101,16 +102,17 @@ def find_entries(
             after = (day + dt.timedelta(days=1)).isoformat()
             end = min(end, first_of_day(reader, size, after))
     wanted = kinds or ((filters.kind,) if filters.kind else ())
-    markers = [f'"kind":"{one}"'.encode() for one in wanted]
-    together = READ_TOGETHER if markers or len(abouts) > 1 else min(READ_TOGETHER, limit + 1)
+    narrowed: list[_Narrowed] = [_About(reader, one) for one in abouts]
+    if wanted:
+        narrowed.append(_OfKinds(reader, tuple(wanted)))
+    together = READ_TOGETHER if len(narrowed) > 1 else min(READ_TOGETHER, limit + 1)
     found: list[Entry] = []
     looked, last = 0, end
-    for index, data in _candidates(reader, low, end, abouts, together):
+    for index, data in _candidates(reader, low, end, narrowed, together):
         if len(found) == limit or looked == (look_at or LOOKED_AT_MAX):
             return Found(found, last, len(found) == limit)
         looked, last = looked + 1, index
-        # The bytes are canonical: what has no marker anywhere cannot be of the kind.
-        if markers and not any(one in data for one in markers):
+        if data is None:
             continue
         entry = parse_entry(data)
         if (not wanted or entry.kind in wanted) and set(abouts) <= set(entry.references):
@@ -118,20 +120,74 @@ def find_entries(
     return Found(found, None, True)
 
 
+class _Narrowed(Protocol):
+    """Entries that have something in common, found by an index."""
+
+    def newest(self, before: int, limit: int) -> list[int]:
+        """At most so many of them below an index, by falling index."""
+        ...
+
+    def those_of(self, indices: Collection[int]) -> set[int]:
+        """Which of some entries are among them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Entries that refer to an entry."""
+
+    reader: Reader
+    target: int
+
+    def newest(self, before: int, limit: int) -> list[int]:
+        return self.reader.newest_referrers(self.target, before=before, limit=limit)
+
+    def those_of(self, indices: Collection[int]) -> set[int]:
+        return self.reader.those_about(indices, self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfKinds:
+    """Entries of some kinds."""
+
+    reader: Reader
+    kinds: tuple[str, ...]
+
+    def newest(self, before: int, limit: int) -> list[int]:
+        return self.reader.newest_of_kinds(self.kinds, before=before, limit=limit)
+
+    def those_of(self, indices: Collection[int]) -> set[int]:
+        return self.reader.those_of_kinds(indices, self.kinds)
+
+
 def _candidates(
-    reader: Reader, low: int, end: int, abouts: list[int], together: int
-) -> Iterator[tuple[int, bytes]]:
-    """Entries [low, end) by falling index; with a thing, those that refer to its entry."""
+    reader: Reader, low: int, end: int, narrowed: Sequence[_Narrowed], together: int
+) -> Iterator[tuple[int, bytes | None]]:
+    """Entries [low, end) by falling index, those that are narrowed to where they are; without
+    bytes what was looked at and is in one index, but not in all."""
     while end > low:
-        if abouts:
-            indices = reader.newest_referrers(abouts[0], before=end, limit=together)
-            chosen = reader.chosen_entries([one for one in indices if one >= low])
-            yield from sorted(chosen.items(), reverse=True)
-            end = indices[-1] if len(indices) == together else low
-        else:
+        if not narrowed:
             first = max(low, end - together)
             yield from reversed(list(enumerate(reader.entries(first, end), start=first)))
             end = first
+            continue
+        some = [one.newest(end, together) for one in narrowed]
+        # Whose entries reach furthest back has the fewest from here to there: those are looked
+        # up in the other indexes.
+        place = min(range(len(some)), key=lambda at: _reach(some[at], together))
+        indices = [one for one in some[place] if one >= low]
+        kept = set(indices)
+        for other, one in enumerate(narrowed):
+            if other != place and kept:
+                kept = one.those_of(kept)
+        chosen = reader.chosen_entries(kept)
+        yield from ((index, chosen.get(index)) for index in indices)
+        end = max(low, _reach(some[place], together))
+
+
+def _reach(indices: Sequence[int], together: int) -> int:
+    """How far back these entries reach; to the beginning where there are no more."""
+    return indices[-1] if len(indices) == together else 0
 
 
 def _registered_by(reader: Reader, family: str, code: str) -> int:

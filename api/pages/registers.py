@@ -15,12 +15,14 @@ import orjson
 from api.pages.directory import Amount, Directory, Place
 from api.pages.format import format_ranges
 from ledger.errors import NotFoundError
-from ledger.store import Reader
+from ledger.store import PoolRow, Reader
 
 ROWS_MAX = 100
 """Things in one list; the next ones are a page further."""
 SITES_MAX = 500
-"""Sites whose stock of one item is looked up for the item's page."""
+"""Sites among which the charity supermarkets are found."""
+STOCKS_MAX = 50
+"""Sites whose stock of one item is told on the item's page."""
 HELD_ROWS_MAX = 50
 """Ranges of an account that a page lists; the others are summed up."""
 
@@ -152,20 +154,37 @@ class Stock:
     transit: Amount | None
 
 
-class Registers:
-    """The registers of one snapshot."""
+def _money(place: Place, thing: Mapping[str, Any], totals: Mapping[str, int]) -> MoneyRow:
+    amounts = [totals.get(name if name == "gifts" else f"{name}_fen", 0) for name in AMOUNTS]
+    return MoneyRow(place, thing, *amounts)
 
-    def __init__(self, reader: Reader, directory: Directory) -> None:
+
+class Registers:
+    """The registers of one snapshot; lists have at most `rows_max` rows a page."""
+
+    def __init__(self, reader: Reader, directory: Directory, rows_max: int = ROWS_MAX) -> None:
+        self._rows_max = rows_max
         self._reader = reader
         self._directory = directory
 
+    def in_all(self) -> Mapping[str, int]:
+        """All funds together: the amounts of a `MoneyRow` and its balance."""
+        sums: dict[str, int] = {}
+        for _, data in self._reader.objects("class-total/", limit=ROWS_MAX):
+            for name, amount in orjson.loads(data).items():
+                sums[name] = sums.get(name, 0) + amount
+        row = _money(Place(""), {}, sums)
+        return {**{name: getattr(row, name) for name in AMOUNTS}, "balance": row.balance}
+
     def funds(self, after: str | None = None) -> Listing[MoneyRow]:
         """The funds."""
-        return self._list("fund", after, lambda code: self.money("fund", code))
+        return self._list("fund", after, lambda code, total: self._row("fund", code, total))
 
     def projects(self, after: str | None = None, state: str = "") -> Listing[MoneyRow]:
         """The projects; only the ``open`` or the ``closed`` ones of a page, if asked for."""
-        listing = self._list("project", after, lambda code: self.money("project", code))
+        listing = self._list(
+            "project", after, lambda code, total: self._row("project", code, total)
+        )
         if not state:
             return listing
         rows = [one for one in listing.rows if self._is_closed(one) == (state == "closed")]
@@ -176,7 +195,7 @@ class Registers:
 
     def items(self, after: str | None = None) -> Listing[ItemRow]:
         """The goods."""
-        return self._list("item", after, self.item)
+        return self._list("item", after, self._item)
 
     def shops(self) -> Listing[ShopRow]:
         """The charity supermarkets, found among the first `SITES_MAX` sites."""
@@ -215,10 +234,11 @@ class Registers:
         Raises:
             NotFoundError: nothing of that family has that code.
         """
+        return self._row(family, code, self._totals(f"{family}-total", code))
+
+    def _row(self, family: str, code: str, totals: Mapping[str, int]) -> MoneyRow:
         thing = self._find(family, code)
-        totals = self._totals(f"{family}-total", code)
-        amounts = [totals.get(name if name == "gifts" else f"{name}_fen", 0) for name in AMOUNTS]
-        return MoneyRow(self._directory.place(family, code), thing, *amounts)
+        return _money(self._directory.place(family, code), thing, totals)
 
     def item(self, code: str) -> ItemRow:
         """An item with its totals.
@@ -226,8 +246,10 @@ class Registers:
         Raises:
             NotFoundError: there is no such item.
         """
+        return self._item(code, self._totals("item-total", code))
+
+    def _item(self, code: str, totals: Mapping[str, int]) -> ItemRow:
         thing = self._find("item", code)
-        totals = self._totals("item-total", code)
         return ItemRow(
             self._directory.place("item", code),
             thing,
@@ -237,13 +259,14 @@ class Registers:
     def statement(self, asset: str, account: str) -> Statement | None:
         """An account's statement; None where it never held anything."""
         total = self._reader.account_total(asset, account)
-        if total is None:
-            return None
-        directory = self._directory
+        return None if total is None else self._statement(total)
+
+    def _statement(self, total: PoolRow) -> Statement:
+        asset, directory = total.asset, self._directory
         shown = self._reader.held_ranges(total.account, limit=HELD_ROWS_MAX)
         listed = sum(end - first for first, end, _ in shown)
         return Statement(
-            directory.account(account),
+            directory.account(total.name),
             directory.amount(asset, total.received),
             directory.amount(asset, total.held),
             total.held,
@@ -267,23 +290,27 @@ class Registers:
     def stock(self, item: ItemRow) -> Stock:
         """Where an item's units are: in the stock of each site, or on the way."""
         asset = f"item:{item.thing['code']}"
-        sites = self._reader.objects("site/", limit=SITES_MAX + 1)
-        accounts = [f"stock:{key.removeprefix('site/')}" for key, _ in sites[:SITES_MAX]]
-        found = [self.statement(asset, account) for account in accounts]
-        rows = [statement for statement in found if statement is not None]
+        holders = self._reader.asset_holders(asset, "stock:", limit=STOCKS_MAX + 1)
+        rows = [self._statement(total) for total in holders[:STOCKS_MAX]]
         transit = item.on_hand - sum(statement.held_units for statement in rows)
-        whole = len(sites) <= SITES_MAX
+        whole = len(holders) <= STOCKS_MAX
         return Stock(rows, self._directory.amount(asset, transit) if whole else None)
 
-    def _list(self, family: str, after: str | None, row: Callable[[str], Row]) -> Listing[Row]:
+    def _list(
+        self, family: str, after: str | None, row: Callable[[str, Mapping[str, int]], Row]
+    ) -> Listing[Row]:
         start = "" if after is None else f"{family}/{after}"
-        keys = [
-            key.removeprefix(f"{family}/")
-            for key, _ in self._reader.objects(f"{family}/", after=start, limit=ROWS_MAX + 1)
+        some = self._rows_max
+        found = self._reader.objects(f"{family}/", after=start, limit=some + 1)
+        codes = [key.removeprefix(f"{family}/") for key, _ in found[:some]]
+        for code, (_, data) in zip(codes, found, strict=False):
+            self._directory.remember(family, code, orjson.loads(data))
+        totals = self._reader.chosen_objects([f"{family}-total/{code}" for code in codes])
+        rows = [
+            row(code, orjson.loads(totals.get(f"{family}-total/{code}", b"{}"))) for code in codes
         ]
-        more = len(keys) > ROWS_MAX
-        rows = [row(code) for code in keys[:ROWS_MAX]]
-        return Listing(rows, keys[ROWS_MAX - 1] if more else None, after is None and not more)
+        more = len(found) > some
+        return Listing(rows, codes[-1] if more else None, after is None and not more)
 
     def _find(self, family: str, code: str) -> Any:
         thing = self._directory.thing(family, code)

@@ -28,7 +28,7 @@ from api.pages.entries import entry_row, entry_view, find_referrers, reversed_by
 from api.pages.kinds import find_kind, kind_title, list_kinds
 from api.pages.page import render, render_error, snapshot_log, translator_of
 from api.pages.registers import Registers
-from api.pages.statistics import statistics_names
+from api.pages.statistics import ROWS_MAX, statistics_names
 from api.pages.things import points_sums, time_sums
 from api.pages.unspent import find_unspent
 from api.pages.verifier import saved_page
@@ -46,6 +46,8 @@ static_router = APIRouter(include_in_schema=False)
 
 LATEST = 10
 """Entries on the home page."""
+ROWS = 30
+"""Funds, projects and goods on the home page; the lists have all."""
 
 AfterCode = Annotated[str | None, Query(pattern=CODE_PATTERN)]
 
@@ -57,12 +59,13 @@ def home(request: Request, book: BookOf) -> Response:
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
         directory = Directory(reader, translator)
-        registers = Registers(reader, directory)
+        registers = Registers(reader, directory, ROWS)
         rows = [
             entry_row(parse_entry(data), reader, directory, translator)
             for data in reversed(reader.entries(max(0, log.size - LATEST), log.size))
         ]
         values = {
+            "sums": registers.in_all(),
             "funds": registers.funds(),
             "projects": registers.projects(),
             "items": registers.items(),
@@ -147,6 +150,7 @@ def statistics(request: Request, book: BookOf) -> Response:
         names = statistics_names(found, directory, translator)
     least = None if found.rule is None else found.rule["statistics"]["group_min"]
     values = {"statistics": found, "rule": found.rule, "least": least, "names": names}
+    values["rows_max"] = ROWS_MAX
     return render(request, "statistics.html", log=log, values=values)
 
 

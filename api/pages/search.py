@@ -32,13 +32,14 @@ TEXT_MAX = 200
 NAMED_MAX = 2_000
 """Things of one family whose names are looked through."""
 NAMED_SHOWN = 20
+NAMED_FOUND_MAX = 200
+"""Things of one family in which the text stands anywhere."""
 LEAF_TILES_MAX = 4_096
 """Tiles whose hashes are looked through for a leaf hash: 1,048,576 entries."""
 ROOTS_MAX = 10_000
 """The newest checkpoints whose roots are looked through."""
 DOCUMENT_ENTRIES_MAX = 20_000
 """The newest entries that are looked through for the SHA-256 of a document."""
-DOCUMENTS_TOGETHER = 1_000
 ORDER_CHARS_MIN = 8
 """Letters and digits that an order number of a payment platform has at least."""
 
@@ -182,17 +183,12 @@ class _Looker:
 
     def _documents(self, digest: str) -> Iterator[int]:
         """The entries among the newest that name a document."""
-        needle = f'"{digest}"'.encode()
         least = max(0, self._size - DOCUMENT_ENTRIES_MAX)
-        shown = 0
-        for end in range(self._size, least, -DOCUMENTS_TOGETHER):
-            first = max(least, end - DOCUMENTS_TOGETHER)
-            for place, data in enumerate(self._reader.entries(first, end)):
-                if needle in data and shown < NAMED_SHOWN:
-                    entry = parse_entry(data)
-                    if digest in (*entry.documents, entry.fields.get("sha256")):
-                        shown += 1
-                        yield first + place
+        part = f'"{digest}"'.encode()
+        for index in self._reader.entries_with(least, self._size, part, NAMED_SHOWN):
+            entry = parse_entry(self._reader.entry(index))
+            if digest in (*entry.documents, entry.fields.get("sha256")):
+                yield index
 
     def day(self) -> None:
         """A day: the entries that were recorded on it."""
@@ -229,7 +225,12 @@ class _Looker:
         if exact is not None:
             yield asked, exact
         shown = 0
-        for key, data in self._reader.objects(f"{family}/", limit=NAMED_MAX):
+        # What the database takes for it may be another field's text: names are compared here.
+        text = orjson.dumps(asked).decode()[1:-1]
+        found = self._reader.objects_with(
+            f"{family}/", text, looked_at=NAMED_MAX, limit=NAMED_FOUND_MAX
+        )
+        for key, data in found:
             code = key.removeprefix(f"{family}/")
             thing = orjson.loads(data)
             latest = thing["versions"][-1] if "versions" in thing else thing

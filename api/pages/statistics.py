@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.pages.directory import Directory
+from api.pages.entries import common_word
 from api.pages.texts import Translator
+from ledger.records.totals import UNSPECIFIED
 from ledger.statistics import Statistics
-from ledger.statistics.figures import UNSPECIFIED
 
+ROWS_MAX = 50
+"""Rows of one table on the page; the data has all."""
 _FAMILY_OF_KEY = {"project": "project", "organiser": "party", "item": "item"}
 
 
@@ -19,11 +22,12 @@ def statistics_names(
     found = {
         (key, value): directory.place(_FAMILY_OF_KEY[key], value).name
         for table in (statistics.people_reached, statistics.service)
-        for one in table.cells
+        for one in table.cells[:ROWS_MAX]
         for key, value in one.key.items()
     }
     found |= {
-        ("item", one["item"]): directory.place("item", one["item"]).name for one in statistics.goods
+        ("item", one["item"]): directory.place("item", one["item"]).name
+        for one in statistics.goods[:ROWS_MAX]
     }
     found["purpose", UNSPECIFIED] = translator.text("statistics.unspecified")
-    return lambda key, value: found.get((key, value), value)
+    return lambda key, value: found.get((key, value)) or common_word(key, value, translator)

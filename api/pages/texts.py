@@ -34,6 +34,7 @@ _FILES = (
     "receipt.toml",
     "staff.toml",
     "help.toml",
+    "lists.toml",
     "audit.toml",
     "gift.toml",
     "verify.toml",

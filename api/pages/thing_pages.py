@@ -11,15 +11,18 @@ from api.dependencies import CODE_PATTERN, BookOf, CodeInPath
 from api.pages.ages import unspent_ages
 from api.pages.csv_file import csv_answer
 from api.pages.directory import Directory
+from api.pages.entries import entry_row
 from api.pages.format import format_share
 from api.pages.listing import Filters
 from api.pages.page import render, snapshot_log, translator_of
 from api.pages.projects import find_latest, find_payments, find_reporting
 from api.pages.registers import AMOUNTS, UNITS_IN, UNITS_OUT, ItemRow, Listing, MoneyRow, Registers
 from api.pages.things import (
+    LOT_LOOKED_AT,
     find_thing,
     holder_account,
     list_things,
+    lot_entries,
     lot_sites,
     lots_of,
     points_sums,
@@ -213,12 +216,15 @@ def lot(
         sites = lot_sites(reader, code, label, directory)
         if not sites:
             raise NotFoundError("no site ever had goods of this lot", code="no_such_lot")
+        entries, whole = lot_entries(reader, log.size, code, label)
         values = {
             "item": directory.place("item", code),
             "unit": thing["unit"],
             "label": directory.label(f"item:{code}", label),
             "sites": sites,
-            "latest": find_latest(reader, log.size, ("item", code), directory, translator),
+            "latest": [entry_row(one, reader, directory, translator) for one in entries],
+            "whole": whole,
+            "looked_at": LOT_LOOKED_AT,
             "code": code,
         }
     return render(request, "lot.html", log=log, values=values)
@@ -234,7 +240,7 @@ def sites(request: Request, book: BookOf, after: AfterCode = None) -> Response:
 
 
 @router.get("/sites/{code}")
-def site(request: Request, book: BookOf, code: CodeInPath) -> Response:
+def site(request: Request, book: BookOf, code: CodeInPath, after: AfterCode = None) -> Response:
     """One site: its stock; of a charity supermarket, what was redeemed there."""
     translator = translator_of(request)
     with book.store.read() as reader:
@@ -243,7 +249,7 @@ def site(request: Request, book: BookOf, code: CodeInPath) -> Response:
         values = {
             "thing": find_thing(reader, "site", code),
             "place": directory.place("site", code),
-            "stock": site_stock(reader, code, directory),
+            "stock": site_stock(reader, code, after, directory),
             "shop": Registers(reader, directory).shop(code),
             "latest": find_latest(reader, log.size, ("site", code), directory, translator),
         }

@@ -12,14 +12,16 @@ from typing import Any
 import orjson
 
 from api.pages.directory import Amount, Directory, Place
+from api.pages.listing import Filters, find_entries
 from api.pages.registers import SITES_MAX, Listing, Registers, Statement
+from ledger.entry import Entry
 from ledger.errors import NotFoundError
 from ledger.records.goods import NEVER
 from ledger.statistics import points_in_all
 from ledger.store import Reader
 
-ITEMS_MAX = 500
-"""Items whose stock at one site is looked up for the site's page."""
+LOT_LOOKED_AT = 100
+"""Entries about an item that are looked through for those of one lot."""
 ROWS_MAX = 100
 
 
@@ -102,27 +104,32 @@ def list_things(
     """Things of a family by rising code."""
     start = "" if after is None else f"{family}/{after}"
     found = reader.objects(f"{family}/", after=start, limit=ROWS_MAX + 1)
-    rows = [
-        ThingRow(directory.place(family, key.removeprefix(f"{family}/")), orjson.loads(data))
-        for key, data in found[:ROWS_MAX]
-    ]
+    rows = []
+    for key, data in found[:ROWS_MAX]:
+        code, thing = key.removeprefix(f"{family}/"), orjson.loads(data)
+        directory.remember(family, code, thing)
+        rows.append(ThingRow(directory.place(family, code), thing))
     more = len(found) > ROWS_MAX
     following = found[ROWS_MAX - 1][0].removeprefix(f"{family}/") if more else None
     return Listing(rows, following, after is None and not more)
 
 
-def site_stock(reader: Reader, site: str, directory: Directory) -> list[StockRow]:
-    """What a site has, item by item; items that never were there are left out."""
+def site_stock(
+    reader: Reader, site: str, after: str | None, directory: Directory
+) -> Listing[StockRow]:
+    """What a site has or had, item by item, by rising code."""
+    start = "" if after is None else f"item:{after}"
+    found = reader.named_totals(f"stock:{site}", after=start, limit=ROWS_MAX + 1)
     rows = []
-    for key, _ in reader.objects("item/", limit=ITEMS_MAX):
-        code = key.removeprefix("item/")
-        total = reader.account_total(f"item:{code}", f"stock:{site}")
-        if total is not None and total.received:
-            received, held = (
-                directory.amount(total.asset, one) for one in (total.received, total.held)
-            )
-            rows.append(StockRow(directory.place("item", code), received, held))
-    return rows
+    for total in found[:ROWS_MAX]:
+        received, held = (
+            directory.amount(total.asset, one) for one in (total.received, total.held)
+        )
+        place = directory.place("item", total.asset.removeprefix("item:"))
+        rows.append(StockRow(place, received, held))
+    more = len(found) > ROWS_MAX
+    following = found[ROWS_MAX - 1].asset.removeprefix("item:") if more else None
+    return Listing(rows, following, after is None and not more)
 
 
 def holder_account(
@@ -149,25 +156,47 @@ def holder_account(
 def lot_sites(reader: Reader, item: str, lot: str, directory: Directory) -> list[LotSite]:
     """Where a lot is or was: ``best-before/lot``, as its units carry it."""
     rows = []
-    for key, _ in reader.objects("site/", limit=SITES_MAX):
-        site = key.removeprefix("site/")
-        pool = reader.pool(f"item:{item}", f"stock:{site}", lot)
+    for total in reader.asset_holders(f"item:{item}", "stock:", limit=SITES_MAX):
+        pool = reader.pool(total.asset, total.name, lot)
         if pool is not None:
             received, held = (
                 directory.amount(pool.asset, one) for one in (pool.received, pool.held)
             )
-            rows.append(LotSite(directory.place("site", site), received, held))
+            place = directory.place("site", pool.name.removeprefix("stock:"))
+            rows.append(LotSite(place, received, held))
     return rows
+
+
+def lot_entries(reader: Reader, size: int, item: str, lot: str) -> tuple[list[Entry], bool]:
+    """The newest entries that moved units of a lot, and whether all about the item were looked at.
+
+    Goods leave by the first to expire, so a record need not name the lot: its units' label does.
+    """
+    found = find_entries(reader, size, Filters(about=(("item", item),)), limit=LOT_LOOKED_AT)
+    moved = [one for one in found.entries if _moved_lot(reader, one.index, f"item:{item}", lot)]
+    return moved, found.before is None
+
+
+def _moved_lot(reader: Reader, index: int, asset: str, lot: str) -> bool:
+    for flow in reader.entry_flows(index):
+        if flow.asset != asset:
+            continue
+        if flow.label == lot:
+            return True
+        if flow.source_first is not None:
+            first = flow.source_first
+            came = reader.arrivals(asset, flow.source, first, first + 1)
+            if came and came[0].label == lot:
+                return True
+    return False
 
 
 def lots_of(reader: Reader, item: str) -> list[str]:
     """The lots of an item that any site has or had, by their labels, at most `ROWS_MAX`."""
     found: dict[str, None] = {}
-    for key, _ in reader.objects("site/", limit=SITES_MAX):
-        total = reader.account_total(f"item:{item}", f"stock:{key.removeprefix('site/')}")
-        if total is not None:
-            pools = reader.account_pools(total.account, ROWS_MAX)
-            found |= dict.fromkeys(pool.label for pool in pools if pool.label)
+    for total in reader.asset_holders(f"item:{item}", "stock:", limit=SITES_MAX):
+        pools = reader.account_pools(total.account, ROWS_MAX)
+        found |= dict.fromkeys(pool.label for pool in pools if pool.label)
     return sorted(found)[:ROWS_MAX]
 
 

@@ -70,8 +70,8 @@ def verify(request: Request, book: BookOf) -> Response:
 @router.post("/verify")
 async def verify_here(request: Request, book: BookOf) -> Response:
     """For who has no scripts: the server's own verdict, marked as such. Nothing is kept."""
-    fields = await read_upload(request)
-    return await run_in_threadpool(_answer, request, book, dict(fields))
+    upload = await read_upload(request)
+    return await run_in_threadpool(_answer, request, book, dict(upload.fields))
 
 
 def _answer(request: Request, book: Book, fields: dict[str, bytes]) -> Response:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.answers import Answer, Json
-from api.dependencies import BookOf
+from api.dependencies import BookOf, get_board
 from ledger.attention import attend
 from ledger.day import parse_day
 
@@ -39,6 +39,7 @@ class AttentionAnswer(Answer):
 
 @router.get("", response_model=AttentionAnswer, summary="See what asks for attention")
 def read_attention(
+    request: Request,
     book: BookOf,
     as_of: Annotated[
         str | None,
@@ -53,6 +54,8 @@ def read_attention(
     patterns worth a look. A flag is evidence for a person to judge, never an accusation; an
     auditor's `attention.disposed` entry disposes of it. Where a witness contradicts the log, that
     comes first, and stays until the service starts anew."""
-    day = book.today() if as_of is None else parse_day(as_of, "as_of")
     with book.store.read() as reader:
+        if as_of is None:
+            return Json(get_board(request).of(reader, holds=book.holds()).as_json())
+        day = parse_day(as_of, "as_of")
         return Json(attend(reader, day, holds=book.holds()).as_json())

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import time
 from datetime import UTC, datetime
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.answers import Answer, Json
 from api.dependencies import BookOf, get_counters
+from api.imports.worker import Worker
 from api.metrics import MEDIA_TYPE, Labels, Metric, format_metrics, one
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
-from ledger.holds import require_free
 from ledger.inspection import Inspector
 from ledger.store import Head
 
 router = APIRouter(tags=["health"])
 
+READY_SECONDS_MAX = 5.0
+"""So long the database may take to say that it is there."""
+LOOKERS_MAX = 2
+"""Threads that ask it: theirs alone, for all others may be waiting for it."""
 DISK_FREE_BYTES_MIN = 64 * 1024 * 1024
 """With less free space than this, the service is not ready to record."""
 
@@ -46,13 +52,29 @@ async def read_live() -> Response:
 
 
 @router.get("/readyz", response_model=Ready, summary="Is the service ready")
-def read_ready(book: BookOf) -> Response:
+async def read_ready(request: Request, book: BookOf) -> Response:
     """200 where records are taken: the log is readable and can be written; else 503."""
-    head = book.head()
-    require_free(book.folder)
+    # Asks no database: where that hangs, this is what can be said at once.
     book.sequencer.ready()
+    lookers: CapacityLimiter = request.app.state.lookers
+    try:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            size = await to_thread.run_sync(_look, book, limiter=lookers, abandon_on_cancel=True)
+    except TimeoutError:
+        raise NotReadyError(
+            f"the database gave no answer within {READY_SECONDS_MAX:.0f} s; it is slow or cut "
+            "off: look at its server",
+            code="database_slow",
+        ) from None
+    return Json({"status": "ok", "size": size})
+
+
+def _look(book: Book) -> int:
+    """The log's size, if it can be read and written."""
+    size = book.head().size
+    book.held.require_free()
     _check_writable(book)
-    return Json({"status": "ok", "size": head.size})
+    return size
 
 
 def _check_writable(book: Book) -> None:
@@ -87,9 +109,20 @@ def read_metrics(request: Request, book: BookOf) -> Response:
     lines: dict[Labels, int] = {
         (("outcome", name),): count for name, count in counters.bulk_lines.copy().items()
     }
+    imports: Worker = request.app.state.imports
+    rows: dict[Labels, int] = {
+        (("outcome", name),): count for name, count in imports.rows().items()
+    }
     metrics = [
+        Metric(
+            "shanji_process",
+            "gauge",
+            "The process whose counters these are, of several that serve one port.",
+            {(("pid", str(os.getpid())),): 1},
+        ),
         Metric("shanji_requests_total", "counter", "Requests answered.", requests),
         Metric("shanji_bulk_lines_total", "counter", "Lines of bulk requests.", lines),
+        Metric("shanji_import_rows_total", "counter", "Rows of imported lists.", rows),
         *_sequencer_metrics(book),
         *_log_metrics(book.head()),
         *_witness_metrics(request.app.state.feed),

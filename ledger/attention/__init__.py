@@ -15,5 +15,6 @@ from __future__ import annotations
 
 from ledger.attention.board import ITEMS_MAX, Board, attend
 from ledger.attention.item import TITLES, Item
+from ledger.attention.kept import KeptBoard
 
-__all__ = ["ITEMS_MAX", "TITLES", "Board", "Item", "attend"]
+__all__ = ["ITEMS_MAX", "TITLES", "Board", "Item", "KeptBoard", "attend"]

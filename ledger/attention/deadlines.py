@@ -9,16 +9,18 @@ from ledger.attention.item import Item, View, make_item, rule_of
 
 
 def overdue(view: View) -> Iterator[Item]:
-    """Project reports, campaign disclosures and leftovers whose day has passed."""
+    """Every disclosure whose day has passed."""
     yield from _project_reports(view)
+    yield from _emergencies(view)
     yield from _campaigns(view)
     yield from _leftovers(view)
+    yield from _annual_reports(view)
+    yield from _major_changes(view)
 
 
 def report_rules(view: View) -> list[Any]:
     """The rules in force that ask for reports of projects every so many days."""
-    rules = view.rules("disclosure", "project_progress")
-    return [one for one in rules if "every_days" in one["disclosure"]]
+    return [one for one in view.rules("disclosure", "project_progress") if _every(one)]
 
 
 def report_days(view: View, rules: list[Any], code: str, project: Any) -> Iterator[tuple[str, Any]]:
@@ -44,13 +46,58 @@ def _project_reports(view: View) -> Iterator[Item]:
                 yield _overdue(view, "project_report_overdue", "project", code, due, entries, rule)
 
 
-def _campaigns(view: View) -> Iterator[Item]:
-    """A campaign is disclosed by a report of a project of its fund, since it opened."""
+def _emergencies(view: View) -> Iterator[Item]:
+    """In the rescue phase of an emergency, receipts and use are reported every few days."""
+    rules = [one for one in view.rules("disclosure", "emergency_use") if _every(one)]
+    for code, project in view.family("project"):
+        if project.get("project_class") != "emergency":
+            continue
+        report = view.get(f"project-report/{code}")
+        entries = [project["entry"]] + ([] if report is None else [report["entry"]])
+        for due, rule in report_days(view, rules, code, project):
+            # After the phase's end its last report stands.
+            if due < view.day and due <= project.get("ends_on", due):
+                yield _overdue(view, "emergency_use_overdue", "project", code, due, entries, rule)
+
+
+def _every(rule: Any) -> bool:
+    return "every_days" in rule["disclosure"]
+
+
+def _annual_reports(view: View) -> Iterator[Item]:
+    """The audited report of each year that ended while the rule was in force."""
+    for rule in view.rules("disclosure", "annual_report"):
+        by_day = rule["disclosure"].get("by_day")
+        first, this = int(rule["in_force_from"][:4]), int(view.day[:4])
+        for year in range(first, this) if by_day else ():
+            due = f"{year + 1:04d}-{by_day}"
+            published = view.get(f"annual-report/{year}")
+            if due < view.day and published is None:
+                yield _overdue(
+                    view, "annual_report_overdue", "year", str(year), due, [rule["entry"]], rule
+                )
+
+
+def _major_changes(view: View) -> Iterator[Item]:
+    """Movements of so much money that the rule of their day asked for disclosure."""
     rules = [
         one
-        for one in view.rules("disclosure", "campaign_progress")
-        if "every_days" in one["disclosure"]
+        for one in view.rules("disclosure", "major_change")
+        if "within_days" in one["disclosure"]
     ]
+    for name, change in view.family("major-change") if rules else ():
+        if view.get(f"major-disclosed/{name}") is not None:
+            continue
+        for rule in rules:
+            due = view.day_after(change["occurred_on"], rule["disclosure"]["within_days"])
+            if due < view.day:
+                fen, code = change["amount_fen"], "major_change_undisclosed"
+                yield _overdue(view, code, "amount_fen", fen, due, [int(name)], rule)
+
+
+def _campaigns(view: View) -> Iterator[Item]:
+    """A campaign is disclosed by a report of a project of its fund, since it opened."""
+    rules = [one for one in view.rules("disclosure", "campaign_progress") if _every(one)]
     if not rules:
         return
     reports: dict[str, tuple[str, int]] = {}
@@ -103,7 +150,7 @@ def _leftovers(view: View) -> Iterator[Item]:
 
 
 def _overdue(
-    view: View, code: str, what: str, name: str, due: str, entries: list[int], rule: Any
+    view: View, code: str, what: str, name: object, due: str, entries: list[int], rule: Any
 ) -> Item:
     details = {what: name, "due_on": due, "days_overdue": view.days_since(due), **rule_of(rule)}
     return make_item(code, "warning", entries, details)

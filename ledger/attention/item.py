@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
 
 from ledger.entry import Entry, parse_entry
+from ledger.errors import NotReadyError
 from ledger.records.dispositions import FLAG_ENTRIES_MAX
 from ledger.store import PoolRow, Reader
 
@@ -39,6 +40,12 @@ TITLES: Mapping[str, tuple[str, str]] = {
     ),
     "project_report_overdue": ("项目进展公开已逾期", "Project report overdue"),
     "campaign_disclosure_overdue": ("募捐情况公开已逾期", "Campaign disclosure overdue"),
+    "emergency_use_overdue": (
+        "突发事件款物使用情况公开已逾期",
+        "Use in an emergency not disclosed in time",
+    ),
+    "annual_report_overdue": ("年度报告公开已逾期", "Annual report overdue"),
+    "major_change_undisclosed": ("重大资产变动尚未公开", "Major change of assets not disclosed"),
     "leftover_unassigned": ("结项后剩余款项尚未处理", "Leftover not assigned after the close"),
     "restricted_unspent": ("限定性资金长期未使用", "Restricted money unspent for long"),
     "transit_long": ("物资在途时间较长", "Goods in transit for long"),
@@ -108,12 +115,20 @@ def make_item(
     return Item(code, severity, tuple(every[:FLAG_ENTRIES_MAX]), {**details, **more})
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class View:
-    """One snapshot as of a day, with the rules in force on that day."""
+    """One snapshot as of a day, with the rules in force on that day.
+
+    `stopping` says whether whoever asked does not want the answer any more.
+    """
 
     reader: Reader
     day: str
+    stopping: Callable[[], bool] = _never
     _entries: dict[int, Entry] = field(default_factory=dict)
 
     def get(self, key: str) -> Any:
@@ -124,10 +139,21 @@ class View:
     def family(self, family: str) -> Iterator[tuple[str, Any]]:
         """The state's objects of one family: the rest of the key, and the value."""
         prefix, after = f"{family}/", ""
+        self.proceed()
         while rows := self.reader.objects(prefix, after=after, limit=PAGE):
             for key, value in rows:
                 yield key.removeprefix(prefix), orjson.loads(value)
             after = rows[-1][0]
+            self.proceed()
+
+    def proceed(self) -> None:
+        """Return if the search is to go on.
+
+        Raises:
+            NotReadyError: ``stopping``.
+        """
+        if self.stopping():
+            raise NotReadyError("the service is stopping", code="stopping")
 
     def pools(self) -> Iterator[PoolRow]:
         """What every account holds, label by label."""
@@ -205,6 +231,7 @@ def arrivals_of(view: View, pool: PoolRow) -> tuple[list[tuple[int, int]], bool]
     for first, end in _ranges_of(view, pool):
         at = first
         while at < end:
+            view.proceed()
             upto = min(end, at + window)
             flows = view.reader.arrivals(pool.asset, pool.name, at, upto)
             for flow in flows:

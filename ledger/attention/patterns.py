@@ -139,6 +139,7 @@ def _bank_matched(view: View) -> Iterator[Item]:
 
 
 def _late(view: View) -> Iterator[Item]:
+    """By organiser: many volunteers' hours that were recorded together are one thing to judge."""
     rule = view.age_rule("service_recorded_late")
     if rule is None:
         return
@@ -150,19 +151,21 @@ def _late(view: View) -> Iterator[Item]:
     )
     looked = list(islice(services, SERVICES_MAX))
     data = view.reader.chosen_entries([index for index, _, _ in looked])
-    volunteers: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    organisers: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
     for index, volunteer, day in looked:
-        recorded_at = dt.datetime.fromisoformat(parse_entry(data[index]).recorded_at)
+        entry = parse_entry(data[index])
+        recorded_at = dt.datetime.fromisoformat(entry.recorded_at)
         recorded_on = recorded_at.astimezone(CHINA).date()
         days = (recorded_on - dt.date.fromisoformat(day)).days
         if days > rule["ageing"]["days"]:
-            volunteers[volunteer].append((index, days))
-    for volunteer, found in sorted(volunteers.items()):
+            organisers[entry.fields["organiser"]].append((index, volunteer, days))
+    for organiser, found in sorted(organisers.items()):
         details = {
-            "volunteer": volunteer,
+            "organiser": organiser,
+            "volunteers": len({volunteer for _, volunteer, _ in found}),
             "services": len(found),
-            "days_max": max(days for _, days in found),
+            "days_max": max(days for _, _, days in found),
             **rule_of(rule),
         }
-        entries = [index for index, _ in found]
+        entries = [index for index, _, _ in found]
         yield make_item("service_recorded_late", "notice", entries, details)

@@ -13,26 +13,29 @@ import os
 import re
 import sys
 import time
+from binascii import hexlify
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.audit.draft import is_plain
 from ledger.audit.second_opinion import compute_root
 from ledger.entry import Entry, parse_entry
 from ledger.errors import LedgerError
 from ledger.tlog.merkle import HASH_SIZE, leaf_hashes, root_of
 from ledger.tlog.tiles import TILE_WIDTH
 
-SHA_EVERY = 8
+SHA_EVERY = 32
 """Plain SHA-256 of the same bytes is timed on one chunk in so many, and scaled by bytes."""
 
 CHAIN_CODE = "chain"
 FORMAT_CODE = "entry_format"
 
 _PREVIOUS = b'"previous":"'
-"""After it, an entry has no such text but as the name of a sealed field: keys are sorted, and
-a quotation mark inside a text is escaped. So the last one is the entry's own."""
+_RECORDED_AT = b'","recorded_at":"'
+"""It stands behind `previous`. After it, an entry has no such text but with the name of a
+sealed field: keys are sorted, and a quotation mark inside a text is escaped. So the last one
+is the entry's own."""
+_NAMED_CHARS = len(_PREVIOUS) + 2 * HASH_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Chunk:
         start: The place of the first entry in the tree.
         entries: Their bytes.
         indices: The index that each is stored under; None: `start` and on.
-        previous: The leaf hash in hex of the entry before the first.
+        previous: The leaf hash in hex of the entry before the first; None where only the walk
+            knows it, and has to look whether the first entry names it.
         parse: Whether to read the entries; otherwise hashes and chain only.
         apart: Whether the result goes to another process. Then the entries are checked
             against their kinds here, and read once more there, which is the cheapest way to
@@ -54,10 +58,15 @@ class Chunk:
     number: int
     start: int
     entries: Sequence[bytes]
-    previous: str
+    previous: str | None
     indices: Sequence[int] | None = None
     parse: bool = True
     apart: bool = False
+
+    @property
+    def length(self) -> int:
+        """How many entries it has."""
+        return len(self.entries)
 
     def index(self, place: int) -> int:
         """The index of the entry at a place in the chunk."""
@@ -100,6 +109,7 @@ class Checked:
         ends: The places of entries that were recorded at another time than the one before.
         first_at, last_at: `recorded_at` of the first and the last; empty if unreadable.
         entries: The entries, None for one that is none; only where they stay in the process.
+        first: The first entry, where the walk has to look what it names as the one before.
     """
 
     leaves: bytes
@@ -113,6 +123,7 @@ class Checked:
     last_at: str
     cost: Cost
     entries: Sequence[Entry | None] | None
+    first: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -165,11 +176,15 @@ def check_chunk(chunk: Chunk) -> Checked:
         reading.times[-1] if reading.times else "",
         _cost(chunk, time.thread_time() - started),
         reading.entries if chunk.parse and not chunk.apart else None,
+        chunk.entries[0] if chunk.previous is None else None,
     )
 
 
 def _read(chunk: Chunk, leaves: Sequence[bytes], reading: _Reading) -> None:
     """Parse each entry and compare what it says of its place."""
+    # Here, since it loads all record kinds: processes that only hash start without.
+    from ledger.audit.draft import is_plain
+
     previous, before = chunk.previous, ""
     find = reading.problems.append
     for place, data in enumerate(chunk.entries):
@@ -184,7 +199,7 @@ def _read(chunk: Chunk, leaves: Sequence[bytes], reading: _Reading) -> None:
             if entry.index != chunk.index(place):
                 find(Problem(place, "entry_index", f"it says index {entry.index}"))
             if entry.previous != previous:
-                find(_chain_problem(place))
+                find(chain_problem(place))
             if recorded_at < before:
                 find(earlier_problem(place))
             # The entries of one batch have one time: another time begins another batch.
@@ -200,16 +215,25 @@ def _read(chunk: Chunk, leaves: Sequence[bytes], reading: _Reading) -> None:
 
 def _follow_chain(chunk: Chunk, leaves: Sequence[bytes], reading: _Reading) -> None:
     """The chain without reading the entries."""
-    named = chunk.previous + b"".join(leaves).hex()
-    expected = [
-        b'"previous":"%b","recorded_at":"' % named[at : at + 64].encode()
-        for at in range(0, 64 * len(leaves), 64)
-    ]
-    for place, (data, wanted) in enumerate(zip(chunk.entries, expected, strict=True)):
-        if data.startswith(wanted, data.rfind(_PREVIOUS)):
-            continue
-        if not _names(data, named[64 * place : 64 * place + 64]):
-            reading.problems.append(_chain_problem(place))
+    text, marker, chars = _PREVIOUS, _RECORDED_AT, _NAMED_CHARS
+    entries, first = iter(chunk.entries), 0
+    if chunk.previous is None:
+        next(entries)
+        first, before = 1, leaves
+    else:
+        before = [bytes.fromhex(chunk.previous), *leaves]
+    for place, (data, leaf) in enumerate(zip(entries, before, strict=False), first):
+        previous = hexlify(leaf)
+        end = data.rfind(marker)
+        if data[end - chars : end] != text + previous and not _names(data, previous.decode()):
+            reading.problems.append(chain_problem(place))
+
+
+def follows(data: bytes, previous: str) -> bool:
+    """Whether an entry names the leaf hash in hex of the one before; see `_follow_chain`."""
+    end = data.rfind(_RECORDED_AT)
+    named = data[end - _NAMED_CHARS : end]
+    return named == _PREVIOUS + previous.encode() or _names(data, previous)
 
 
 def _names(data: bytes, previous: str) -> bool:
@@ -220,7 +244,8 @@ def _names(data: bytes, previous: str) -> bool:
         return False
 
 
-def _chain_problem(place: int) -> Problem:
+def chain_problem(place: int) -> Problem:
+    """An entry that does not name the one before it."""
     message = "previous is not the leaf hash of the entry before; one of the two was changed"
     return Problem(place, CHAIN_CODE, message)
 

@@ -121,7 +121,7 @@ class Round:
     def exit_code(self) -> int:
         """0 when nothing is wrong, 3 when views could not be read, otherwise 1."""
         if not self.alarms:
-            return 0
+            return 3 if all(size is None for size in self.views.values()) else 0
         return 3 if all(one.kind in UNDECIDED_KINDS for one in self.alarms) else 1
 
 

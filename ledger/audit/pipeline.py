@@ -7,23 +7,18 @@ The hashing part of an audit is a function of bytes (``hashing``), so anything t
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import TypeVar
+
+from ledger.beside import worker_pool
 
 IN_FLIGHT_EACH = 3
 """Chunks under way for each worker: one at work, one on the way, one waiting to be taken."""
 
 JOBS_MAX = 256
-
-_GARBAGE_EVERY = 10_000
-"""Chunks make many objects without cycles, and each database query a few with; looking for
-cycles more rarely still lets those pile up."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -62,33 +57,10 @@ def in_order(
 
 
 @contextmanager
-def worker_pool(jobs: int) -> Iterator[Executor | None]:
+def processes(jobs: int) -> Iterator[Executor | None]:
     """So many processes on this machine; none for one job, which is done in this one."""
     if jobs <= 1:
         yield None
         return
-    # Spawned, not forked: this process has threads and an open database.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
-    try:
+    with worker_pool(jobs) as pool:
         yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin() -> None:
-    """In a worker: an interrupt at the terminal is its parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_EVERY)
-
-
-@contextmanager
-def rare_garbage() -> Iterator[None]:
-    """The collector looks for cycles less often inside the block."""
-    before = gc.get_threshold()
-    gc.set_threshold(_GARBAGE_EVERY, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)

@@ -15,13 +15,14 @@ from pathlib import Path
 from ledger.audit.hashing import Checked, Chunk
 from ledger.audit.history import History
 from ledger.audit.past import check_past
-from ledger.audit.pipeline import worker_pool
+from ledger.audit.pipeline import processes
 from ledger.audit.report import Notes, Report
 from ledger.audit.result import Run, carry_out
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
 from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
-from ledger.audit.source import LogSource
+from ledger.audit.source import LogSource, Opener
+from ledger.audit.spans import Span, spans
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk, own_keys
@@ -109,6 +110,7 @@ class _Public:
         self.notes = notes
         self.parses = parse
         self.apart = False
+        self.opener: Opener | None = None
         self.ended = False
         signed = open_signed(source, keys, undecided=parse)
         self._given = tuple(keys)
@@ -155,7 +157,13 @@ class _Public:
         if data:
             yield Chunk(number, start, data, previous, None, self.parses, self.apart)
 
-    def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
+    def spans(self, walk: Walk) -> Iterator[Span]:
+        """See `walk.Log`."""
+        if self.opener is None:
+            return iter(())
+        return spans(self.opener, walk.tree.size, self.checkpoint.size, CHUNK_ENTRIES)
+
+    def begin_chunk(self, walk: Walk, chunk: Chunk | Span, checked: Checked) -> None:
         """Nothing stands beside the entries; tiles are compared when they are full."""
 
     def take(self, index: int, entry: Entry | None) -> None:
@@ -284,6 +292,9 @@ def _audit(
 ) -> None:
     """The steps of an audit, one after the other; what it comes to lies in `run`."""
     log.apart = run.jobs > 1 or executor is not None
+    if run.jobs > 1 and executor is None and not log.parses:
+        # Workers of this machine's find what is here; of an executor's, nobody knows.
+        log.opener = log.source.opener
     size = log.checkpoint.size
     standing = run.begin(load(shadow, log.checkpoint.origin, OVER), notes)
     log.begin(standing)
@@ -296,7 +307,7 @@ def _audit(
     if rules is None:
         notes.not_checked.append("the form of entries, rules, units (hashes only)")
     if check_past(walk, size, log.read_tile, history, notes):
-        with worker_pool(run.jobs if executor is None else 1) as pool:
+        with processes(run.jobs if executor is None else 1) as pool:
             walk.run(executor or pool, run.jobs, size, progress)
         notes.count("entries", walk.tree.size - walk.relied_on)
         log.finish(walk, history)

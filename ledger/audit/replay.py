@@ -19,7 +19,7 @@ from ledger.audit.cosignatures import CosignatureRows
 from ledger.audit.hashing import Checked, Chunk, leaf_at
 from ledger.audit.history import History
 from ledger.audit.past import check_past
-from ledger.audit.pipeline import worker_pool
+from ledger.audit.pipeline import processes
 from ledger.audit.proposals import ProposalRows
 from ledger.audit.report import Notes, Report, Rows
 from ledger.audit.result import Run, carry_out
@@ -27,6 +27,7 @@ from ledger.audit.rules import Rules
 from ledger.audit.sealed import SealedRows
 from ledger.audit.shadow import Shadow
 from ledger.audit.signatures import NOT_VALID, Signatures, trust_in
+from ledger.audit.spans import Span
 from ledger.audit.standing import Standing, load
 from ledger.audit.tally import Tally
 from ledger.audit.walk import CHUNK_BYTES_MAX, CHUNK_ENTRIES, Progress, Walk
@@ -127,7 +128,11 @@ class _Database:
             self._columns.append(column)
             yield Chunk(number, start, data, previous, indices, apart=self._apart)
 
-    def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
+    def spans(self, walk: Walk) -> Iterator[Span]:
+        """The rows of one snapshot are read by one process."""
+        return iter(())
+
+    def begin_chunk(self, walk: Walk, chunk: Chunk | Span, checked: Checked) -> None:
         """Compare the column of leaf hashes."""
         column = self._columns.popleft()
         if b"".join(column) == checked.leaves and set(map(len, column)) == {len(column[0])}:
@@ -380,7 +385,7 @@ def _audit(
         size = log.heads[0][1] if log.heads else 0
         assert isinstance(size, int)
         if check_past(walk, size, reader.tile, history, notes):
-            with worker_pool(run.jobs if executor is None else 1) as pool:
+            with processes(run.jobs if executor is None else 1) as pool:
                 walk.run(executor or pool, run.jobs, size, progress)
             notes.count("entries", walk.tree.size - walk.relied_on)
             run.checkpoint = log.finish(walk, history)

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 TOUCHED_MAX = 200_000
 """Changed rows of the state that are remembered; over it, the whole state is compared."""
 
-TABLES = {"account": 1, "holding": 2, "pool": 2, "entry_reference": 2, "state_object": 1}
+TABLES = {
+    "account": 1,
+    "holding": 2,
+    "pool": 2,
+    "asset": 1,
+    "entry_reference": 2,
+    "entry_kind": 2,
+    "state_object": 1,
+}
 """The tables of the derived state, and how many columns their keys have."""
 
 
@@ -90,7 +98,9 @@ class Rules:
             touched["holding"].update(row[:2] for row in changes.holdings_set)
             touched["holding"].update(changes.holdings_gone)
             touched["pool"].update(row[:2] for row in changes.pools)
+            touched["asset"].update(row[:1] for row in changes.assets)
             touched["entry_reference"].update(changes.references)
+            touched["entry_kind"].update(changes.kinds)
             touched["state_object"].update((key,) for key, _ in changes.objects)
             if sum(map(len, touched.values())) > TOUCHED_MAX:
                 self.touched_all = True

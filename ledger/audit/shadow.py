@@ -32,7 +32,7 @@ from ledger.flows import Flow
 from ledger.state import Changes
 from ledger.units import Segment
 
-FORMAT = 2
+FORMAT = 3
 """Of the state's file; another one is begun anew."""
 FILE, DIGEST = "state.sqlite3", "state.sha256"
 CACHE_KIBIBYTES = 32_768
@@ -57,8 +57,15 @@ CREATE TABLE pool (
     account INTEGER, label TEXT, received INTEGER NOT NULL, held INTEGER NOT NULL,
     returned INTEGER NOT NULL, PRIMARY KEY (account, label)
 ) WITHOUT ROWID, STRICT;
+CREATE TABLE asset (
+    asset TEXT PRIMARY KEY, accounts INTEGER NOT NULL, received INTEGER NOT NULL,
+    held INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
 CREATE TABLE entry_reference (
     target INTEGER, source INTEGER, PRIMARY KEY (target, source)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE entry_kind (
+    kind TEXT, entry INTEGER, PRIMARY KEY (kind, entry)
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE state_object (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE flow (
@@ -79,7 +86,9 @@ _KEYS = {
     "account": ("id",),
     "holding": ("account", "first"),
     "pool": ("account", "label"),
+    "asset": ("asset",),
     "entry_reference": ("target", "source"),
+    "entry_kind": ("kind", "entry"),
     "state_object": ("key",),
 }
 """The derived tables that are compared, with their keys."""
@@ -87,6 +96,12 @@ _POOL = """
 INSERT INTO pool VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, label) DO UPDATE SET
     received = received + excluded.received, held = held + excluded.held,
     returned = returned + excluded.returned
+"""
+
+_ASSET = """
+INSERT INTO asset VALUES (?, ?, ?, ?) ON CONFLICT (asset) DO UPDATE SET
+    accounts = accounts + excluded.accounts, received = received + excluded.received,
+    held = held + excluded.held
 """
 
 
@@ -329,7 +344,9 @@ class Shadow:
         many("DELETE FROM holding WHERE account = ? AND first = ?", changes.holdings_gone)
         many("INSERT OR REPLACE INTO holding VALUES (?, ?, ?, ?)", changes.holdings_set)
         many(_POOL, changes.pools)
+        many(_ASSET, changes.assets)
         many("INSERT OR IGNORE INTO entry_reference VALUES (?, ?)", changes.references)
+        many("INSERT OR IGNORE INTO entry_kind VALUES (?, ?)", changes.kinds)
         gone = [(key,) for key, value in changes.objects if value is None]
         many("DELETE FROM state_object WHERE key = ?", gone)
         kept = [row for row in changes.objects if row[1] is not None]

@@ -10,6 +10,7 @@ reads over HTTP, ``source_store`` a database; ``source_store.open_source`` choos
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
@@ -33,6 +34,9 @@ CHECKPOINT = "checkpoint"
 
 _BUNDLE_ENTRY_BYTES_MAX = 2 + ENTRY_BYTES_MAX
 
+Opener = tuple[Callable[[str], "LogSource"], str]
+"""A function of a module, so that it can be named in another process, and its argument."""
+
 ReadPath = Callable[[str, int], bytes]
 """(path, most bytes) -> the bytes there; raises NotFoundError, RetryableError, MalformedError."""
 
@@ -45,9 +49,12 @@ class LogSource(Protocol):
 
     Attributes:
         name: The source for people: a URL, a folder, a file.
+        opener: How another process on this machine opens the same, and by what; None where
+            it had better not.
     """
 
     name: str
+    opener: Opener | None
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, a signed note; nothing in it is verified."""
@@ -81,6 +88,7 @@ class PathSource:
     def __init__(self, name: str, read: ReadPath) -> None:
         self.name = name
         self.read = read
+        self.opener: Opener | None = None
 
     def checkpoint(self) -> bytes:
         """See `LogSource`."""
@@ -145,12 +153,15 @@ class FolderSource(PathSource):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(str(folder), self._read_file)
+        self.opener = open_folder, str(folder.absolute())
 
     def _read_file(self, path: str, bytes_max: int) -> bytes:
         file = self.folder / path
         try:
             with file.open("rb") as stream:
-                data = stream.read(bytes_max + 1)
+                # No more room than the file takes: a bundle may have 16 MB, and has 200 kB.
+                room = min(bytes_max, os.fstat(stream.fileno()).st_size) + 1
+                data = stream.read(room)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotFoundError(f"{file} is not there", code="no_tile") from None
         except OSError as error:
@@ -161,3 +172,8 @@ class FolderSource(PathSource):
                 "from the log again"
             )
         return data
+
+
+def open_folder(where: str) -> LogSource:
+    """The source of a folder that is known to be a mirror's."""
+    return FolderSource(Path(where))

@@ -6,7 +6,7 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-from ledger.audit.source import CHECKPOINT, FolderSource, LogSource
+from ledger.audit.source import CHECKPOINT, FolderSource, LogSource, Opener
 from ledger.audit.source_url import UrlSource
 from ledger.book import DATABASE
 from ledger.errors import MalformedError, NotFoundError
@@ -26,6 +26,8 @@ class StoreSource:
 
     def __init__(self, store: Store, *, own: bool = False) -> None:
         self.name = store.name
+        # A file can be read by many processes; a server's URL here is without its password.
+        self.opener: Opener | None = (open_source, store.name) if store.is_file else None
         self._store = store
         # A snapshot is one connection, for one thread at a time.
         self._lock = threading.Lock()

@@ -15,15 +15,26 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ledger.audit.hashing import Checked, Chunk, Cost, check_chunk, earlier_problem, leaf_at
+from ledger.audit.hashing import (
+    Checked,
+    Chunk,
+    Cost,
+    chain_problem,
+    check_chunk,
+    earlier_problem,
+    follows,
+    leaf_at,
+)
 from ledger.audit.history import History
-from ledger.audit.pipeline import in_order, rare_garbage
+from ledger.audit.pipeline import in_order
 from ledger.audit.report import Notes
 from ledger.audit.rules import Rules
 from ledger.audit.shadow import Shadow
+from ledger.audit.spans import Span, check_span
 from ledger.audit.standing import Standing, save
 from ledger.audit.tally import Tally
 from ledger.audit.tree import Tree
+from ledger.beside import rare_garbage
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry, read_checked_entry
 from ledger.errors import CorruptionError, LedgerError, RetryableError
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
@@ -47,7 +58,11 @@ class Log(Protocol):
         """The entries from `walk.tree.size` on."""
         ...
 
-    def begin_chunk(self, walk: Walk, chunk: Chunk, checked: Checked) -> None:
+    def spans(self, walk: Walk) -> Iterator[Span]:
+        """The same, for processes that read them themselves; none where they cannot."""
+        ...
+
+    def begin_chunk(self, walk: Walk, chunk: Chunk | Span, checked: Checked) -> None:
         """Compare what stands beside the entries."""
         ...
 
@@ -148,7 +163,7 @@ class Walk:
             progress: Told entries done and that size.
         """
         with rare_garbage():
-            for chunk, checked in in_order(check_chunk, self._log.chunks(self), executor, jobs):
+            for chunk, checked in self._results(executor, jobs):
                 self._take(chunk, checked)
                 if self.rules is not None:
                     self.rules.drain(self._index)
@@ -156,6 +171,17 @@ class Walk:
                     self.save()
                 if progress is not None:
                     progress(self.tree.size, max(size, self.tree.size))
+
+    def _results(
+        self, executor: Executor | None, jobs: int
+    ) -> Iterator[tuple[Chunk | Span, Checked]]:
+        """The parts of the log with what the hashing part says of them, in order."""
+        for span, found in in_order(check_span, self._log.spans(self), executor, jobs):
+            if found is None:
+                break
+            yield span, found
+        # From where the spans ended; after all of them nothing is left.
+        yield from in_order(check_chunk, self._log.chunks(self), executor, jobs)
 
     def save(self) -> None:
         """Keep what was done so far, as long as the state is whole."""
@@ -182,10 +208,10 @@ class Walk:
     def _find(self, code: str, index: int, message: str) -> None:
         self.notes.find(code, f"entry {index}", index, message)
 
-    def _take(self, chunk: Chunk, checked: Checked) -> None:
+    def _take(self, chunk: Chunk | Span, checked: Checked) -> None:
         self._start, self._checked = chunk.start, checked
         self.costs.add(checked.cost)
-        if chunk.indices is not None:
+        if isinstance(chunk, Chunk) and chunk.indices is not None:
             self._check_gaps(chunk.indices)
         self._log.begin_chunk(self, chunk, checked)
         ends = list(checked.ends)
@@ -195,17 +221,20 @@ class Walk:
                 self._find(problem.code, chunk.index(0), problem.message)
             if checked.first_at != self.recorded_at:
                 ends.insert(0, 0)
-        for problem in checked.problems:
+        problems = list(checked.problems)
+        if checked.first is not None and not follows(checked.first, self.previous):
+            problems.insert(0, chain_problem(0))
+        for problem in problems:
             self._find(problem.code, chunk.index(problem.place), problem.message)
-        if chunk.parse:
+        if isinstance(chunk, Chunk) and chunk.parse:
             self._read(chunk, checked)
         for place in ends:
             self._reach(chunk.start + place)
             self._log.batch_ended(chunk.start + place)
-        self._reach(chunk.start + len(chunk.entries))
+        self._reach(chunk.start + chunk.length)
         self.previous = checked.leaves[-HASH_SIZE:].hex()
         self.recorded_at = checked.last_at
-        self._index = chunk.index(len(chunk.entries) - 1) + 1
+        self._index = chunk.index(chunk.length - 1) + 1
         self._checked = None
 
     def _check_gaps(self, indices: Sequence[int]) -> None:

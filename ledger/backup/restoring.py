@@ -159,14 +159,14 @@ def restore_backup(
                 _copy_keys(source, data / KEYS)
             marker = restored.as_json() | {"restored_at": f"{now or utc_now():%Y-%m-%dT%H:%M:%SZ}"}
             (data / MARKER).write_bytes(format_canonical(marker) + b"\n")
-            if not nothing_newer:
+            if not nothing_newer and database is None:
                 write_hold(data, UNCONFIRMED, _unconfirmed(restored))
             for path in (*data.rglob("*"), data):
                 sync(path)
             if database is None:
                 (data / PART).rename(data / DATABASE)
             else:
-                _fill(database, data)
+                _fill(database, data, None if nothing_newer else _unconfirmed(restored))
             sync(data)
         except BaseException:
             for path in data.iterdir():
@@ -221,8 +221,11 @@ def _restore(
     return Restored(manifest, pairs, largest, seen.prefix, vault is not None)
 
 
-def _fill(database: str, data: Path) -> None:
-    """Move the log from the file to the server, and say in the folder where it is."""
+def _fill(database: str, data: Path, unconfirmed: str | None) -> None:
+    """Move the log from the file to the server, and say in the folder where it is.
+
+    Why it is held comes with the rows: no machine sees the one without the other.
+    """
     if not is_postgresql(database):
         raise MalformedError(
             f"expected a database like postgresql://user@host/name, got {shown(database)}; "
@@ -230,7 +233,7 @@ def _fill(database: str, data: Path) -> None:
             code="unknown_database_url",
         )
     with closing(Store.open(database)) as store, read_copy(data / PART) as reader:
-        store.fill(reader)
+        store.fill(reader, {} if unconfirmed is None else {UNCONFIRMED.code: unconfirmed})
     write_url(data, database)
     (data / PART).unlink()
 

@@ -65,6 +65,7 @@ _WORDS: dict[str, dict[str, Any]] = {
 }
 
 JOBS_FROM_ENTRIES = 20_000
+HASHES_JOBS_FROM_ENTRIES = 200_000
 """In a smaller log, more processes would take longer to start than they save."""
 
 Keys = Annotated[
@@ -243,7 +244,7 @@ def _run(where: str | None, data: Path, more: dict[str, Any]) -> Report:
             if policy is not None:
                 # Too few witnesses: pending, and never called clean.
                 verify_checkpoint(source.checkpoint(), policy, now=int(time.time()))
-            jobs = _jobs(jobs, _size_of(source.checkpoint()))
+            jobs = _jobs(jobs, _size_of(source.checkpoint()), hashes=hashes)
             return audit_public(source, progress=progress, jobs=jobs, hashes_only=hashes, **more)
         finally:
             source.close()
@@ -279,10 +280,11 @@ def _size_of(checkpoint: bytes) -> int:
     return parse_checkpoint(split_note(checkpoint)[0]).size
 
 
-def _jobs(asked: int | None, size: int) -> int:
+def _jobs(asked: int | None, size: int, *, hashes: bool = False) -> int:
     if asked is not None:
         return asked
-    return (os.cpu_count() or 1) if size >= JOBS_FROM_ENTRIES else 1
+    least = HASHES_JOBS_FROM_ENTRIES if hashes else JOBS_FROM_ENTRIES
+    return (os.cpu_count() or 1) if size >= least else 1
 
 
 def _print(report: Report, words: dict[str, str]) -> None:

@@ -12,8 +12,10 @@ import typer
 from ledger.commands.console import DATA_DEFAULT, Data, Lang, chosen_columns, default_language, say
 
 if TYPE_CHECKING:
+    from ledger.intake.gift_list import Choices
     from ledger.intake.plan import Plan
     from ledger.intake.recording import Outcome
+    from ledger.intake.sheets import Table
 
 PARTS = ("order_number", "amount", "occurred_on", "exact_time", "donor_name", "message", "contact")
 SHOWN_MAX = 20
@@ -92,16 +94,24 @@ def import_gifts(
     """Record the gifts of a spreadsheet: a plan first, then the recording."""
     from ledger.book import Book
     from ledger.intake.columns import GIFTS
+    from ledger.intake.errors_file import write_errors
+    from ledger.intake.gift_list import Choices
     from ledger.intake.recording import Target, record_plan
 
     words = _WORDS[lang or default_language()]
-    chosen = chosen_columns(column, GIFTS, "--column")
+    choices = Choices(
+        sheet=sheet,
+        columns=chosen_columns(column, GIFTS, "--column"),
+        unit=unit,
+        date=date,
+        date_from_order=date_from_order,
+    )
     book = Book.open(data)
     try:
-        plan = _plan(book, file, sheet, chosen, unit, date, date_from_order)
+        table, plan = _plan(book, file, choices)
         _show(plan, words)
         if errors is not None and not plan.clean:
-            _write_errors(plan, file, sheet, errors)
+            write_errors(errors, table, plan)
         result = _plan_as_json(plan)
         code = 0
         if not plan.clean:
@@ -138,35 +148,13 @@ def import_gifts(
         raise typer.Exit(code)
 
 
-def _plan(
-    book: Any,
-    file: Path,
-    sheet: str | None,
-    chosen: dict[str, str],
-    unit: Literal["yuan", "fen"] | None,
-    date: str | None,
-    date_from_order: bool,
-) -> Plan:
-    from ledger.intake.columns import guess_columns, header_unit
-    from ledger.intake.plan import plan_gifts
+def _plan(book: Any, file: Path, choices: Choices) -> tuple[Table, Plan]:
+    from ledger.intake.gift_list import plan_list
     from ledger.intake.recording import known_gifts
-    from ledger.intake.sheets import read_table
-    from ledger.sequencer import CHINA, utc_now
+    from ledger.intake.sheets import read_file
 
-    table = read_table(file, sheet=sheet, headers=list(chosen.values()))
-    columns = guess_columns(table.columns, chosen)
-    today = utc_now().astimezone(CHINA).date().isoformat()
-    settings: dict[str, Any] = {"known": known_gifts(book), "today": today}
-    by_header: Literal["yuan", "fen"] = "fen" if header_unit(columns.amount) == "fen" else "yuan"
-    settings |= {"unit": unit or by_header, "unit_stated": unit is not None}
-    plan = plan_gifts(
-        table, columns, default_date=date, date_from_order=date_from_order, **settings
-    )
-    if plan.order_days is not None:
-        # Neither a date column nor --date, but every order number holds a day: the plan
-        # takes it, and says so among its warnings.
-        plan = plan_gifts(table, columns, date_from_order=True, **settings)
-    return plan
+    known = known_gifts(book)
+    return plan_list(file.name, read_file(file), choices, known=known, today=book.today())
 
 
 def _show(plan: Plan, words: dict[str, str]) -> None:
@@ -235,14 +223,6 @@ def _confirmed(plan: Plan, words: dict[str, str]) -> bool:
     typed = input(words["confirm"]).replace(",", "").strip()
     total = _yuan(plan.sum_fen).replace(",", "")
     return typed in (total, total.removesuffix(".00"))
-
-
-def _write_errors(plan: Plan, file: Path, sheet: str | None, target: Path) -> None:
-    from ledger.intake.errors_file import write_errors
-    from ledger.intake.sheets import read_table
-
-    table = read_table(file, sheet=sheet, headers=list(plan.columns.headers().values()))
-    write_errors(target, table, plan)
 
 
 def _yuan(fen: int) -> str:

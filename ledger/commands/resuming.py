@@ -49,13 +49,13 @@ def resume(
 ) -> None:
     """Confirm that a restored log is the newest there is, so that it may be written again."""
     from ledger.book import Book
-    from ledger.holds import UNCONFIRMED, read_hold
+    from ledger.holds import UNCONFIRMED
     from ledger.known import read_known, require_contains, require_not_behind, write_known
 
     words = _WORDS[lang or default_language()]
     book = Book.open(data)
     try:
-        reason = read_hold(data, UNCONFIRMED)
+        reason = dict(book.held.read()).get(UNCONFIRMED)
         if reason is None:
             sys.stdout.write(words["free"].format(data=data) + "\n")
             return

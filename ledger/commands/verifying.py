@@ -208,7 +208,25 @@ def _tell_result(result: Any, verdict: str, language: Literal["zh", "en"], as_js
             sys.stdout.write(f"  {fact.label}{colon}{fact.text}\n")
         if isinstance(result, VerifiedReceipt):
             for name, value in result.values.items():
-                sys.stdout.write(f"  {name}: {value}\n")
+                sys.stdout.write(f"  {name}: {plain_lines(value)}\n")
+
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, and part of how people write: of names in some scripts, of pictures."""
+
+
+def plain_lines(value: object) -> str:
+    """A revealed value for a terminal: it can neither look like a line of the verdict, nor move
+    the cursor or turn text round; whoever wrote it may be somebody else than who reads it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(
+        "\n    | "
+        if one == "\n"
+        else one
+        if one.isprintable() or one in _JOINERS
+        else ascii(one)[1:-1]
+        for one in text
+    )
 
 
 def _tell_failure(

@@ -16,7 +16,7 @@ import orjson
 
 from ledger.book import Book
 from ledger.errors import LedgerError
-from ledger.holds import DAMAGED, write_hold
+from ledger.holds import DAMAGED
 from ledger.inspection.slices import Slice, inspect_files, inspect_log, inspect_notes
 from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE, KeyAccess
 
@@ -100,6 +100,11 @@ class Inspector(threading.Thread):
             tuple(self._findings),
         )
 
+    @property
+    def pace(self) -> Pace:
+        """How fast it goes; by it one sees what is switched off."""
+        return self._pace
+
     def close(self) -> None:
         """Stop soon; a whole audit that is under way is ended."""
         self._closing.set()
@@ -156,8 +161,7 @@ class Inspector(threading.Thread):
         for text in fresh:
             log.error("damage: %s", text)
         try:
-            write_hold(
-                self._book.folder,
+            self._book.held.place(
                 DAMAGED,
                 f"what is stored is not what was recorded: {'; '.join(self._findings)}. Nothing "
                 "is recorded and no figure is shown: run shanji audit, keep this folder, and "
@@ -205,10 +209,11 @@ class Inspector(threading.Thread):
             self._audit_failed = "shanji audit gave no report"
             log.warning("the inspection's whole audit gave no report")
             return
-        self._audits += 1
-        self._audit_ended, self._audit_failed = time.time(), None
         if findings:
             self._found(findings)
+        # Counted last: who reads that an audit has ended reads what it found too.
+        self._audits += 1
+        self._audit_ended, self._audit_failed = time.time(), None
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """End the audit when the service stops."""

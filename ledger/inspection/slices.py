@@ -82,8 +82,19 @@ def _bundle(reader: Reader, vault: Vault, number: int, width: int) -> Slice:
         for target in entry["references"]:
             if index not in reader.referrers(target, after=index - 1, limit=1):
                 found.findings.append(f"entry_reference {target} {index}: the row is missing")
+    _kinds(reader, first, entries, found)
     _sealed(reader, vault, range(first, first + width), found)
     return found
+
+
+def _kinds(reader: Reader, first: int, entries: Sequence[bytes], found: Slice) -> None:
+    """The rows by which these entries are found by their kind."""
+    kinds: dict[str, list[int]] = {}
+    for index, data in enumerate(entries, first):
+        kinds.setdefault(orjson.loads(data)["kind"], []).append(index)
+    for kind, indices in kinds.items():
+        for index in set(indices) - reader.those_of_kinds(indices, (kind,)):
+            found.findings.append(f"entry_kind {kind} {index}: the row is missing")
 
 
 def _sealed(reader: Reader, vault: Vault, indices: range, found: Slice) -> None:

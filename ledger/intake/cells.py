@@ -444,16 +444,18 @@ def text(cell: Cell, limit: int) -> str | None:
     """
     if isinstance(cell, str):
         result = cell.strip()
-        if not result:
-            return None
-        if len(result) > CELL_CHARS_MAX:
-            _refuse_long(len(result), limit)
         # Nothing printable is zero-width, a control or white space other than the space.
         if (
-            not result.isprintable()
-            or not (result.isascii() or _is_normalized("NFC", result))
-            or "  " in result
+            result.isprintable()
+            and (result.isascii() or _is_normalized("NFC", result))
+            and "  " not in result
         ):
+            # Most texts are as they may stay.
+            if len(result) <= limit and not result.startswith("'"):
+                return result or None
+        elif len(result) > CELL_CHARS_MAX:
+            _refuse_long(len(result), limit)
+        else:
             result = _clean(result)
         # The apostrophe with which lists are made safe to open is no part of the text.
         if result[:1] == "'" and result[1:].startswith(_FORMULA_STARTS):

@@ -213,10 +213,11 @@ class RowReader:
             cell = cells[self._day]
             if cell.__class__ is dt.datetime:
                 cell = cell.date()  # of which there are few different ones
+            found = self._days.get(cell) if cell.__class__ is not bool else None
+            if found is not None:
+                return found
             if not is_blank(cell):
-                found = self._days.get(cell) if cell.__class__ is not bool else None
-                if found is None:
-                    found = self._days[cell] = self._checked_day(cell)
+                found = self._days[cell] = self._checked_day(cell)
                 return found
         if self._default_day is not None:
             return self._default_day

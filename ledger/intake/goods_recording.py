@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ledger.appending import append_one
 from ledger.book import Book
 from ledger.entry import FIRST_PREVIOUS, Entry, parse_entry
 from ledger.errors import LedgerError, RejectedError
@@ -31,7 +32,7 @@ from ledger.intake.goods_plan import (
 )
 from ledger.intake.recording import SLICE, Progress
 from ledger.records.request import Prepared, prepare
-from ledger.sequencer import append_one, utc_now
+from ledger.sequencer import utc_now
 from ledger.state import State
 
 ABOUT_MAX = 200

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from ledger.beside import rare_garbage
 from ledger.errors import MalformedError
 from ledger.intake.cells import (
     EXACT_DIGITS_MAX,
@@ -152,6 +153,7 @@ class Plan:
         return max(self.gifts, key=lambda gift: gift.amount_fen, default=None)
 
 
+@rare_garbage()
 def plan_gifts(
     table: Table,
     columns: Columns,

@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+from ledger.beside import rare_garbage
 from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.errors import LedgerError, RejectedError
 from ledger.intake.gift_rows import PlannedGift
 from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
-from ledger.records.kind import Draft, check_common
-from ledger.records.request import Prepared, prepare, validate
-from ledger.sequencer import CHINA, utc_now
+from ledger.records.request import rehearse
+from ledger.records.sealing import Unsealed, seal_slices
+from ledger.sequencer import results
 from ledger.state import State
 from ledger.units import joined
 
 SLICE = 1000
 """Gifts that are queued together; the next follow when these are answered."""
+QUEUE_SHARE = 4
+"""They take at most this part of the queue's room, however small that is."""
 
 Progress = Callable[[int], None]
 
@@ -84,7 +86,8 @@ def record_plan(
         book: The log.
         plan: What `plan_gifts` gave; its `clean` must be true.
         target: Fund, channel and the rest.
-        progress: Called with the number of gifts recorded so far.
+        progress: Called with the number of gifts recorded so far; what it raises ends the
+            recording between two slices.
 
     Raises:
         RejectedError: the plan is not clean, or a gift breaks a rule (the row is named).
@@ -96,17 +99,23 @@ def record_plan(
             "mend the file first",
             code="plan_not_clean",
         )
-    _rehearse(book, plan, target)
+    with rare_garbage():
+        rehearse_plan(book, plan, target)
+        return _record(book, plan, target, progress)
+
+
+def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -> Outcome:
+    """Record gifts that the rules take; the next are sealed while those before are written."""
     indices: list[int] = []
-    rest = _prepared(book, plan.gifts, target)
     futures: list[Future[Recorded]] = []
-    # The next gifts are sealed while those before are written.
-    while some := list(islice(rest, SLICE)):
-        indices += [future.result().index for future in futures]
-        futures = book.sequencer.submit([one for _, one in some])
+    for some in seal_slices(
+        _slices(book, plan.gifts, target), len(plan.gifts), target.recorded_by, book.vault
+    ):
+        indices += [one.index for one in results(futures)]
+        futures = book.sequencer.submit(some)
         if progress is not None:
             progress(len(indices))
-    indices += [future.result().index for future in futures]
+    indices += [one.index for one in results(futures)]
     if progress is not None:
         progress(len(indices))
     return Outcome(
@@ -114,22 +123,18 @@ def record_plan(
     )
 
 
-def _prepared(
-    book: Book, gifts: Sequence[PlannedGift], target: Target
-) -> Iterator[tuple[PlannedGift, Prepared]]:
-    for gift in gifts:
-        key = book.vault.digest("import", gift.order_number.encode()).hex()
-        try:
-            prepared = prepare(
+def _slices(book: Book, gifts: Sequence[PlannedGift], target: Target) -> Iterator[list[Unsealed]]:
+    digest = book.vault.digest
+    # A slice must fit into the queue beside those of others.
+    at_once = max(1, min(SLICE, int(book.sequencer.stats()["queue_max"]) // QUEUE_SHARE))
+    for start in range(0, len(gifts), at_once):
+        yield [
+            Unsealed(
                 _body(gift, target),
-                key=f"import/{key}",
-                recorded_by=target.recorded_by,
-                approved_by=None,
-                vault=book.vault,
+                f"import/{digest('import', gift.order_number.encode()).hex()}",
             )
-        except LedgerError as error:
-            raise _of_row(gift, error) from None
-        yield gift, prepared
+            for gift in gifts[start : start + at_once]
+        ]
 
 
 def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:
@@ -155,9 +160,13 @@ def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:
     }
 
 
-def _rehearse(book: Book, plan: Plan, target: Target) -> None:
-    """Put every gift to the rules without recording it."""
-    today = utc_now().astimezone(CHINA).date().isoformat()
+def rehearse_plan(book: Book, plan: Plan, target: Target) -> None:
+    """Put every gift to the rules without recording it.
+
+    Raises:
+        RejectedError: one is refused; the row is named.
+    """
+    today = book.today()
     with book.store.read() as reader:
         state = State(reader)
         head = reader.head()
@@ -165,20 +174,29 @@ def _rehearse(book: Book, plan: Plan, target: Target) -> None:
         for gift in plan.gifts:
             try:
                 # Not sealed: that is two thirds of the work, and no rule looks at it.
-                record = validate(_body(gift, target))
-                draft: Draft[Any] = Draft(
-                    index,
-                    record.fields,
-                    frozenset(record.values),
-                    record.occurred_on,
-                    today,
-                    target.recorded_by,
-                    None,
-                )
-                check_common(record.kind, draft)
-                record.kind.plan(draft, state)
+                body = _body(gift, target)
+                rehearse(body, state, index=index, today=today, recorded_by=target.recorded_by)
             except LedgerError as error:
                 raise _of_row(gift, error) from None
+
+
+def check_target(book: Book, target: Target) -> None:
+    """Refuse fund, project, campaign or channel that no gift can be recorded for.
+
+    Whether the campaign was open on a gift's day is for `rehearse` to say.
+
+    Raises:
+        MalformedError: a field is not in the right form (``invalid_record``).
+        RejectedError: one is not registered, or they do not belong together.
+    """
+    today = book.today()
+    body = _body(PlannedGift(0, "0", 1, today), target)
+    with book.store.read() as reader:
+        try:
+            rehearse(body, State(reader), index=0, today=today, recorded_by=target.recorded_by)
+        except RejectedError as error:
+            if error.field is not None and error.field.startswith("fields."):
+                raise
 
 
 def _of_row(gift: PlannedGift, error: LedgerError) -> RejectedError:

@@ -27,6 +27,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from ledger.beside import rare_garbage
 from ledger.errors import MalformedError, NotFoundError
 from ledger.intake.archive import CELLS_MAX, inspect_archive
 from ledger.intake.cells import Cell, is_blank
@@ -112,6 +113,7 @@ class Table:
     source: Source
 
 
+@rare_garbage()
 def read_table(
     path: Path,
     *,
@@ -133,8 +135,30 @@ def read_table(
         MalformedError: not a spreadsheet, encrypted, empty, over a limit, no header row, or
             several sheets that have one.
     """
-    data = _read_bytes(path)
-    facts = _Facts(path.name, len(data), hashlib.sha256(data).hexdigest())
+    return parse_table(path.name, read_file(path), sheet=sheet, headers=headers, layout=layout)
+
+
+def parse_table(
+    name: str,
+    data: bytes,
+    *,
+    sheet: str | None = None,
+    headers: Sequence[str] = (),
+    layout: Layout = GIFTS,
+) -> Table:
+    """Read the list in a file's bytes.
+
+    Args:
+        name: What the file is called; it decides nothing.
+        data: The whole file.
+        sheet, headers, layout: As for `read_table`.
+
+    Raises:
+        NotFoundError: no such sheet.
+        MalformedError: as `read_table`.
+    """
+    _check_size(data)
+    facts = _Facts(name, len(data), hashlib.sha256(data).hexdigest())
     sought = _Sought(tuple(headers), layout)
     if data.startswith(_ZIP_START):
         archive = inspect_archive(data)
@@ -170,7 +194,13 @@ class _Facts(NamedTuple):
     sha256: str
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A file's bytes, at most one more than `FILE_BYTES_MAX`.
+
+    Raises:
+        NotFoundError: no such file.
+        MalformedError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)
@@ -181,6 +211,10 @@ def _read_bytes(path: Path) -> bytes:
             f"expected a readable file, got {error.strerror} for {path.name}",
             code="file_unreadable",
         ) from None
+    return data
+
+
+def _check_size(data: bytes) -> None:
     if len(data) > FILE_BYTES_MAX:
         raise MalformedError(
             f"expected a file of at most {FILE_BYTES_MAX:,} bytes, got a larger one; split "
@@ -189,7 +223,6 @@ def _read_bytes(path: Path) -> bytes:
         )
     if not data.strip():
         raise MalformedError("expected a list, got an empty file", code="file_empty")
-    return data
 
 
 def _refuse_encrypted() -> NoReturn:

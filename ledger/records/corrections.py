@@ -29,9 +29,9 @@ REPLACEMENT = "entry.replaced"
 
 Effects = Callable[[Entry, State, int], None]
 
-CLAIMING = frozenset(("service.recorded", "statement.matched"))
-"""Kinds that move nothing and yet hold something (a time of the day, bank lines and gifts),
-which only a reversal gives back."""
+CLAIMING = frozenset(("service.recorded", "statement.matched", "statement.imported"))
+"""Kinds that move nothing and yet hold something (a time of the day, bank lines and gifts, the
+days of a bank account), which only a reversal gives back."""
 
 
 def holds_something(entry: Entry) -> bool:
@@ -94,7 +94,7 @@ def _check_relied_on(state: State, number: int) -> None:
             "entry_relied_on",
             f"fields.entry: entries {entries} rely on entry {number}; void that receipt "
             "(receipt.voided), withdraw that fulfilment (wish.withdrawn), reverse that matching "
-            "gift or that confirmation first",
+            "gift, that confirmation, those matched bank lines or the later statement first",
             field="fields.entry",
             entry=number,
             entries=entries,

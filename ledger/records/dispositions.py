@@ -2,7 +2,8 @@
 
 A flag is evidence for a person to judge, never an accusation (domain, section 2). It is
 named by its code and the entries that it lists; a flag that lists other entries later is
-another one, and asks again.
+another one, and asks again. So is one of more entries than can be listed, when it is about
+more or fewer of them.
 """
 
 from __future__ import annotations
@@ -23,9 +24,15 @@ FLAG_ENTRIES_MAX = 50
 Flag = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,63}$", description="the flag's code")]
 
 
-def disposition_key(flag: str, entries: Sequence[int]) -> str:
-    """The state's key of a flag's disposition."""
+def disposition_key(flag: str, entries: Sequence[int], entries_total: int | None = None) -> str:
+    """The state's key of a flag's disposition.
+
+    Args:
+        entries_total: How many entries the flag is about, where it cannot list all.
+    """
     listed = ",".join(str(one) for one in sorted(set(entries)))
+    if entries_total is not None:
+        listed += f" of {entries_total}"
     return f"disposed/{flag}/{hashlib.sha256(listed.encode()).hexdigest()[:32]}"
 
 
@@ -34,6 +41,9 @@ class AttentionDisposed(Fields):
 
     flag: Flag
     entries: Annotated[list[Index], Field(min_length=1, max_length=FLAG_ENTRIES_MAX)]
+    entries_total: Annotated[int, Field(gt=FLAG_ENTRIES_MAX, le=10**9)] | None = Field(
+        None, description="how many entries the flag is about, where it lists the first ones only"
+    )
     decision: Literal["in_order", "corrected", "to_be_corrected", "referred"]
     reason: Text
 
@@ -54,7 +64,7 @@ def _plan_disposed(draft: Draft[AttentionDisposed], state: State) -> Plan:
 def _effects_disposed(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
     state.put(
-        disposition_key(fields["flag"], fields["entries"]),
+        disposition_key(fields["flag"], fields["entries"], fields.get("entries_total")),
         {
             "decision": fields["decision"],
             "entry": entry.index,

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ledger.entry import Entry
 from ledger.records.corrections import CORRECTIONS
+from ledger.records.disclosures import Disclosed, note_disclosed
 from ledger.records.kind import (
     AMOUNT_FEN_MAX,
     Code,
@@ -52,6 +53,12 @@ class DocumentAttached(Fields):
     notice_of: Index | None = Field(
         None, description="the correction whose published notice (更正说明) this is"
     )
+    discloses: Disclosed | None = Field(
+        None, description="the duty of disclosure (信息公开) that its publication meets"
+    )
+    year: Annotated[int, Field(ge=2000, le=9999)] | None = Field(
+        None, description="of an annual report: the year that it is about"
+    )
 
 
 class DocumentSealed(Sealed):
@@ -64,6 +71,7 @@ def _plan_document(draft: Draft[DocumentAttached], state: State) -> Plan:
     fields = draft.fields
     for number, index in enumerate(fields.about):
         state.entry(index, f"fields.about.{number}")
+    _check_year(fields, draft.occurred_on)
     notice_of = [] if fields.notice_of is None else [fields.notice_of]
     for index in notice_of:
         found = state.entry(index, "fields.notice_of")
@@ -77,7 +85,20 @@ def _plan_document(draft: Draft[DocumentAttached], state: State) -> Plan:
     return Plan(references=references_of(fields.about, notice_of))
 
 
+def _check_year(fields: DocumentAttached, day: str) -> None:
+    """An annual report, and nothing else, is about a year, which is over."""
+    over = fields.year is None or f"{fields.year:04d}-12-31" < day
+    if (fields.discloses == "annual_report") != (fields.year is not None) or not over:
+        reject(
+            "annual_report_year",
+            "fields.year: expected the year of an annual report that is over, and none for "
+            "another document",
+            field="fields.year",
+        )
+
+
 def _effects_document(entry: Entry, state: State, sign: int) -> None:
+    note_disclosed(entry, state)
     notice_of = entry.fields.get("notice_of")
     if notice_of is not None:
         key = f"notices-of/{notice_of}"
@@ -161,14 +182,22 @@ def _plan_statement(draft: Draft[StatementImported], state: State) -> Plan:
 
 
 def _effects_statement(entry: Entry, state: State, sign: int) -> None:
-    fields = entry.fields
-    last = state.get(f"statement/{fields['account_alias']}")
-    gap = 0 if last is None else fields["opening_fen"] - last["closing_fen"]
-    value = {name: fields[name] for name in ("period_to", "closing_fen")}
-    state.put(
-        f"statement/{fields['account_alias']}",
-        {**value, "gap_before_fen": gap, "entry": entry.index},
-    )
+    """The account's last statement; where that is reversed, the one before it again."""
+    key = f"statement/{entry.fields['account_alias']}"
+    last = entry if sign > 0 else _statement_before(entry, state)
+    state.put(key, None if last is None else _standing(last, state))
+
+
+def _statement_before(entry: Entry, state: State) -> Entry | None:
+    """The statement of the same account that one follows; it refers to nothing else."""
+    return state.entry(entry.references[0], "references") if entry.references else None
+
+
+def _standing(entry: Entry, state: State) -> dict[str, Any]:
+    before = _statement_before(entry, state)
+    gap = 0 if before is None else entry.fields["opening_fen"] - before.fields["closing_fen"]
+    value = {name: entry.fields[name] for name in ("period_to", "closing_fen")}
+    return {**value, "gap_before_fen": gap, "entry": entry.index}
 
 
 STATEMENT_IMPORTED = Kind(
@@ -225,6 +254,15 @@ def _plan_matched(draft: Draft[StatementMatched], state: State) -> Plan:
             f"fields.statement: entry {fields.statement} is {statement.kind}",
             field="fields.statement",
         )
+    undone = state.get(f"reversed/{fields.statement}")
+    if undone is not None:
+        reject(
+            "statement_reversed",
+            f"fields.statement: entry {undone['entry']} reversed this statement; match the lines "
+            "of the one that was imported in its place",
+            field="fields.statement",
+            entry=undone["entry"],
+        )
     for one in fields.lines:
         taken = state.get(f"bank-line/{fields.statement}/{one.line}")
         if taken is not None or [line.line for line in fields.lines].count(one.line) > 1:
@@ -278,6 +316,10 @@ def _effects_matched(entry: Entry, state: State, sign: int) -> None:
         state.put(f"bank-line/{fields['statement']}/{one['line']}", claim)
     for gift in fields["gifts"]:
         state.put(f"bank-match/{gift}", claim)
+    key = f"matches-of/{fields['statement']}"
+    entries = (state.get(key) or {"entries": []})["entries"]
+    entries = [one for one in entries if one != entry.index] + [entry.index] * (sign > 0)
+    state.put(key, {"entries": entries} if entries else None)
     brought = sum(one["amount_fen"] for one in fields["lines"])
     state.add(f"bank-matched/{fields['statement']}", amount_fen=sign * brought)
     state.add("bank-total", matched_lines=sign * len(fields["lines"]))

@@ -31,6 +31,7 @@ from ledger.records.kind import (
     reject,
 )
 from ledger.records.lineage import remaining
+from ledger.records.totals import add_money, add_taken_back
 from ledger.state import Move, State, references_of
 from ledger.units import slice_ranges, total
 
@@ -125,9 +126,7 @@ def _plan_gift(draft: Draft[DonationMoney], state: State) -> Plan:
 def _effects_gift(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
     amounts = {"gifts": sign, "raised_fen": sign * fields["amount_fen"]}
-    state.add(f"fund-total/{fields['fund']}", **amounts)
-    if "project" in fields:
-        state.add(f"project-total/{fields['project']}", **amounts)
+    add_money(state, fields["fund"], fields.get("project"), **amounts)
     if "campaign" in fields:
         state.add(f"campaign-total/{fields['campaign']}", **amounts)
 
@@ -242,13 +241,11 @@ def _effects_refund(entry: Entry, state: State, sign: int) -> None:
     gift = state.entry(entry.fields["gift"], "fields.gift")
     amount = sign * entry.postings[0]["amount"]
     for issue, posting in zip(_clawed_issues(entry, state), entry.postings[1:], strict=True):
-        state.add(f"clawed/{issue}", points=sign * posting["amount"])
+        add_taken_back(state, issue, sign * posting["amount"])
     state.add(f"refunded/{entry.fields['gift']}", amount_fen=amount)
     # A matching gift names no fund of its own: it is for what its gifts are for.
     meant = gift if "fund" in gift.fields else state.entry(gift.fields["gifts"][0], "fields.gift")
-    state.add(f"fund-total/{meant.fields['fund']}", refunded_fen=amount)
-    if "project" in meant.fields:
-        state.add(f"project-total/{meant.fields['project']}", refunded_fen=amount)
+    add_money(state, meant.fields["fund"], meant.fields.get("project"), refunded_fen=amount)
 
 
 def _clawed_issues(entry: Entry, state: State) -> list[int]:

@@ -13,12 +13,14 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ledger.entry import Entry
 from ledger.errors import RejectedError
+from ledger.frozen import frozen
 from ledger.state import Move, State
 
 AMOUNT_FEN_MAX = 10**13
@@ -48,20 +50,46 @@ REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 them, what a page shows is not what was recorded."""
 
 
+_GROWING = ((0x1F000, 0x1FBFF), (0x20000, 0x3FFFD))
+"""Blocks of pictures, and the planes of ideographs: the characters that people's names and
+messages get each year. None of them combines or is composed, so that NFC never changes."""
+_DISALLOWED = {
+    "Cc": "the control character",
+    "Cs": "half a character,",
+    "Co": "the private character",
+}
+
+
+def _refused(character: str) -> str | None:
+    """What is wrong with a character, in words; None for nothing.
+
+    What is unassigned to this Python may be assigned to the next, so that nothing in the
+    growing blocks is refused for that: the same text is right, or not, everywhere.
+    """
+    category, point = unicodedata.category(character), ord(character)
+    if category == "Cn":
+        grows = any(first <= point <= last for first, last in _GROWING)
+        return None if grows and point & 0xFFFE != 0xFFFE else "the unassigned character"
+    return None if character == "\n" else _DISALLOWED.get(category)
+
+
 def clean(length_max: int) -> AfterValidator:
-    """Makes text NFC and refuses control characters; every text field needs it.
+    """Makes text NFC and refuses control characters and blank text; every text field needs it.
 
     The length counts once more afterwards: a few characters are two or three in NFC.
     """
 
     def clean_text(text: str) -> str:
+        if text.isspace():
+            raise ValueError("is blank; leave the field out, or write something")
         # Nothing printable is a control, and most texts are printable: no look at each character.
         printable = text.isprintable()
         if printable and text.isascii():
             return text
         for character in "" if printable else text:
-            if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") and character != "\n":
-                raise ValueError(f"contains the control character U+{ord(character):04X}")
+            wrong = _refused(character)
+            if wrong is not None:
+                raise ValueError(f"contains {wrong} U+{ord(character):04X}")
             if character in REORDERING:
                 raise ValueError(
                     f"contains the invisible mark U+{ord(character):04X}, which shows text in "
@@ -100,6 +128,7 @@ def _one_spelling(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _real_day(text: str) -> str:
     try:
         datetime.date.fromisoformat(text)
@@ -148,7 +177,7 @@ class NoneSealed(Sealed):
 F = TypeVar("F", bound=Fields)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft(Generic[F]):
     """A record on its way into the log, or out of it when the log is replayed.
 
@@ -166,7 +195,7 @@ class Draft(Generic[F]):
     documents: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What a record does: units to move, in order, and the entries that it is about."""
 

@@ -21,7 +21,9 @@ from ledger.units import Range
 USES_MAX = 1000
 """So many later entries are listed; where there are more, the list says so."""
 
-Why = Literal["units", "points", "receipt", "fulfilment", "matching", "confirmation"]
+Why = Literal[
+    "units", "points", "receipt", "fulfilment", "matching", "confirmation", "bank", "statement"
+]
 
 UNDONE_BY: Mapping[Why, str] = {
     "units": REVERSAL,
@@ -30,6 +32,8 @@ UNDONE_BY: Mapping[Why, str] = {
     "fulfilment": "wish.withdrawn",
     "matching": REVERSAL,
     "confirmation": REVERSAL,
+    "bank": REVERSAL,
+    "statement": REVERSAL,
 }
 """The kind of record that gives up each claim."""
 
@@ -106,8 +110,14 @@ def depending_points(state: State, number: int) -> list[int]:
 
 def claims(state: State, number: int) -> dict[int, Why]:
     """The entries that rely on this one: its receipt, the wish it fulfils, matching gifts,
-    the confirmation of the service that it recorded."""
+    the confirmation of the service that it recorded; of a bank statement, its matched lines
+    and the statement that follows it."""
     found: dict[int, Why] = {}
+    for one in (state.get(f"matches-of/{number}") or {"entries": []})["entries"]:
+        found[one] = "bank"
+    following = _statement_after(state, number)
+    if following is not None:
+        found[following] = "statement"
     for one in (state.get(f"matchings-of/{number}") or {"entries": []})["entries"]:
         found[one] = "matching"
     wish, receipt = state.get(f"fulfils/{number}"), state.get(f"receipt-of/{number}")
@@ -119,6 +129,20 @@ def claims(state: State, number: int) -> dict[int, Why]:
     if confirmed is not None:
         found[confirmed["entry"]] = "confirmation"
     return found
+
+
+def _statement_after(state: State, number: int) -> int | None:
+    """The next statement of the same bank account, from the last one back."""
+    entry = state.entry(number, "entry")
+    if entry.kind != "statement.imported":
+        return None
+    last = state.get(f"statement/{entry.fields['account_alias']}")
+    at = number if last is None else int(last["entry"])
+    after = None
+    while at > number:
+        after = at
+        at = state.entry(at, "entry").references[0]
+    return after
 
 
 def later_uses(state: State, number: int) -> LaterUses:

@@ -25,6 +25,7 @@ from ledger.records.kind import (
     reject,
 )
 from ledger.records.rules import rule_in_force
+from ledger.records.totals import add_money
 from ledger.state import Move, State, references_of
 
 GIFTS_MAX = 1000
@@ -124,9 +125,7 @@ def _effects_matched(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
     first = state.entry(fields["gifts"][0], "fields.gifts").fields
     amounts = {"gifts": sign, "raised_fen": sign * fields["amount_fen"]}
-    state.add(f"fund-total/{first['fund']}", **amounts)
-    if "project" in first:
-        state.add(f"project-total/{first['project']}", **amounts)
+    add_money(state, first["fund"], first.get("project"), **amounts)
     for gift in fields["gifts"]:
         claim = {"entry": entry.index} if sign > 0 else None
         state.put(f"matched/{fields['rule']}/{gift}", claim)

@@ -25,6 +25,7 @@ from ledger.records.kind import (
     reject,
 )
 from ledger.records.points import expiry_label
+from ledger.records.totals import add_fund, add_project
 from ledger.state import Move, State, references_of
 
 OPENING = "world:opening"
@@ -163,10 +164,9 @@ def _effects_opened(entry: Entry, state: State, sign: int) -> None:
     received = {"received": last["at"] + last["amount"], "entry": entry.index}
     state.put(f"opened/{asset}/{account}", received)
     if asset == "CNY":
-        state.add(f"fund-total/{account.removeprefix('fund:')}", opened_fen=amount)
+        add_fund(state, account.removeprefix("fund:"), opened_fen=amount)
         for part in entry.fields["fund"]["earmarked"]:
-            total = f"project-total/{part['project']}"
-            state.add(total, opened_fen=sign * part["amount_fen"])
+            add_project(state, part["project"], opened_fen=sign * part["amount_fen"])
     elif asset == "points":
         state.add("points-total", opened=amount)
     else:

@@ -33,6 +33,7 @@ from ledger.records.kind import (
 )
 from ledger.records.lineage import remaining
 from ledger.records.rules import rule_in_force
+from ledger.records.totals import add_taken_back
 from ledger.state import Move, State, references_of
 from ledger.units import Rank, total
 
@@ -352,7 +353,7 @@ def _plan_points_reversed(draft: Draft[PointsReversed], state: State) -> Plan:
 
 def _effects_points_reversed(entry: Entry, state: State, sign: int) -> None:
     amount = sign * entry.postings[0]["amount"]
-    state.add(f"clawed/{entry.fields['issue']}", points=amount)
+    add_taken_back(state, entry.fields["issue"], amount)
     state.add("points-total", reversed=amount)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.disclosures import note_major
 from ledger.records.gifts import find_project
 from ledger.records.kind import (
     APPROVERS,
@@ -28,6 +29,7 @@ from ledger.records.kind import (
 )
 from ledger.records.rules import BASIS_POINTS, rule_in_force
 from ledger.records.spending import earmarked
+from ledger.records.totals import add_fund, add_money
 from ledger.state import Move, State, references_of
 from ledger.units import Rank
 
@@ -104,10 +106,8 @@ def _plan_fee(draft: Draft[FeeCharged], state: State) -> Plan:
 def _effects_fee(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
     amount = sign * fields["amount_fen"]
-    state.add(f"fund-total/{fields['from_fund']}", fees_fen=amount)
-    state.add(f"fund-total/{fields['to_fund']}", received_fen=amount)
-    if "from_project" in fields:
-        state.add(f"project-total/{fields['from_project']}", fees_fen=amount)
+    add_money(state, fields["from_fund"], fields.get("from_project"), fees_fen=amount)
+    add_fund(state, fields["to_fund"], received_fen=amount)
 
 
 FEE_CHARGED = Kind(
@@ -192,15 +192,12 @@ def _across(fields: PurposeChanged | LeftoverAssigned) -> Move:
 
 
 def _effects_across(entry: Entry, state: State, sign: int) -> None:
+    note_major(entry, state, sign)
     fields = entry.fields
     amount = sign * fields["amount_fen"]
-    state.add(f"fund-total/{fields['from_fund']}", allocated_fen=amount)
-    state.add(f"fund-total/{fields['to_fund']}", received_fen=amount)
     source = fields.get("from_project", fields.get("project"))
-    if source is not None:
-        state.add(f"project-total/{source}", allocated_fen=amount)
-    if "to_project" in fields:
-        state.add(f"project-total/{fields['to_project']}", received_fen=amount)
+    add_money(state, fields["from_fund"], source, allocated_fen=amount)
+    add_money(state, fields["to_fund"], fields.get("to_project"), received_fen=amount)
 
 
 PURPOSE_CHANGED = Kind(

@@ -141,8 +141,10 @@ class ProjectOpened(Fields):
     name: Name
     fund: Code
     purpose: Code = Field(description="one of the fund's purposes; any for an unrestricted fund")
-    project_class: Literal["regular", "micro"] | None = Field(
-        None, description="micro: of the micro-project library 微慈善项目库"
+    project_class: Literal["regular", "micro", "emergency"] | None = Field(
+        None,
+        description="micro: of the micro-project library 微慈善项目库; emergency: the rescue phase "
+        "of an emergency, from starts_on to ends_on",
     )
     target_fen: Fen | None = None
     starts_on: Day

@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -20,9 +20,11 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 
 from ledger.entry import DOCUMENTS_MAX, seal
 from ledger.errors import MalformedError
+from ledger.frozen import frozen
 from ledger.records.catalog import KIND_BY_NAME
-from ledger.records.kind import Day, Fields, Hash, Kind, NoneSealed
-from ledger.vault import Vault, VaultRow
+from ledger.records.kind import Day, Draft, Fields, Hash, Kind, NoneSealed, check_common
+from ledger.state import State
+from ledger.vault import Digests, Vault, VaultRow
 
 BODY_BYTES_MAX = 128 * 1024
 """A record's request; its entry must fit into 65,535 bytes in the end."""
@@ -33,7 +35,7 @@ ERRORS_MAX = 100
 _KEY = re.compile(rf"[!-~]{{1,{KEY_CHARS_MAX}}}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prepared:
     """A validated and sealed record, ready for the writer.
 
@@ -150,7 +152,7 @@ def example_body(kind: Kind[Any]) -> dict[str, Any]:
 
 
 def prepare(
-    body: object, *, key: str, recorded_by: str, approved_by: str | None, vault: Vault
+    body: object, *, key: str, recorded_by: str, approved_by: str | None, vault: Vault | Digests
 ) -> Prepared:
     """Validate and seal a record.
 
@@ -180,7 +182,7 @@ def prepare(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Validated:
     """A record that is right by itself; `values` are its personal fields."""
 
@@ -207,6 +209,34 @@ def validate(body: object) -> Validated:
     return Validated(kind, record.fields, values, record.occurred_on, record.documents)
 
 
+def rehearse(body: object, state: State, *, index: int, today: str, recorded_by: str) -> None:
+    """Put a record to the rules without sealing or recording it.
+
+    Args:
+        body: As for `prepare`.
+        state: The state to judge by; it is not changed.
+        index, today: Where and when it would be recorded.
+        recorded_by: Who would record it; alone.
+
+    Raises:
+        MalformedError: as `validate`.
+        RejectedError: a rule refuses it.
+    """
+    found = validate(body)
+    draft: Draft[Any] = Draft(
+        index,
+        found.fields,
+        frozenset(found.values),
+        found.occurred_on,
+        today,
+        recorded_by,
+        None,
+        found.documents,
+    )
+    check_common(found.kind, draft)
+    found.kind.plan(draft, state)
+
+
 def seal_record(
     *,
     kind: Kind[Any],
@@ -218,7 +248,7 @@ def seal_record(
     key: str,
     recorded_by: str,
     approved_by: str | None,
-    vault: Vault,
+    vault: Vault | Digests,
 ) -> Prepared:
     """Seal a validated record; `values` are its personal fields."""
     content = orjson.dumps(
@@ -226,11 +256,12 @@ def seal_record(
         option=orjson.OPT_SORT_KEYS,
     )
     order = next((values[name] for name in kind.unique if name in values), None)
-    seed = vault.new_seed() if values else None
+    digests = vault.digests if isinstance(vault, Vault) else vault
+    seed = digests.new_seed() if values else None
     row = VaultRow(
         key,
-        vault.digest("request", content),
-        None if order is None else vault.digest("order", order.encode()),
+        digests.digest("request", content),
+        None if order is None else digests.digest("order", order.encode()),
         seed,
         values if seed is not None else None,
     )

@@ -17,7 +17,7 @@ from ledger.state import State, references_of
 PointsSource = Literal["donation.money", "donation.goods", "service.confirmed"]
 BASIS_POINTS = 10_000
 YEARLY_PATTERN = (
-    r"^(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$|^(0[13-9]|1[0-2])-(29|30)$|^(0[13578]|1[02])-31$"
+    r"^(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$|^(0[13-9]|1[0-2])-(29|30)$|^(0[13578]|1[02])-31$"
 )
 """A month and day that every year has."""
 
@@ -95,6 +95,9 @@ class Disclosure(Fields):
     within_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     by_day: Annotated[str, Field(pattern=YEARLY_PATTERN)] | None = Field(
         None, description="month and day of each year, like 05-31"
+    )
+    amount_fen_min: Annotated[int, Field(ge=1, le=10**13)] | None = Field(
+        None, description="major_change only: what moves so much money between funds or out"
     )
 
     def deadlines(self) -> tuple[object, ...]:
@@ -228,6 +231,13 @@ def _check_terms(fields: RulePublished, state: State) -> list[Any]:
             "one_deadline",
             "fields.disclosure: expected exactly one of every_days, within_days and by_day",
             field="fields.disclosure",
+        )
+    if due is not None and due.amount_fen_min is not None and due.subject != "major_change":
+        reject(
+            "amount_without_change",
+            f"fields.disclosure.amount_fen_min: it says which change is a major one; {due.subject} "
+            "has no such amount",
+            field="fields.disclosure.amount_fen_min",
         )
     return about
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ledger.entry import Entry
+from ledger.records.disclosures import note_major
 from ledger.records.gifts import find_project
 from ledger.records.goods import Lot, base_quantity, check_shelf_life, lot_label
 from ledger.records.kind import (
@@ -30,6 +31,7 @@ from ledger.records.kind import (
     clean,
     reject,
 )
+from ledger.records.totals import add_fund, add_money, add_payment
 from ledger.state import Move, State, references_of
 from ledger.units import Rank
 
@@ -84,12 +86,6 @@ def _find_money(fields: _Payment, state: State) -> list[Any]:
     return [fund, *found]
 
 
-def _spent(entry: Entry, state: State, amount: int) -> None:
-    state.add(f"fund-total/{entry.fields['fund']}", spent_fen=amount)
-    if "project" in entry.fields:
-        state.add(f"project-total/{entry.fields['project']}", spent_fen=amount)
-
-
 class MoneyAllocated(Fields):
     """Money without an earmark moved to another fund, or earmarked for a project.
 
@@ -137,12 +133,11 @@ def _plan_allocated(draft: Draft[MoneyAllocated], state: State) -> Plan:
 
 
 def _effects_allocated(entry: Entry, state: State, sign: int) -> None:
+    note_major(entry, state, sign)
     fields = entry.fields
     amount = sign * fields["amount_fen"]
-    state.add(f"fund-total/{fields['from_fund']}", allocated_fen=amount)
-    state.add(f"fund-total/{fields['to_fund']}", received_fen=amount)
-    if "to_project" in fields:
-        state.add(f"project-total/{fields['to_project']}", received_fen=amount)
+    add_fund(state, fields["from_fund"], allocated_fen=amount)
+    add_money(state, fields["to_fund"], fields.get("to_project"), received_fen=amount)
 
 
 MONEY_ALLOCATED = Kind(
@@ -200,7 +195,8 @@ def _plan_payment(draft: Draft[Any], state: State) -> Plan:
 
 
 def _effects_payment(entry: Entry, state: State, sign: int) -> None:
-    _spent(entry, state, sign * entry.fields["amount_fen"])
+    note_major(entry, state, sign)
+    add_payment(state, entry.kind, entry.fields, sign * entry.fields["amount_fen"], sign)
 
 
 AID_PAID = Kind(
@@ -330,7 +326,8 @@ def _effects_purchase(entry: Entry, state: State, sign: int) -> None:
             bought=sign * goods["amount"],
             paid_fen=sign * money["amount"],
         )
-    _spent(entry, state, sign * paid)
+    note_major(entry, state, sign)
+    add_payment(state, entry.kind, entry.fields, sign * paid, sign)
 
 
 PURCHASE_MADE = Kind(

@@ -28,6 +28,7 @@ from ledger.records.kind import (
     Text,
     reject,
 )
+from ledger.records.totals import add_money
 from ledger.state import Move, State, references_of
 
 INPUTS_MAX = 50
@@ -283,9 +284,7 @@ def _effects_sold(entry: Entry, state: State, sign: int) -> None:
     fields = entry.fields
     goods, money = entry.postings
     state.add(f"item-total/{fields['item']}", sold=sign * goods["amount"])
-    state.add(f"fund-total/{fields['fund']}", sales_fen=sign * money["amount"])
-    if "project" in fields:
-        state.add(f"project-total/{fields['project']}", sales_fen=sign * money["amount"])
+    add_money(state, fields["fund"], fields.get("project"), sales_fen=sign * money["amount"])
 
 
 GOODS_SOLD = Kind(

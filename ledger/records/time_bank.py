@@ -25,11 +25,15 @@ from ledger.records.kind import (
     reject,
 )
 from ledger.records.rules import rules_of_topic
+from ledger.records.totals import add_service
 from ledger.state import Move, State, references_of
 
-Clock = Annotated[
+CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+UNTIL_PATTERN = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+Clock = Annotated[str, Field(pattern=CLOCK_PATTERN, description="a time of the day, like 09:30")]
+Until = Annotated[
     str,
-    Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="a time of the day, like 09:30"),
+    Field(pattern=UNTIL_PATTERN, description="like 11:30; 24:00 where it went on until midnight"),
 ]
 
 
@@ -46,7 +50,7 @@ class ServiceRecorded(Fields):
     activity: Name
     place: Name | None = None
     starts_at: Clock
-    ends_at: Clock
+    ends_at: Until
 
 
 class VolunteerSealed(Sealed):
@@ -65,7 +69,7 @@ def _plan_served(draft: Draft[ServiceRecorded], state: State) -> Plan:
         reject(
             "service_ends_first",
             f"fields.ends_at: {fields.ends_at} is not after {fields.starts_at}; "
-            "service over midnight is two records",
+            "service over midnight is two records, until 24:00 and from 00:00",
             field="fields.ends_at",
         )
     served = _served(state, fields.volunteer, draft.occurred_on)
@@ -199,7 +203,10 @@ def _plan_confirmed(draft: Draft[ServiceConfirmed], state: State) -> Plan:
 def _effects_confirmed(entry: Entry, state: State, sign: int) -> None:
     claim = {"entry": entry.index} if sign > 0 else None
     state.put(f"confirmed/{entry.fields['service']}", claim)
-    state.add("time-total", confirmed_minutes=sign * entry.postings[0]["amount"], services=sign)
+    minutes = sign * entry.postings[0]["amount"]
+    state.add("time-total", confirmed_minutes=minutes, services=sign)
+    served = state.entry(entry.fields["service"], "fields.service").fields
+    add_service(state, served["organiser"], served["volunteer"], minutes, sign)
 
 
 SERVICE_CONFIRMED = Kind(

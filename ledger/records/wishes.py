@@ -59,6 +59,7 @@ def _effects_posted(entry: Entry, state: State, sign: int) -> None:
     value = {**entry.fields, "status": "posted", "entry": entry.index}
     state.put(f"wish/{entry.fields['code']}", value)
     state.add("wish-total", posted=1)
+    state.add(f"wish-group/{value['wish_class']}/{value['age_band']}", wishes=1)
 
 
 WISH_POSTED = Kind(

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.attention.item import View
+from ledger.attention.item import PAGE, View
+from ledger.statistics.figures import points_taken_back
 from ledger.store import Reader
 
 _DONATED = ("opened_fen", "raised_fen", "sales_fen")
 _MOVED_ON = ("allocated_fen", "fees_fen")
 _GOODS_IN = ("opened", "given", "bought", "surplus", "repacked_out")
 _GOODS_OUT = ("distributed", "redeemed", "sold", "repacked_in")
-_POINTS_OUT = ("expired", "reversed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class AddedUp:
             funds, less what came from them).
         money: All funds together: what moved between them is nothing.
         items: Each item in base units: came ``received``; went ``out`` and ``lost``.
-        points: Came ``issued``; went ``redeemed``, ``expired`` and ``reversed``.
+        points: Came ``issued``; went ``redeemed``, ``expired`` and ``reversed`` (taken back,
+            by a refund too).
         minutes: Came ``confirmed``; went ``spent``.
         rules, shops: Points issued by each rule, and redeemed at each shop.
     """
@@ -82,28 +83,46 @@ def add_up(reader: Reader) -> AddedUp:
     """Every balance of a snapshot."""
     head = reader.head()
     view = View(reader, "")
-    funds = tuple(_fund(view, code, thing) for code, thing in view.family("fund"))
+    totals, held = dict(view.family("fund-total")), _held_in_funds(reader)
+    funds = tuple(
+        _fund(code, thing, totals.get(code) or {}, held.get(f"fund:{code}", 0))
+        for code, thing in view.family("fund")
+    )
+    units, there = dict(view.family("item-total")), _held_in_all(reader)
     rules = {code: total.get("issued", 0) for code, total in view.family("points-total")}
     shops = {code: total.get("points_redeemed", 0) for code, total in view.family("site-total")}
     return AddedUp(
         as_of=head.size if head else 0,
         funds=funds,
         money=_together(funds),
-        items=tuple(_item(view, code, thing) for code, thing in view.family("item")),
-        points=_points(view, sum(rules.values()), sum(shops.values())),
-        minutes=_minutes(view),
+        items=tuple(
+            _item(code, thing, units.get(code) or {}, there.get(f"item:{code}", 0))
+            for code, thing in view.family("item")
+        ),
+        points=_points(view, sum(rules.values()), sum(shops.values()), there.get("points", 0)),
+        minutes=_minutes(view, there.get("minutes", 0)),
         rules=rules,
         shops=shops,
     )
 
 
-def _fund(view: View, code: str, thing: Mapping[str, Any]) -> Balance:
-    total = view.get(f"fund-total/{code}") or {}
-    account = view.reader.account_total("CNY", f"fund:{code}")
+def _held_in_funds(reader: Reader) -> dict[str, int]:
+    found: dict[str, int] = {}
+    after = ""
+    while rows := reader.asset_holders("CNY", "fund:", after=after, limit=PAGE):
+        found |= {row.name: row.held for row in rows}
+        after = rows[-1].name
+    return found
+
+
+def _held_in_all(reader: Reader) -> dict[str, int]:
+    return {row.asset: row.held for row in reader.asset_totals()}
+
+
+def _fund(code: str, thing: Mapping[str, Any], total: Mapping[str, int], held: int) -> Balance:
     donated = _sum(total, _DONATED) - total.get("refunded_fen", 0)
     moved = _sum(total, _MOVED_ON) - total.get("received_fen", 0)
     spent = total.get("spent_fen", 0)
-    held = 0 if account is None else account.held
     return Balance(code, {"donated": donated}, {"spent": spent, "moved": moved}, held, thing)
 
 
@@ -115,24 +134,24 @@ def _together(funds: tuple[Balance, ...]) -> Balance:
     return Balance("", {"donated": donated}, {"spent": spent}, held, {})
 
 
-def _item(view: View, code: str, thing: Mapping[str, Any]) -> Balance:
-    total = view.get(f"item-total/{code}") or {}
+def _item(code: str, thing: Mapping[str, Any], total: Mapping[str, int], held: int) -> Balance:
     went = {"out": _sum(total, _GOODS_OUT), "lost": total.get("lost", 0)}
-    _, held = view.reader.asset_sums(f"item:{code}")
     return Balance(code, {"received": _sum(total, _GOODS_IN)}, went, held, thing)
 
 
-def _points(view: View, issued: int, redeemed: int) -> Balance:
+def _points(view: View, issued: int, redeemed: int, held: int) -> Balance:
     total = view.get("points-total") or {}
-    went = {"redeemed": redeemed, **{name: total.get(name, 0) for name in _POINTS_OUT}}
-    _, held = view.reader.asset_sums("points")
+    went = {
+        "redeemed": redeemed,
+        "expired": total.get("expired", 0),
+        "reversed": points_taken_back(view),
+    }
     return Balance("", {"issued": issued + total.get("opened", 0)}, went, held, {})
 
 
-def _minutes(view: View) -> Balance:
+def _minutes(view: View, held: int) -> Balance:
     total = view.get("time-total") or {}
     came = {"confirmed": total.get("confirmed_minutes", 0)}
-    _, held = view.reader.asset_sums("minutes")
     return Balance("", came, {"spent": total.get("spent_minutes", 0)}, held, {})
 
 

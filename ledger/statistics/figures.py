@@ -5,28 +5,21 @@ What counts persons is grouped and published by ``groups``. Donors and the perso
 were helped are not counted: who they are is sealed, so the ledger does not know how many
 different ones there are; it counts gifts and payments.
 
-It reads registers, accounts and the flows out of the funds, and the entries that made
-those; never the log from end to end.
+It reads kept totals (``records.totals``): as many rows as it tells of, however long the log.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.attention.item import View
-from ledger.entry import Entry
+from ledger.records.totals import MONEY_IN, PAID_AS
 from ledger.statistics.groups import Group, Published, publish
 from ledger.store import Reader
 
-UNSPECIFIED = "unspecified"
-"""The purpose of money whose fund has several, or none, and that no project narrows."""
-
-_MONEY_IN = ("gifts", "raised_fen", "refunded_fen", "opened_fen", "sales_fen")
-_TO_ORGANISATIONS = {"grant.paid": "grants_fen", "purchase.made": "purchases_fen"}
 _GOODS = ("opened", "given", "bought", "distributed", "redeemed", "lost", "sold")
 _POINTS = ("opened", "issued", "redeemed", "expired", "reversed")
 
@@ -86,19 +79,17 @@ def gather(reader: Reader, day: str) -> Statistics:
         default=None,
     )
     least = None if rule is None else int(rule["statistics"]["group_min"])
-    spent = _Spent(view)
-    accounts = _accounts(reader)
-    volunteers, holders = accounts["minutes"], accounts["points"]
+    volunteers, holders = (_accounts(reader, asset) for asset in ("minutes", "points"))
     return Statistics(
         as_of=head.size if head else 0,
         day=day,
         rule=rule,
         money_in=tuple(_money_in(view)),
         money_in_by_purpose=tuple(_money_in_by_purpose(view)),
-        money_out=tuple(spent.to_organisations()),
+        money_out=tuple(_money_out(view)),
         goods=tuple(_goods(view)),
         points=_points(view),
-        aid=publish(spent.aid(), least, "payments"),
+        aid=publish(list(_aid(view)), least, "payments"),
         people_reached=publish(list(_people_reached(view)), least, "people"),
         wishes=publish(list(_wishes(view)), least, "wishes"),
         service=publish(list(_service(view)), least, "volunteers"),
@@ -124,74 +115,39 @@ def _add(row: dict[str, int], amounts: Mapping[str, int], sign: int = 1) -> None
 
 
 def _money_in(view: View) -> Iterator[dict[str, Any]]:
-    rows: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    for code, fund in view.family("fund"):
-        total = _chosen(view.get(f"fund-total/{code}"), _MONEY_IN)
-        _add(rows[(fund["fund_class"],)], total)
+    rows: dict[tuple[str, ...], dict[str, int]] = {
+        (fund_class,): _chosen(total, MONEY_IN) for fund_class, total in view.family("class-total")
+    }
     yield from _summed(rows, "fund_class")
 
 
 def _money_in_by_purpose(view: View) -> Iterator[dict[str, Any]]:
     """By the project's purpose; what names no project, by its fund's only purpose."""
-    rows: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    of_projects: dict[str, dict[str, int]] = defaultdict(dict)
-    for code, project in view.family("project"):
-        total = _chosen(view.get(f"project-total/{code}"), _MONEY_IN)
-        _add(rows[(project["purpose"],)], total)
-        _add(of_projects[project["fund"]], total)
-    for code, fund in view.family("fund"):
-        total = _chosen(view.get(f"fund-total/{code}"), _MONEY_IN)
-        _add(total, of_projects[code], -1)
-        _add(rows[(_purpose_of(fund),)], total)
+    rows: dict[tuple[str, ...], dict[str, int]] = {}
+    for purpose, total in view.family("purpose-total"):
+        rows[(purpose,)] = _chosen(total, MONEY_IN)
     yield from _summed(rows, "purpose")
 
 
-def _purpose_of(fund: Mapping[str, Any]) -> str:
-    purposes = list(fund.get("purposes", ()))
-    return str(purposes[0]) if len(purposes) == 1 else UNSPECIFIED
+def _money_out(view: View) -> Iterator[dict[str, Any]]:
+    """Grants and purchases by fund class and purpose; what was reversed is left out."""
+    rows = {
+        tuple(key.split("/")): _chosen(total, tuple(PAID_AS.values()))
+        for key, total in view.family("paid-total")
+    }
+    yield from _summed(rows, "fund_class", "purpose")
 
 
-class _Spent:
-    """The payments out of the funds that stand: those that were reversed are left out."""
-
-    def __init__(self, view: View) -> None:
-        self._out: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-        self._aid: dict[str, list[int]] = defaultdict(list)
-        reversed_ = {int(name) for name, _ in view.family("reversed")}
-        for code, fund in view.family("fund"):
-            account = view.reader.account("CNY", f"fund:{code}")
-            if account is None:
-                continue
-            flows = view.reader.departures("CNY", f"fund:{code}", 0, account.received)
-            entries = sorted({flow.entry for flow in flows} - reversed_)
-            for entry in view.chosen(entries):
-                self._take(entry, fund["fund_class"])
-
-    def _take(self, entry: Entry, fund_class: str) -> None:
-        amount = sum(one["amount"] for one in entry.postings if one["asset"] == "CNY")
-        if entry.kind in _TO_ORGANISATIONS:
-            name = _TO_ORGANISATIONS[entry.kind]
-            _add(self._out[(fund_class, entry.fields["purpose"])], {name: amount})
-        elif entry.kind == "aid.paid":
-            self._aid[entry.fields["purpose"]].append(amount)
-
-    def to_organisations(self) -> Iterator[dict[str, Any]]:
-        """Grants and purchases by fund class and purpose."""
-        for key in self._out:
-            _add(self._out[key], dict.fromkeys(_TO_ORGANISATIONS.values(), 0))
-        yield from _summed(self._out, "fund_class", "purpose")
-
-    def aid(self) -> list[Group]:
-        """Payments to persons by purpose: each is to one person or family."""
-        return [
-            Group({"purpose": purpose}, len(amounts), {"amount_fen": sum(amounts)})
-            for purpose, amounts in self._aid.items()
-        ]
+def _aid(view: View) -> Iterator[Group]:
+    """Payments to persons by purpose: each is to one person or family."""
+    for purpose, total in view.family("aid-total"):
+        yield Group({"purpose": purpose}, total["payments"], {"amount_fen": total["amount_fen"]})
 
 
 def _goods(view: View) -> Iterator[dict[str, Any]]:
+    totals = dict(view.family("item-total"))
     for code, item in view.family("item"):
-        total = _chosen(view.get(f"item-total/{code}"), _GOODS)
+        total = _chosen(totals.get(code), _GOODS)
         if any(total.values()):
             yield {"item": code, "unit": item["unit"], **total}
 
@@ -199,6 +155,11 @@ def _goods(view: View) -> Iterator[dict[str, Any]]:
 def points_in_all(reader: Reader, day: str) -> dict[str, int]:
     """Points opened with, issued, redeemed, expired and reversed, over all rules and shops."""
     return _points(View(reader, day))
+
+
+def points_taken_back(view: View) -> int:
+    """Points that went back to the issuer: by ``points.reversed``, and by refunds of gifts."""
+    return int((view.get("points-taken-back") or {"points": 0})["points"])
 
 
 def _points(view: View) -> dict[str, int]:
@@ -209,6 +170,7 @@ def _points(view: View) -> dict[str, int]:
         _add(found, _chosen(total, _POINTS))
     for _, total in view.family("site-total"):
         found["redeemed"] += total.get("points_redeemed", 0)
+    found["reversed"] = points_taken_back(view)
     return found
 
 
@@ -218,45 +180,22 @@ def _people_reached(view: View) -> Iterator[Group]:
 
 
 def _wishes(view: View) -> Iterator[Group]:
-    found: dict[tuple[str, str], int] = defaultdict(int)
-    for _, wish in view.family("wish"):
-        found[wish["wish_class"], wish["age_band"]] += 1
-    for (wish_class, age_band), count in found.items():
-        yield Group({"wish_class": wish_class, "age_band": age_band}, count)
-
-
-@dataclass(slots=True)
-class _Served:
-    volunteers: set[str] = field(default_factory=set)
-    minutes: int = 0
+    for key, total in view.family("wish-group"):
+        wish_class, age_band = key.split("/")
+        yield Group({"wish_class": wish_class, "age_band": age_band}, total["wishes"])
 
 
 def _service(view: View) -> Iterator[Group]:
     """Confirmed service by organiser."""
-    minutes = {
-        index: (name.rpartition("/")[0], end - start)
-        for name, served in view.family("served")
-        for start, end, index in served["times"]
-    }
-    confirmed = [int(name) for name, _ in view.family("confirmed")]
-    found: dict[str, _Served] = defaultdict(_Served)
-    for entry in view.chosen(confirmed):
-        volunteer, length = minutes[entry.index]
-        row = found[entry.fields["organiser"]]
-        row.volunteers.add(volunteer)
-        row.minutes += length
-    for organiser, row in found.items():
-        yield Group({"organiser": organiser}, len(row.volunteers), {"minutes": row.minutes})
+    for organiser, total in view.family("organiser-total"):
+        minutes = {"minutes": total["minutes"]}
+        yield Group({"organiser": organiser}, total["volunteers"], minutes)
 
 
-def _accounts(reader: Reader) -> dict[str, int]:
-    """How many accounts of volunteers and holders ever received anything."""
-    found = {"minutes": 0, "points": 0}
-    for _, _, name, received in reader.scan("account"):
-        family = name.partition(":")[0]
-        if family in found and received:
-            found[family] += 1
-    return found
+def _accounts(reader: Reader, asset: str) -> int:
+    """How many accounts of volunteers (``minutes``) or holders ever received anything."""
+    found = reader.asset(asset)
+    return 0 if found is None else found.accounts
 
 
 class Latest:

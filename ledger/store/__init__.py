@@ -6,18 +6,22 @@ head. The only package that imports SQLModel, SQLAlchemy and Alembic.
 """
 
 from ledger.store.appender import Appender
+from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
-from ledger.store.rows import AccountRow, AnchorRow, Batch, Head, PoolRow
+from ledger.store.rows import AccountRow, AnchorRow, AssetRow, Batch, Head, PoolRow
 from ledger.store.store import Store, read_copy
 
 __all__ = [
     "AccountRow",
     "AnchorRow",
     "Appender",
+    "AssetRow",
     "Batch",
+    "Found",
     "Head",
     "PoolRow",
     "Reader",
     "Store",
+    "Wanted",
     "read_copy",
 ]

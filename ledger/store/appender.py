@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
-from ledger.store import bulk, postgresql, statements
+from ledger.store import bulk, lookup, operational, postgresql, statements
 from ledger.store.failures import outcome_unknown, translated
+from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
-from ledger.store.rows import AnchorRow, Batch
+from ledger.store.rows import AnchorRow, Batch, Head
 from ledger.store.tables import TABLES
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.note import split_note
@@ -25,7 +26,32 @@ FILL_ROWS = 5_000
 
 
 class Appender(Reader):
-    """The write transaction: reads see the newest head, and nobody else can write."""
+    """The write transaction: reads see the newest head, and nobody else can write.
+
+    Args:
+        connection: The transaction, which has the lock.
+        head: The head, where it came with the lock.
+    """
+
+    def __init__(self, connection: sa.Connection, head: Head | None = None) -> None:
+        super().__init__(connection)
+        self._locked = head
+        self._waits_for_commit = False
+
+    def head(self) -> Head | None:
+        """As in `Reader`; no question to a server that told it with the lock."""
+        return super().head() if self._locked is None else self._locked
+
+    def look_up(self, wanted: Wanted) -> Found:
+        """What a batch needs to know, in one question.
+
+        Raises:
+            MalformedError: text that no database can hold.
+        """
+        if not self._on_server:
+            return lookup.in_file(self, wanted)
+        with translated():
+            return lookup.on_server(self._connection, wanted)
 
     def write(self, batch: Batch) -> None:
         """Write a batch's rows; they count only after `commit`.
@@ -38,9 +64,13 @@ class Appender(Reader):
         with translated():
             try:
                 self._swap_head(batch)
+                self._locked = None
                 with self._at_once(batch):
                     self._write_log(batch)
                     self._write_state(batch)
+                    if self._on_server:
+                        postgresql.wait_for_commit(self._connection)
+                        self._waits_for_commit = True
             except BaseException:
                 # A part of a batch must not be there to be committed by mistake.
                 self._connection.rollback()
@@ -101,6 +131,8 @@ class Appender(Reader):
         self._upsert("holding", ("account", "first", "length", "label"), batch.holdings_set)
         columns = ("account", "label", "received", "held", "returned")
         self._upsert("pool", columns, batch.pools, add=True)
+        sums = ("asset", "accounts", "received", "held")
+        self._upsert("asset", sums, batch.assets, add=True)
         gone = [(key,) for key, value in batch.objects if value is None]
         self._delete("state_object", ("key",), gone)
         kept = [(key, value) for key, value in batch.objects if value is not None]
@@ -121,6 +153,7 @@ class Appender(Reader):
         ]
         self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
         self._insert("entry_reference", ("target", "source"), batch.references)
+        self._insert("entry_kind", ("kind", "entry"), sorted(batch.kinds))
 
     def write_proposals(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """Set rows of the proposals, ``(id, ciphertext)``; they count only after `commit`.
@@ -193,6 +226,15 @@ class Appender(Reader):
         with translated():
             self._insert("anchor", columns, [tuple(getattr(row, name) for name in columns)])
 
+    def place_hold(self, code: str, reason: str) -> None:
+        """Hold all who share the database; it counts only after `commit`.
+
+        Raises:
+            FatalError: the disk failed; nothing counts.
+        """
+        with translated():
+            operational.place_hold(self._connection, code, reason)
+
     def fill(self, reader: Reader) -> None:
         """Write all rows of another store, table by table; they count only after `commit`.
 
@@ -255,6 +297,8 @@ class Appender(Reader):
             raise FatalError("expected a batch to commit, none is written; nothing happened")
         try:
             if self._on_server:
+                if not self._waits_for_commit:
+                    postgresql.wait_for_commit(self._connection)
                 postgresql.commit(self._connection)
             else:
                 self._connection.commit()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
-from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
+from ledger.store.tables import IMMUTABLE, OPERATIONAL, TABLES, UNDELETABLE
 from ledger.store.triggers import BODY, FUNCTION, trigger_name
 
 VERSION_TABLE = "alembic_version"
@@ -86,7 +86,7 @@ def _compared(expected: Mapping[str, str], found: Mapping[str, str]) -> Iterator
 
 def _expected(body: str) -> Iterator[tuple[str, str]]:
     """What there must be, by name, written as the queries above write it."""
-    for table, model in TABLES.items():
+    for table, model in (TABLES | OPERATIONAL).items():
         for column in model.columns:
             kind = {sa.LargeBinary: "bytea", sa.BigInteger: "bigint", sa.Text: "text"}
             text = kind[type(column.type)] + ("" if column.nullable else " not null")

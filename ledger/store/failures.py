@@ -79,7 +79,10 @@ def _translate_server(error: BaseException | None, text: str) -> LedgerError:
     if state is None:
         if type(error).__name__ == "DataError":
             return _no_text(text)
-        return _away(text) if type(error).__name__ == "OperationalError" else _failed(text)
+        if type(error).__name__ != "OperationalError":
+            return _failed(text)
+        # While connecting, the server's reason is there as text only.
+        return _crowded(text) if any(one in text for one in _NO_CONNECTION_LEFT) else _away(text)
     return (_BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _failed)(text)
 
 
@@ -192,6 +195,13 @@ def _no_text(text: str) -> LedgerError:
         code="not_unicode",
     )
 
+
+_NO_CONNECTION_LEFT = (
+    "too many clients already",
+    "remaining connection slots are reserved",
+    "too many connections for",
+)
+"""What a server says that has no connection left, or none for the user or the database."""
 
 _BY_STATE: dict[str, Callable[[str], LedgerError]] = {
     "25006": _read_only,

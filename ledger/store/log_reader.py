@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.store.failures import translated
@@ -49,6 +51,13 @@ CHOSEN_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash).wh
 _ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
 
 
+@cache
+def _chosen_text(query: sa.Select[Any], values: int) -> str:
+    """A query for so many values of `WANTED`, as SQLite's driver takes it."""
+    ready = query.params(wanted=list(range(values)))
+    return str(ready.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True}))
+
+
 class LogReader:
     """What of a snapshot is the log; `Reader` adds what follows from it."""
 
@@ -66,6 +75,7 @@ class LogReader:
         query: sa.Select[Any],
         parameters: Mapping[str, Any] | None = None,
         *,
+        wanted: Sequence[Any] | None = None,
         stream: bool = False,
     ) -> Iterator[Any]:
         """The rows of a query; each value is of its column's type.
@@ -73,6 +83,7 @@ class LogReader:
         Args:
             query: What is asked.
             parameters: The values of its bound parameters.
+            wanted: The values of `WANTED`, if it has that parameter.
             stream: Whether to hold `SCAN_ROWS` at once, which takes a server more questions.
         """
         shape = [
@@ -81,7 +92,11 @@ class LogReader:
         ]
         options = {"yield_per": SCAN_ROWS} if stream else {}
         with translated():
-            result = self._connection.execute(query, parameters, execution_options=options)
+            result = (
+                self._connection.execute(query, parameters, execution_options=options)
+                if wanted is None
+                else self._execute_chosen(query, wanted)
+            )
             self._open.add(result)
             try:
                 for row in result:
@@ -184,13 +199,39 @@ class LogReader:
             return tiles * TILE_WIDTH + found
         for end in range(tiles, max(0, tiles - tiles_max), -TILES_AT_ONCE):
             query = sa.select(_TILE.c.number, _TILE.c.hashes).where(
-                _TILE.c.level == 0, _TILE.c.number >= end - TILES_AT_ONCE, _TILE.c.number < end
+                _TILE.c.level == 0,
+                _TILE.c.number >= end - TILES_AT_ONCE,
+                _TILE.c.number < end,
+                self._contains(_TILE.c.hashes, leaf_hash),
             )
             for number, hashes in reversed(self._all(query.order_by(_TILE.c.number))):
                 found = _place_of(leaf_hash, hashes)
                 if found is not None:
                     return int(number) * TILE_WIDTH + found
         return None
+
+    def entries_with(self, first: int, end: int, part: bytes, limit: int) -> list[int]:
+        """Entries [first, end) whose bytes contain a part, by falling index.
+
+        The database looks through their bytes; what it finds is not checked against hashes.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_ENTRY.c.index).where(
+            _ENTRY.c.index >= clamped(first),
+            _ENTRY.c.index < clamped(end),
+            self._contains(_ENTRY.c.data, part),
+        )
+        query = query.order_by(_ENTRY.c.index.desc()).limit(checked_limit(limit))
+        return [index for (index,) in self._all(query)]
+
+    def _contains(self, column: sa.ColumnElement[Any], part: bytes) -> sa.ColumnElement[bool]:
+        """Whether a column of bytes contains these."""
+        wanted = sa.literal(part, sa.LargeBinary)
+        if self._connection.dialect.name == "sqlite":
+            return sa.func.instr(column, wanted) > 0
+        return sa.func.pg_catalog.position(column, wanted) > 0
 
     def size_of_root(self, root: bytes, checkpoints_max: int) -> int | None:
         """The size at which this root was signed, among the newest `checkpoints_max`
@@ -315,13 +356,29 @@ class LogReader:
         """Which of these orders are recorded: ``{digest: index}``."""
         return dict(map(tuple, self._chosen(_ORDERS_QUERY, digests)))
 
-    def _chosen(self, query: sa.Select[Any], values: Collection[Any]) -> list[Any]:
-        """The rows whose column is one of these values, which the query calls `wanted`."""
+    def _chosen(self, query: sa.Select[Any], values: Collection[Any], **others: Any) -> list[Any]:
+        """The rows whose column is one of these values, which the query calls `wanted`.
+
+        Args:
+            query: One that is made once, with no other values in it than parameters.
+            others: The values of its other parameters.
+        """
         wanted = list(dict.fromkeys(values))
         rows: list[Any] = []
         for start in range(0, len(wanted), IN_MAX):
-            rows += self._rows(query, {"wanted": wanted[start : start + IN_MAX]})
+            part = wanted[start : start + IN_MAX]
+            if others:
+                rows += self._rows(query, {"wanted": part, **others})
+            else:
+                rows += self._rows(query, wanted=part)
         return rows
+
+    def _execute_chosen(self, query: sa.Select[Any], wanted: Sequence[Any]) -> sa.CursorResult[Any]:
+        if self._connection.dialect.name != "sqlite":
+            return self._connection.execute(query, {"wanted": wanted})
+        # As text with plain values: to write out so many parameters anew for each question
+        # takes longer than the answer.
+        return self._connection.exec_driver_sql(_chosen_text(query, len(wanted)), tuple(wanted))
 
     def newest_checkpoint(self, size_max: int) -> tuple[int, bytes] | None:
         """The largest checkpoint of at most this size, ``(size, note)``; None if there is none."""

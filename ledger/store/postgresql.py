@@ -7,6 +7,7 @@ compared and swapped. The driver is imported when a server is named: SQLite does
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from ledger.errors import FatalError, MalformedError, NotReadyError, OutcomeUnknownError
 from ledger.store.place import shown
+from ledger.store.rows import Head
 
 READERS_MAX = 8
 """Connections of one process that read; with the writer's one it takes one more."""
@@ -27,8 +29,17 @@ STATEMENT_SECONDS_MAX = 60
 WRITER_IDLE_SECONDS_MAX = 60
 """After this the server ends the transaction of a writer that stands still, and its lock."""
 READER_IDLE_SECONDS_MAX = 600
+WRITER_STATEMENT_SECONDS_MAX = 40
+"""A writer's statements are small: what takes longer waits for something, with the lock."""
+ANSWER_SECONDS_MARGIN = 10
+"""So much after its own limit a server that has said nothing is given up (``patience``)."""
 UNANSWERED_SECONDS_MAX = 30
 """How long sent bytes may stay without any sign of the server (TCP)."""
+PROBE_SECONDS = 10
+PROBES_MAX = 3
+"""A peer that says nothing is asked for a sign so often before it counts as gone (TCP)."""
+HEARD_SECONDS_MAX = 1.0
+"""A kept connection that answered so lately is used without asking whether it still does."""
 VERSION_MIN = 130_000
 APPLICATION = "shanji"
 DURABLE = ("on", "remote_apply")
@@ -36,11 +47,16 @@ DURABLE = ("on", "remote_apply")
 EMPTY_LOCK = int.from_bytes(b"SHJI", "big")
 """The advisory lock of a log that has no head row to lock yet, and of migrations."""
 
+_LOCKED_HEAD = """
+SELECT size, root, last_leaf_hash, last_recorded_at, checkpoint FROM head FOR UPDATE
+"""
 _DEFAULTS = {
     "connect_timeout": CONNECT_SECONDS_MAX,
     "fallback_application_name": APPLICATION,
     "client_encoding": "utf8",
     "keepalives_idle": UNANSWERED_SECONDS_MAX,
+    "keepalives_interval": PROBE_SECONDS,
+    "keepalives_count": PROBES_MAX,
     "tcp_user_timeout": UNANSWERED_SECONDS_MAX * 1000,
 }
 _SERVER = """
@@ -59,9 +75,11 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
     parameters = _parameters(url)
 
     def connect() -> Any:
-        import psycopg
+        from ledger.store.arrays import register
+        from ledger.store.patience import Connection
 
-        connection = psycopg.connect(**parameters)
+        connection = Connection.connect(**parameters)
+        register(connection.adapters)
         try:
             _set_up(connection, writer=writer)
         except BaseException:
@@ -81,13 +99,23 @@ def engine(url: str, *, writer: bool) -> sa.Engine:
         use_native_hstore=False,
         hide_parameters=True,
     )
+    ping = made.dialect.do_ping
+
+    def ping_if_silent(dbapi_connection: Any) -> bool:
+        silent = time.monotonic() - dbapi_connection.heard_at
+        return silent < HEARD_SECONDS_MAX or ping(dbapi_connection)
+
+    made.dialect.do_ping = ping_if_silent  # type: ignore[method-assign]
     disposed: list[sa.Engine] = []
     sa.event.listen(made, "engine_disposed", disposed.append)
 
     @sa.event.listens_for(made, "checkin")
     def _checkin(connection: Any, _record: Any) -> None:
+        if connection is None:
+            return
+        connection.patience = _patience(writer)
         # What was in use when the store was closed comes back to no pool.
-        if disposed and connection is not None:
+        if disposed:
             connection.close()
 
     return made
@@ -117,9 +145,11 @@ def _set_up(connection: Any, *, writer: bool) -> None:
     from psycopg import IsolationLevel
 
     idle = WRITER_IDLE_SECONDS_MAX if writer else READER_IDLE_SECONDS_MAX
+    statement = _statement_seconds(writer)
+    connection.patience = _patience(writer)
     wanted = {
         "lock_timeout": LOCK_SECONDS_MAX,
-        "statement_timeout": STATEMENT_SECONDS_MAX,
+        "statement_timeout": statement,
         "idle_in_transaction_session_timeout": idle,
     }
     connection.autocommit = True
@@ -128,6 +158,12 @@ def _set_up(connection: Any, *, writer: bool) -> None:
         [part for name, seconds in wanted.items() for part in (name, f"{seconds}s")],
     )
     (found,) = connection.execute("SHOW synchronous_commit").fetchone()
+    if writer:
+        # It asks by keys only. A plan that reads whole tables, made while the log was small, would
+        # be kept by the session while it grows: a second a batch at 20,000 entries. What is
+        # made of that setting looks costly to the server, which would compile it (100 ms).
+        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET jit = off")
     if found not in DURABLE:
         # A user or a database may be set to lose commits; this session is not.
         connection.execute("SET synchronous_commit = on")
@@ -136,6 +172,15 @@ def _set_up(connection: Any, *, writer: bool) -> None:
     connection.isolation_level = (
         IsolationLevel.READ_COMMITTED if writer else IsolationLevel.REPEATABLE_READ
     )
+
+
+def _statement_seconds(writer: bool) -> int:
+    return WRITER_STATEMENT_SECONDS_MAX if writer else STATEMENT_SECONDS_MAX
+
+
+def _patience(writer: bool) -> float:
+    """How long a wait for the server may last: its own limit ends first, where it works."""
+    return _statement_seconds(writer) + ANSWER_SECONDS_MARGIN
 
 
 def check_server(connection: sa.Connection) -> None:
@@ -170,20 +215,46 @@ def check_server(connection: sa.Connection) -> None:
         )
 
 
-def lock_head(connection: sa.Connection) -> None:
-    """Wait for the head's row and lock it until the transaction ends.
+def lock_head(connection: sa.Connection) -> Head | None:
+    """Wait for the head's row and lock it until the transaction ends; the head.
 
     A log without a head has no row: those who make one wait for each other by an advisory
     lock, which nobody asks for who holds the row.
     """
-    lock = "SELECT size FROM head FOR UPDATE"
-    if connection.exec_driver_sql(lock).first() is None:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
-        connection.exec_driver_sql(lock)
+    driver: Any = connection.connection.driver_connection
+    row = _asked(driver, _LOCKED_HEAD)
+    if row is None:
+        _asked(driver, f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
+        row = _asked(driver, _LOCKED_HEAD)
+    return None if row is None else Head(*row)
+
+
+def _asked(driver: Any, statement: str) -> tuple[Any, ...] | None:
+    """The first row; the transaction begins on the same way where none has."""
+    with driver.pipeline():
+        cursor = driver.execute(statement)
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def drop_if_lost(connection: sa.Connection) -> bool:
+    """Forget a connection that was lost: SQLAlchemy has not seen what the driver was asked alone.
+
+    Returns:
+        Whether it was lost.
+    """
+    if not connection.invalidated:
+        driver: Any = connection.connection.driver_connection
+        if not driver.closed:
+            return False
+        connection.invalidate()
+    return True
 
 
 def lock_schema(connection: sa.Connection) -> None:
     """Wait for whoever else is making or changing the tables; they may take their time."""
+    driver: Any = connection.connection.driver_connection
+    driver.patience = None
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({EMPTY_LOCK})")
@@ -198,8 +269,13 @@ def pipeline(connection: sa.Connection) -> Iterator[None]:
         yield
 
 
+def wait_for_commit(connection: sa.Connection) -> None:
+    """Let no limit end the transaction's commit: asked for before it, where that costs nothing."""
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
 def commit(connection: sa.Connection) -> None:
-    """Commit, and believe the server only if it had nothing to say about it.
+    """Commit after `wait_for_commit`; believe the server only if it had nothing to say about it.
 
     A server that stops waiting for its standby answers a commit as done, with a warning:
     the standby may lack it. So no time limit ends the wait, and a warning is not a yes.
@@ -213,12 +289,13 @@ def commit(connection: sa.Connection) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             warnings.append(str(diagnostic.message_primary))
 
-    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     driver: Any = connection.connection.driver_connection
     driver.add_notice_handler(note)
+    patience, driver.patience = driver.patience, None
     try:
         connection.commit()
     finally:
+        driver.patience = patience
         driver.remove_notice_handler(note)
     if warnings:
         raise OutcomeUnknownError(

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
+from ledger.store import operational
+from ledger.store.failures import translated
 from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
@@ -19,12 +21,13 @@ from ledger.store.log_reader import (
     checked_limit,
     clamped,
 )
-from ledger.store.rows import AccountRow, PoolRow
+from ledger.store.rows import AccountRow, AssetRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
 _ACCOUNT, _HOLDING, _POOL = (TABLES[one] for one in ("account", "holding", "pool"))
+_ASSET = TABLES["asset"]
 _FLOW, _OBJECT, _PROPOSAL = TABLES["flow"], TABLES["state_object"], TABLES["proposal"]
-_ENTRY, _REFERENCE = TABLES["entry"], TABLES["entry_reference"]
+_ENTRY, _REFERENCE, _KIND = (TABLES[one] for one in ("entry", "entry_reference", "entry_kind"))
 
 _SOURCE, _TARGET = _ACCOUNT.alias("source_account"), _ACCOUNT.alias("target_account")
 _FLOWS = (
@@ -60,6 +63,12 @@ _CHOSEN_ACCOUNTS = sa.select(
 _CHOSEN_HOLDINGS = sa.select(
     _HOLDING.c.account, _HOLDING.c.first, _HOLDING.c.length, _HOLDING.c.label
 ).where(_HOLDING.c.account.in_(WANTED))
+_THOSE_OF_KINDS = sa.select(_KIND.c.entry).where(
+    _KIND.c.kind.in_(sa.bindparam("kinds", expanding=True)), _KIND.c.entry.in_(WANTED)
+)
+_THOSE_ABOUT = sa.select(_REFERENCE.c.source).where(
+    _REFERENCE.c.target == sa.bindparam("target"), _REFERENCE.c.source.in_(WANTED)
+)
 
 
 class Reader(LogReader):
@@ -92,6 +101,40 @@ class Reader(LogReader):
         rows = self._all(query.order_by(_OBJECT.c.key).limit(checked_limit(limit)))
         return [(key, value) for key, value in rows]
 
+    def holds(self) -> dict[str, str]:
+        """Why nothing may be written by anybody who shares the database, by code."""
+        with translated():
+            return operational.holds(self._connection)
+
+    def objects_with(
+        self, prefix: str, text: str, *, looked_at: int, limit: int
+    ) -> list[tuple[str, bytes]]:
+        """Objects whose key starts with `prefix` and whose key or value has a text in it.
+
+        The database looks through the first objects; upper and lower case are the same for it
+        where they are ASCII.
+
+        Args:
+            text: In lower case, as it stands in JSON.
+            looked_at: How many objects are looked through.
+
+        Raises:
+            MalformedError: `looked_at` or `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_OBJECT.c.key, _OBJECT.c.value).where(
+            _OBJECT.c.key >= prefix, _OBJECT.c.key < prefix + "\U0010ffff"
+        )
+        some = query.order_by(_OBJECT.c.key).limit(checked_limit(looked_at)).subquery("some")
+        if self._connection.dialect.name == "sqlite":
+            told: sa.ColumnElement[Any] = sa.cast(some.c.value, sa.Text)
+        else:
+            told = sa.func.convert_from(some.c.value, "UTF8")
+        has = sa.or_(
+            *(sa.func.lower(one).contains(text, autoescape=True) for one in (some.c.key, told))
+        )
+        found = sa.select(some.c.key, some.c.value).where(has).order_by(some.c.key)
+        return [(key, value) for key, value in self._all(found.limit(checked_limit(limit)))]
+
     def proposal(self, row: str) -> bytes | None:
         """A row of the proposals, encrypted; None where there is none of that id."""
         found = self._one(sa.select(_PROPOSAL.c.ciphertext).where(_PROPOSAL.c.id == row))
@@ -110,13 +153,19 @@ class Reader(LogReader):
         (last,) = self._one(sa.select(sa.func.max(_ACCOUNT.c.id)))
         return 0 if last is None else int(last) + 1
 
-    def count(self, table: str) -> int:
+    def count(self, table: str, most: int | None = None) -> int:
         """How many rows a table has.
+
+        Args:
+            most: Count no further than this; None counts all, which reads all.
 
         Raises:
             NotFoundError: no such table.
         """
-        (rows,) = self._one(sa.select(sa.func.count()).select_from(_table(table)))
+        found: sa.FromClause = _table(table)
+        if most is not None:
+            found = sa.select(sa.literal(1)).select_from(found).limit(most).subquery()
+        (rows,) = self._one(sa.select(sa.func.count()).select_from(found))
         return int(rows)
 
     def account(self, asset: str, name: str) -> AccountRow | None:
@@ -148,11 +197,8 @@ class Reader(LogReader):
             for id_, asset, name, received in rows
         ]
 
-    def accounts(self, after_id: int, limit: int, *, ranges: bool = True) -> list[AccountRow]:
+    def accounts(self, after_id: int, limit: int) -> list[AccountRow]:
         """Accounts whose id is above `after_id`, by rising id: -1 begins.
-
-        Args:
-            ranges: Whether they come with all that they hold, however much that is.
 
         Raises:
             MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
@@ -160,7 +206,7 @@ class Reader(LogReader):
         query = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name, _ACCOUNT.c.received)
         query = query.where(_ACCOUNT.c.id > clamped(after_id)).order_by(_ACCOUNT.c.id)
         rows = self._all(query.limit(checked_limit(limit)))
-        held = self._holdings(rows[0][0], rows[-1][0]) if rows and ranges else {}
+        held = self._holdings(rows[0][0], rows[-1][0]) if rows else {}
         return [
             AccountRow(id_, asset, name, received, held.get(id_, []))
             for id_, asset, name, received in rows
@@ -189,12 +235,67 @@ class Reader(LogReader):
         received, held, returned = (one or 0 for one in sums)
         return PoolRow(id_, asset, name, "", received, held, returned)
 
-    def asset_sums(self, asset: str) -> tuple[int, int]:
-        """All accounts of an asset together: ``(units received, units still held)``."""
-        sums = [sa.func.coalesce(sa.func.sum(_POOL.c[name]), 0) for name in ("received", "held")]
-        query = sa.select(*sums).join(_ACCOUNT, _ACCOUNT.c.id == _POOL.c.account)
-        received, held = self._one(query.where(_ACCOUNT.c.asset == asset))
-        return int(received), int(held)
+    def asset(self, asset: str) -> AssetRow | None:
+        """What all accounts of an asset are together; None where none ever received any."""
+        row = self._one(sa.select(_ASSET).where(_ASSET.c.asset == asset))
+        return None if row is None else AssetRow(*row)
+
+    def asset_totals(self) -> list[AssetRow]:
+        """Every asset's accounts together, by asset."""
+        return [AssetRow(*row) for row in self._rows(sa.select(_ASSET).order_by(_ASSET.c.asset))]
+
+    def named_totals(self, name: str, *, after: str = "", limit: int) -> list[PoolRow]:
+        """What one holder has of each asset, as `account_total` gives it, by rising asset.
+
+        Args:
+            name: The accounts' name, like ``stock:depot``.
+            after: Only assets above this one.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        where = sa.and_(_ACCOUNT.c.name == name, _ACCOUNT.c.asset > after)
+        return self._account_totals(where, _ACCOUNT.c.asset, limit)
+
+    def asset_holders(
+        self, asset: str, prefix: str, *, after: str = "", limit: int
+    ) -> list[PoolRow]:
+        """Who has or had an asset, as `account_total` gives it, by rising name.
+
+        Args:
+            prefix: What the accounts' names begin with, like ``stock:``.
+            after: Only names above this one.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        name = _ACCOUNT.c.name
+        where = sa.and_(
+            _ACCOUNT.c.asset == asset,
+            name >= prefix,
+            name > after,
+            name < prefix + "\U0010ffff",
+        )
+        return self._account_totals(where, name, limit)
+
+    def _account_totals(
+        self, where: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
+    ) -> list[PoolRow]:
+        chosen = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name).where(where)
+        some = chosen.order_by(order).limit(checked_limit(limit)).subquery("some")
+        sums = [_sum(_POOL.c[name]) for name in ("received", "held", "returned")]
+        query = sa.select(some.c.id, some.c.asset, some.c.name, *sums)
+        query = query.join(_POOL, _POOL.c.account == some.c.id)
+        query = query.group_by(some.c.id, some.c.asset, some.c.name).order_by(some.c[order.name])
+        return [
+            PoolRow(account, asset, name, "", received, held, returned)
+            for account, asset, name, received, held, returned in self._all(query)
+        ]
+
+    def account_ids(self, name: str) -> set[int]:
+        """The ids of all accounts of this name, one an asset."""
+        query = sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.name == name)
+        return {id_ for (id_,) in self._all(query)}
 
     def pool(self, asset: str, name: str, label: str) -> PoolRow | None:
         """What an account's units of one label are in all; None where it never had any."""
@@ -214,6 +315,8 @@ class Reader(LogReader):
         """
         key = sa.tuple_(_POOL.c.account, _POOL.c.label)
         query = _POOLS.where(key > sa.tuple_(*after), _POOL.c.held > 0)
+        # Follows from the join; said, so that no plan reads the accounts from the first one.
+        query = query.where(_ACCOUNT.c.id >= after[0])
         query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
         return [PoolRow(*row) for row in self._all(query)]
 
@@ -353,6 +456,33 @@ class Reader(LogReader):
         )
         query = query.order_by(_REFERENCE.c.source.desc()).limit(checked_limit(limit))
         return [source for (source,) in self._all(query)]
+
+    def newest_of_kinds(self, kinds: Collection[str], *, before: int, limit: int) -> list[int]:
+        """Entries of these kinds below `before`, by falling index.
+
+        By the table's key: it reads at most `limit` rows of each kind.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        found: list[int] = []
+        for kind in dict.fromkeys(kinds):
+            query = sa.select(_KIND.c.entry).where(
+                _KIND.c.kind == kind, _KIND.c.entry < clamped(before)
+            )
+            query = query.order_by(_KIND.c.entry.desc()).limit(checked_limit(limit))
+            found += [entry for (entry,) in self._all(query)]
+        return sorted(found, reverse=True)[:limit]
+
+    def those_of_kinds(self, indices: Collection[int], kinds: Collection[str]) -> set[int]:
+        """Which of these entries are of one of these kinds."""
+        found = self._chosen(_THOSE_OF_KINDS, indices, kinds=sorted(kinds))
+        return {entry for (entry,) in found}
+
+    def those_about(self, indices: Collection[int], target: int) -> set[int]:
+        """Which of these entries refer to an entry."""
+        found = self._chosen(_THOSE_ABOUT, indices, target=clamped(target))
+        return {entry for (entry,) in found}
 
     def row(self, table: str, key: Sequence[Any]) -> tuple[Any, ...] | None:
         """One row of a table, whole and as stored; None where there is none.

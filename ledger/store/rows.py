@@ -45,6 +45,16 @@ class PoolRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetRow:
+    """All accounts of an asset together; `accounts` are those that ever received any."""
+
+    asset: str
+    accounts: int
+    received: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnchorRow:
     """An authority's time stamp of the checkpoint of one size.
 
@@ -80,9 +90,11 @@ class Batch:
             are there now, and ``(account id, first)`` that are there no more.
         pools: ``(account id, label, received, held, returned)``, each to be added to what
             is stored.
+        assets: ``(asset, accounts, received, held)``, each to be added to what is stored.
         flows: What moved; `account_ids` gives the id of each ``(asset, account)`` named.
         objects: ``(key, canonical JSON or None)``; None removes it.
         references: ``(entry that is referred to, entry that refers to it)``.
+        kinds: ``(kind, index)`` of each entry.
     """
 
     head: Head
@@ -96,7 +108,9 @@ class Batch:
     holdings_set: Sequence[tuple[int, int, int, str]]
     holdings_gone: Sequence[tuple[int, int]]
     pools: Sequence[tuple[int, str, int, int, int]]
+    assets: Sequence[tuple[str, int, int, int]]
     flows: Sequence[Flow]
     objects: Sequence[tuple[str, bytes | None]]
     account_ids: Mapping[tuple[str, str], int]
     references: Sequence[tuple[int, int]]
+    kinds: Sequence[tuple[str, int]]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ledger.errors import ConflictError, CorruptionError, NotFoundError, NotReadyError
-from ledger.store import postgresql, schema, sqlite
+from ledger.store import operational, postgresql, schema, sqlite
 from ledger.store.appender import Appender
 from ledger.store.failures import translated
 from ledger.store.place import is_postgresql, shown
 from ledger.store.reader import Reader
+from ledger.store.rows import Head
+
+LOCK_ATTEMPTS = 2
+"""By the connection that was kept, and by a new one where that has been lost since."""
 
 
 class Store:
@@ -33,6 +37,11 @@ class Store:
         else:
             self._writer = postgresql.engine(place, writer=True)
             self._readers = postgresql.engine(place, writer=False)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the database is a file on this machine."""
+        return self._file is not None
 
     @property
     def path(self) -> Path:
@@ -107,14 +116,27 @@ class Store:
             FatalError: the disk or the file failed; nothing was written.
         """
         with translated():
-            connection = self._writer.connect()
-        with connection:
-            with translated():
-                connection.begin()
-                if self._file is None:
-                    postgresql.lock_head(connection)
-            with closing(Appender(connection)) as appender:
+            connection, head = self._locked()
+        with connection, closing(Appender(connection, head)) as appender:
+            try:
                 yield appender
+            finally:
+                if self._file is None:
+                    postgresql.drop_if_lost(connection)
+
+    def _locked(self, attempts: int = LOCK_ATTEMPTS) -> tuple[sa.Connection, Head | None]:
+        """A transaction that has the lock; a server has told the head with it."""
+        connection = self._writer.connect()
+        try:
+            connection.begin()
+            return connection, None if self._file else postgresql.lock_head(connection)
+        except BaseException:
+            # A server that was started again has ended the connection that was kept.
+            stale = self._file is None and postgresql.drop_if_lost(connection)
+            connection.close()
+            if not stale or attempts == 1:
+                raise
+        return self._locked(attempts - 1)
 
     def drop_old_pages(self) -> bool:
         """Let go of pages and rows as they were before later commits, and what these erased.
@@ -154,8 +176,12 @@ class Store:
         finally:
             os.close(handle)
 
-    def fill(self, reader: Reader) -> None:
+    def fill(self, reader: Reader, holds: Mapping[str, str] | None = None) -> None:
         """Write all rows of another store into this one, which must be empty; all or none.
+
+        Args:
+            reader: The other store.
+            holds: Reasons by the codes of holds which are there with the rows, not after.
 
         Raises:
             ConflictError: this one holds a log already.
@@ -165,7 +191,43 @@ class Store:
             if appender.head() is not None:
                 raise ConflictError(f"{self.name} holds a log already; name an empty database")
             appender.fill(reader)
+            for code, reason in (holds or {}).items():
+                appender.place_hold(code, reason)
             appender.commit()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may use the same database: it is on a server."""
+        return self._file is None
+
+    def place_hold(self, code: str, reason: str) -> None:
+        """Hold all who share the database; what was first said stays.
+
+        Raises:
+            NotReadyError, FatalError: the database could not be had; nothing is held.
+        """
+        with translated(), self._writer.begin() as connection:
+            operational.place_hold(connection, code, reason)
+
+    def lift_hold(self, code: str, by: str) -> bool:
+        """End a hold; it is kept, with who decided it. Whether it held.
+
+        Raises:
+            NotReadyError, FatalError: the database could not be had; it holds.
+        """
+        with translated(), self._writer.begin() as connection:
+            return operational.lift_hold(connection, code, by)
+
+    def agree(
+        self, digests: Mapping[str, bytes], machine: str, now: str
+    ) -> list[operational.Agreed]:
+        """Note what this machine has; where the one before it had something else, that.
+
+        Raises:
+            NotReadyError, FatalError: the database could not be had; nothing was noted.
+        """
+        with translated(), self._writer.begin() as connection:
+            return operational.agree(connection, digests, machine, now)
 
     def check_writable(self) -> None:
         """Return if the database takes writes, as far as can be told without its lock.

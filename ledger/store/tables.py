@@ -2,14 +2,25 @@
 
 Rows of the tables in `IMMUTABLE` are written once: triggers refuse to change or to
 delete them. Everything but `entry`, `vault`, `checkpoint` and `cosignature` is derived
-from those.
+from those. What machines that share a database tell each other is beside the log, and no
+audit asks for it (`HOLD`, `AGREED`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 WIDE = BigInteger().with_variant(Integer, "sqlite")
@@ -134,7 +145,11 @@ class AccountTable(SQLModel, table=True):
     """Accounts in the order of their first use, with the units they ever received."""
 
     __tablename__ = "account"
-    __table_args__ = (Index("account_by_name", "asset", "name", unique=True), _STRICT)
+    __table_args__ = (
+        Index("account_by_name", "asset", "name", unique=True),
+        Index("account_by_holder", "name", "asset"),
+        _STRICT,
+    )
     id: int = _whole(primary_key=True)
     asset: str = _text()
     name: str = _text()
@@ -168,6 +183,20 @@ class PoolTable(SQLModel, table=True):
     returned: int = _whole()
 
 
+class AssetTable(SQLModel, table=True):
+    """Of each asset, what all accounts are together: one row, however many they are.
+
+    `accounts` counts those that ever received any of it.
+    """
+
+    __tablename__ = "asset"
+    __table_args__ = _CLUSTERED
+    asset: str = _text(primary_key=True)
+    accounts: int = _whole()
+    received: int = _whole()
+    held: int = _whole()
+
+
 class FlowTable(SQLModel, table=True):
     """Each range that moved. The two indexes are what makes a trace O(log n + results)."""
 
@@ -195,6 +224,15 @@ class EntryReferenceTable(SQLModel, table=True):
     __table_args__ = _CLUSTERED
     target: int = _whole(primary_key=True)
     source: int = _whole(primary_key=True)
+
+
+class EntryKindTable(SQLModel, table=True):
+    """The entries of each kind, so that those of a rare one are found among millions."""
+
+    __tablename__ = "entry_kind"
+    __table_args__ = _CLUSTERED
+    kind: str = _text(primary_key=True)
+    entry: int = _whole(primary_key=True)
 
 
 class StateObjectTable(SQLModel, table=True):
@@ -257,6 +295,33 @@ class AnchorTable(SQLModel, table=True):
 TABLES: dict[str, Table] = dict(SQLModel.metadata.tables)
 """Every table by name."""
 
+OPERATIONAL_METADATA = MetaData()
+
+HOLD = Table(
+    "hold",
+    OPERATIONAL_METADATA,
+    Column("number", WIDE, primary_key=True, autoincrement=False, nullable=False),
+    Column("code", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("lifted", TEXT, nullable=True),
+    **_STRICT,
+)
+"""Why nothing may be written, for all machines; `lifted` says by whom and when it ended."""
+
+AGREED = Table(
+    "agreed",
+    OPERATIONAL_METADATA,
+    Column("name", TEXT, primary_key=True, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("machine", TEXT, nullable=False),
+    Column("noted_at", TEXT, nullable=False),
+    **_CLUSTERED,
+)
+"""What every machine's data folder must have the same, as the last service that started had it."""
+
+OPERATIONAL: dict[str, Table] = dict(OPERATIONAL_METADATA.tables)
+"""Beside the log: neither copied nor audited."""
+
 IMMUTABLE = (
     "entry",
     "tile",
@@ -267,6 +332,7 @@ IMMUTABLE = (
     "cosignature",
     "anchor",
     "entry_reference",
+    "entry_kind",
 )
 UNDELETABLE = ("head", "vault", "proposal", "witness")
 OUTSIDE = ("anchor",)

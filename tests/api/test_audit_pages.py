@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from ledger.records.kind import Role
 from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.note import format_verifier_key
 
+WAITS_MAX = 1200
 PAGES = (
     "/audit",
     "/audit/integrity",
@@ -57,6 +59,34 @@ def test_every_page_is_whole_and_its_links_lead_somewhere(untouched: Caller, lan
 
 
 # --- does it add up ---
+
+
+def test_every_number_leads_to_what_it_counts(untouched: Caller) -> None:
+    page = read(untouched, "/audit")
+    linked = [one.text for one in page.all("a")]
+    for table in page.tables:
+        head = table.rows[0]
+        for row in table.rows[1:]:
+            for name, text in zip(head[1:], row[1:], strict=True):
+                counted = re.fullmatch(r"[0-9][0-9,.]*", text)
+                if counted and name != "差额" and text.strip("0,.") != "":
+                    assert text in linked, (table.caption, row[0], name, text)
+
+
+def test_integrity_tells_of_the_background_inspection(folder: Path) -> None:
+    with serving(folder, audit=False) as caller:
+        facts = read(caller, "/audit/integrity").facts()
+        assert facts["上次逐行比对完成"] == "未开启"
+    pace = {"inspection_rows_per_second": 1_000_000, "inspection_audit_seconds": 86_400}
+    with serving(folder, audit=False, **pace) as caller:
+        for _ in range(WAITS_MAX):
+            if caller.app.state.inspector.standing().round_ended is not None:
+                break
+            time.sleep(0.05)
+        facts = read(caller, "/audit/integrity").facts()
+        assert "前" in facts["上次逐行比对完成"]
+        assert facts["上次完整核验完成"] == "本次启动以来还没有完成过"
+        assert "没有发现问题" in facts["发现的问题"]
 
 
 def test_every_balance_adds_up_and_says_as_of_when(untouched: Caller) -> None:

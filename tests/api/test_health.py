@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
 from caller import Caller, gift
 
 from api.metrics import MEDIA_TYPE
+from api.routes.health import LOOKERS_MAX
 from ledger.errors import NotReadyError
+from ledger.store import Appender
 
 
 def test_it_lives_and_is_ready(untouched: Caller) -> None:
@@ -53,6 +57,43 @@ def test_it_is_not_ready_when_the_last_batch_failed(
         service.problem(service.get("/readyz"), 503, "not_ready")
     service.record(gift())
     assert service.get("/readyz").status_code == 200
+
+
+def test_it_is_not_ready_while_a_commit_hangs(
+    service: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = Event(), Event()
+    commit = Appender.commit
+
+    def hang(appender: Appender) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        commit(appender)
+
+    monkeypatch.setattr("ledger.sequencer.BATCH_SECONDS_MAX", 0.0)
+    with monkeypatch.context() as broken, ThreadPoolExecutor(1) as threads:
+        broken.setattr(Appender, "commit", hang)
+        recording = threads.submit(service.post, gift())
+        assert begun.wait(60)
+        problem = service.problem(service.get("/readyz"), 503, "commit_hangs")
+        assert "look at its server" in problem["detail"]
+        go_on.set()
+        assert recording.result(60).status_code == 201
+    monkeypatch.undo()
+    assert service.get("/readyz").status_code == 200
+
+
+def test_it_is_not_ready_when_the_database_does_not_answer(
+    service: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = Event()
+    monkeypatch.setattr("api.routes.health.READY_SECONDS_MAX", 0.01)
+    with monkeypatch.context() as broken:
+        broken.setattr(service.book, "head", lambda: go_on.wait(60))
+        # More than there are threads for it: each answers all the same.
+        for _ in range(LOOKERS_MAX + 1):
+            service.problem(service.get("/readyz"), 503, "database_slow")
+        go_on.set()
 
 
 def test_the_counters_count(service: Caller) -> None:

@@ -15,7 +15,7 @@ from watched import scans, watching
 
 from ledger.book import DATABASE
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite("the plans and steps of its queries")
 
 RANGES = 100_000
 FUND = ("CNY", "fund:relief")

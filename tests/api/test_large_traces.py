@@ -23,7 +23,7 @@ from ledger.related import find_related
 from ledger.trace import trace, trace_proof
 from ledger.verify import Direction
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite("the plans and steps of its queries")
 
 SMALL, LARGE, WHOLE = 1_000, 10_000, 100_000
 PLACES = ("early", "middle", "late", "unspent")

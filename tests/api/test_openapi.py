@@ -112,6 +112,7 @@ def samples(index: int) -> dict[str, str]:
         "authority": "tsa",
         "form": "csv",
         "number": "1",
+        "token": "0" * 32,
     }
 
 

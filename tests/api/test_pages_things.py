@@ -71,6 +71,10 @@ def test_a_lot_is_told_site_by_site_as_the_item_is(shown: Caller) -> None:
     stock = read(shown, "/items/rice").table("各处库存")
     assert held == sum(int(row[3]) for row in stock.rows[1:] if not row[0].startswith("在途"))
     assert "/items/rice/lot?label=2022-06-30%2FD2021-01" in read(shown, "/items/rice").links()
+    lot = read(shown, PATHS[7]).table("涉及本批次的条目")
+    about_rice = {row[0] for row in read(shown, "/entries?item=rice").tables[0].rows[1:]}
+    assert 0 < len(lot.rows) - 1 < len(about_rice), "the lot's own entries, not all of the item's"
+    assert {row[0] for row in lot.rows[1:]} <= about_rice
     answer = fetch(shown, "/items/rice/lot?label=none", {"Accept": "text/html"})
     assert answer.status_code == 404
 

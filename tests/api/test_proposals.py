@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -12,6 +11,7 @@ import httpx
 import pytest
 from caller import Caller
 from scribe import FIRST_GIFT, audited
+from tamper import REFUSED, Tamper
 
 from api.auth import create_token
 from api.openapi import RECORDABLE
@@ -332,15 +332,9 @@ def three(service: Caller) -> None:
 
 
 def change(service: Caller, statement: str, *values: Any) -> None:
-    """Change the table as somebody with the file would."""
-    with closing(sqlite3.connect(service.folder / "ledger.sqlite3")) as raw:
-        (trigger,) = raw.execute(
-            "SELECT sql FROM sqlite_master WHERE name = 'proposal_refuses_delete'"
-        ).fetchone()
-        raw.execute("DROP TRIGGER proposal_refuses_delete")
-        raw.execute(statement, values)
-        raw.execute(trigger)
-        raw.commit()
+    """Change the table as somebody with the database would."""
+    with closing(Tamper(service.folder)) as tamper, tamper.unlocked():
+        tamper.run(statement, values)
 
 
 def findings(service: Caller) -> set[str]:
@@ -354,7 +348,6 @@ def rows_of(service: Caller) -> list[tuple[str, bytes]]:
         return [(row, data) for row, data in reader.scan("proposal")]
 
 
-@pytest.mark.sqlite
 def test_the_audit_finds_any_changed_or_missing_row(service: Caller) -> None:
     three(service)
     audited(service.book)
@@ -379,7 +372,6 @@ def test_the_audit_finds_any_changed_or_missing_row(service: Caller) -> None:
         change(service, "INSERT INTO proposal VALUES (?, ?)", row, data)
 
 
-@pytest.mark.sqlite
 def test_a_number_from_nowhere_does_not_keep_the_audit_busy(service: Caller) -> None:
     three(service)
     (row, _), *_ = [one for one in rows_of(service) if one[0].isdigit()]
@@ -390,7 +382,6 @@ def test_a_number_from_nowhere_does_not_keep_the_audit_busy(service: Caller) -> 
     audited(service.book)
 
 
-@pytest.mark.sqlite
 def test_the_audit_finds_a_decision_that_the_log_does_not_have(service: Caller) -> None:
     three(service)
     book = service.book
@@ -409,14 +400,13 @@ def test_the_audit_finds_a_decision_that_the_log_does_not_have(service: Caller) 
         change(service, "UPDATE proposal SET ciphertext = ? WHERE id = ?", before[row], row)
 
 
-@pytest.mark.sqlite
 def test_rows_refuse_to_be_deleted(service: Caller) -> None:
     proposed(service)
     with (
-        closing(sqlite3.connect(service.folder / "ledger.sqlite3")) as raw,
-        pytest.raises(sqlite3.IntegrityError, match="nothing recorded ever changes"),
+        closing(Tamper(service.folder)) as tamper,
+        pytest.raises(REFUSED, match="nothing recorded ever changes"),
     ):
-        raw.execute("DELETE FROM proposal")
+        tamper.run("DELETE FROM proposal")
 
 
 def test_a_blob_opens_only_for_its_purpose(service: Caller) -> None:

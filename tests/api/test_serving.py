@@ -12,14 +12,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import typer
-from scribe import Scribe
+from scribe import Scribe, audited
 from typer.testing import CliRunner
 
 from api.auth import TOKENS_FILE, list_tokens, revoke_token
@@ -99,6 +99,44 @@ def test_it_starts_answers_and_stops_cleanly(tmp_path: Path, stop: signal.Signal
         assert fetch(f"{address(lines)}/v1/log") == value
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS_MAX) == 0
+
+
+def pid_of(client: httpx.Client, url: str) -> int:
+    """The process that has this client's connection."""
+    match = re.search(r'shanji_process\{pid="(\d+)"\} 1', client.get(f"{url}/metrics").text)
+    assert match
+    return int(match[1])
+
+
+def test_two_workers_write_one_log(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with ExitStack() as stack:
+        process, lines = stack.enter_context(started("--data", data, "--workers", "2", *NEW_LOG))
+        url = address(lines)
+        made = token("create", "registrar-1", "registrar", "--data", data).strip()
+        # Which worker takes a connection is the system's choice: some of each are wanted.
+        clients: dict[int, httpx.Client] = {}
+        end = time.monotonic() + SECONDS_MAX
+        while len(clients) < 2:
+            assert time.monotonic() < end
+            client = stack.enter_context(httpx.Client(timeout=SECONDS_MAX))
+            clients.setdefault(pid_of(client, url), client)
+        indices: list[int] = []
+        for number in range(6):
+            client = list(clients.values())[number % 2]
+            fields = {"code": f"fund-{number}", "name": "资金", "fund_class": "unrestricted"}
+            body = {"kind": "fund.opened", "occurred_on": "2021-10-08", "fields": fields}
+            headers = {"Authorization": f"Bearer {made}", "Idempotency-Key": str(number)}
+            answer = client.post(f"{url}/v1/entries", json=body, headers=headers)
+            assert answer.status_code == 201, answer.text
+            indices.append(answer.json()["index"])
+        assert indices == list(range(1, 7))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS_MAX) == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in clients)
+    book = Book.open(data)
+    assert audited(book).size == 7
+    book.close()
 
 
 def test_a_token_made_beside_it_works_and_is_revoked(tmp_path: Path) -> None:

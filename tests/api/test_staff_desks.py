@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 import pytest
-from browser import Page
+from browser import Page, read
 from caller import Caller
 from clerk import Clerk, errors_of, form_values
 from pypdf import PdfReader
@@ -16,6 +17,7 @@ from api.pages.staff.desks import DESKS, FIRST
 from api.pages.staff.fields import form_of
 from ledger.records.kind import Role
 
+HOLDER = "holder-1"
 GIFT_DESK = "/staff/desk/gift"
 GIFT = {
     "fields.fund": "general",
@@ -194,6 +196,20 @@ def test_an_error_in_a_row_stands_at_the_row(untouched: Caller) -> None:
     # The empty first row is dropped; the second one becomes the first.
     path = "/staff/record/item.registered"
     assert list(problems(person, path, values)) == ["fields.packs.0.factor"]
+
+
+@pytest.mark.parametrize("desk", ["/staff/desk/points_redeem", "/staff/desk/points_issue"])
+def test_the_points_desks_show_what_the_holder_has(untouched: Caller, desk: str) -> None:
+    person = Clerk(untouched, Role.SHOP if "redeem" in desk else Role.CLERK)
+    page = person.get(desk)
+    shown = person.shown(person.submit(page, {"fields.holder": HOLDER}, action=desk, do="look"))
+    (line,) = (one for one in shown.all("p") if one.attributes.get("class") == "balance")
+    assert f"/parties/{HOLDER}" in shown.links()
+    held = read(untouched, f"/parties/{HOLDER}").facts()["现有"].split()[0]
+    numbers = [int(one) for one in re.findall(r"[0-9]+", line.text.partition("：")[2])]
+    assert sum(numbers) == int(held)
+    unknown = person.submit(page, {"fields.holder": "nobody"}, action=desk, do="look")
+    assert "balance" not in [one.attributes.get("class") for one in person.shown(unknown).all("p")]
 
 
 def test_aid_needs_a_second_person_at_the_counter(world: Caller) -> None:

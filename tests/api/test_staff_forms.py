@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from scribe import Scribe
 from told import tell_before
 
 from api.pages.staff.fields import Field, Group, Leaf, Rows, form_of
-from api.pages.staff.typed import write_values
+from api.pages.staff.typed import read_body, write_values
 from api.pages.texts import catalogue
 from ledger import records
 from ledger.records.catalog import KIND_BY_NAME, KINDS
@@ -62,6 +63,15 @@ def test_every_kind_is_recorded_by_its_form(world: Caller, kind: str) -> None:
     again = person.send(f"/staff/record/{kind}", values)
     assert again.headers["location"] == f"/staff/recorded/{size}?again=1"
     assert world.book.head().size == size + 1
+
+
+def test_midnight_is_typed_as_a_time_and_ends_the_day() -> None:
+    form = form_of("service.recorded")
+    body = deepcopy(FULL["service.recorded"])
+    body["fields"]["ends_at"] = "24:00"
+    values = write_values(form, body)
+    assert values["fields.ends_at"] == "00:00"
+    assert read_body(form, values).body["fields"] == body["fields"]
 
 
 def described(part: Field) -> Iterator[Field]:

@@ -11,6 +11,7 @@ from typing import Any
 from bench.audit_at_size import audit
 from bench.gifts import open_book, record_all
 from bench.measure import Row
+from bench.place import disk_bytes
 from bench.posting import load
 from served import write_served
 from service import Service
@@ -42,7 +43,7 @@ def growths(folder: Path, small: int, large: int, database: str | None) -> list[
     sizes = []
     for number, (first, end) in enumerate(((0, small), (small, large))):
         written = _peak(data, first, end - first)
-        disk = sum(one.stat().st_size for one in data.glob("ledger.sqlite3*")) / end
+        disk = disk_bytes(data) / end
         served, entry_bytes = _served(data, folder / "served")
         audited = audit(served, "--jobs", 1)["speed"]["peak_memory_bytes"]
         server = _server(data, FIRST_POST + number * 2 * POSTS)

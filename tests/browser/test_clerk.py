@@ -7,30 +7,40 @@ its width.
 
 from __future__ import annotations
 
-import os
+import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import openpyxl
 import pytest
 from chromium import (
     DESKTOP_EN,
-    ELDER_ZH,
     EVERYBODY,
     PHONE_ZH,
-    SIZES,
     Mode,
     Site,
     Visiting,
     overflow,
     picture,
     violations,
-    walk_by_tab,
 )
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 EXAMINED = (PHONE_ZH, DESKTOP_EN)
 """In these, each page on the way is held against WCAG by axe-core: each language, each device."""
-PICTURED = frozenset(("today", "gift-mistyped", "recorded", "anew", "proposal"))
+PICTURED = frozenset(
+    (
+        "today",
+        "gift-mistyped",
+        "recorded",
+        "anew",
+        "proposal",
+        "import-plan",
+        "import-wrong",
+        "bank",
+    )
+)
 """Pages of which the documentation has a picture (`scripts/screenshots`)."""
 PDF_BYTES_MIN = 10_000
 
@@ -183,38 +193,78 @@ def test_a_proposal_goes_from_desk_to_desk(visit: Visiting, site: Site) -> None:
     approver.recorded()
 
 
-PAGES = {
-    "clerk": (
-        "/staff/record",
-        "/staff/record/purchase.made",
-        "/staff/desk/goods_in",
-        "/staff/lots?code=rice",
-        "/staff/proposals?status=approved",
-    ),
-    "registrar": ("/staff/record/rule.published",),
-    "shop": ("/staff/desk/points_redeem", "/staff/desk/receive"),
-}
-"""Pages beside the journeys, by who opens them."""
-NARROWEST = 320
-PRESSES_MAX = 40
-LONG = "SHANJI_SOAK_PAGES" in os.environ
+HEADER = ("订单号", "捐赠金额(元)", "捐赠日期", "捐赠人姓名")
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("mode", [ELDER_ZH, DESKTOP_EN] if LONG else [ELDER_ZH], ids=str)
-def test_staff_pages_are_for_everybody(visit: Visiting, site: Site, mode: Mode) -> None:
-    """axe-core, the narrowest window (or twice the size), and the keyboard."""
-    width = NARROWEST if mode.device == "phone" else SIZES["desktop"][0] // 2
-    wrong: list[str] = []
-    for role, paths in PAGES.items():
-        page = visit(mode)
-        page.goto("/staff/sign-in")
-        page.locator("#token").fill(site.tokens[role])
-        page.keyboard.press("Enter")
-        expect(page).to_have_url(re.compile(r"/staff$"))
-        page.set_viewport_size({"width": width, "height": SIZES[mode.device][1]})
-        for path in paths:
-            page.goto(path)
-            found = [*violations(page), *overflow(page), *walk_by_tab(page, PRESSES_MAX)]
-            wrong += [f"{path}: {one}" for one in found]
-    assert not wrong, "\n".join(wrong)
+def as_csv(*rows: Sequence[str]) -> FilePayload:
+    """A list as a bank or platform exports it."""
+    data = "\r\n".join(",".join(row) for row in rows).encode("gb18030")
+    return {"name": "示例名单.csv", "mimeType": "text/csv", "buffer": data}
+
+
+def as_xlsx(*rows: Sequence[str]) -> FilePayload:
+    """The same as a workbook."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(list(row))
+    book.save(out)
+    return {"name": "示例名单.xlsx", "mimeType": "application/zip", "buffer": out.getvalue()}
+
+
+def test_a_list_and_a_bank_statement(visit: Visiting, site: Site) -> None:
+    """A clerk imports a list and matches the bank; the approver is on a phone, scriptless."""
+    clerk, approver = (
+        Clerk(visit(mode), mode, site) for mode in (DESKTOP_EN, Mode("phone", "zh", script=False))
+    )
+    for one, role in ((clerk, "clerk"), (approver, "approver")):
+        one.page.goto("/staff/sign-in")
+        one.page.locator("#token").fill(site.tokens[role])
+        one.page.locator("main form button[type=submit]").click()
+
+    def upload(file: FilePayload) -> None:
+        clerk.page.goto("/staff/import")
+        clerk.page.locator("#file").set_input_files(file)
+        clerk.fill(fields__fund="general", fields__channel="wechat")
+        clerk.page.locator("#form button[type=submit]").click()
+        expect(clerk.page).to_have_url(re.compile(r"/staff/import/\d+$"))
+        expect(clerk.page.locator("#plan")).to_be_visible()
+
+    # A list with a mistake: told by row and column, and nothing to confirm.
+    rows = [(f"JOURNEY-{n}", f"{n}.25", "2022-01-10", f"示例捐赠人{n}") for n in (1, 2, 3)]
+    upload(as_csv(HEADER, *rows, ("1.465E+27", "12.345", "2022-01-10", "示例捐赠人")))
+    clerk.looked("import-wrong")
+    assert clerk.page.locator("#total").count() == 0
+    with clerk.page.expect_download() as download:
+        clerk.page.get_by_role("link", name="Download the wrong rows").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\xef\xbb\xbf")
+
+    # Mended, as a workbook; the keyboard alone from the total to the approval.
+    upload(as_xlsx(HEADER, *rows))
+    clerk.looked("import-plan")
+    clerk.page.locator("#total").fill("6.57")
+    clerk.page.keyboard.press("Enter")
+    clerk.page.locator(".error-summary a").click()
+    expect(clerk.page.locator("#total")).to_be_focused()
+    clerk.page.locator("#total").fill("6.75")
+    clerk.page.keyboard.press("Enter")
+    expect(clerk.page.locator("#approve")).to_have_count(0)
+    path = clerk.page.url.removeprefix(site.url)
+    approver.page.goto(path)
+    approver.looked("import-approve")
+    approver.page.locator(f'form[action="{path}/approve"] button').click()
+    expect(approver.page.locator("#result")).to_be_visible()
+
+    # The day's payout at the bank is the list: confirmed as it is suggested.
+    lines = (["2022-01-11", "6.75", "", "106.75", "示例支付平台"],)
+    clerk.page.goto("/staff/statements")
+    clerk.fill(account="bank-journey")
+    statement = as_csv(("交易日期", "贷方发生额", "借方发生额", "余额", "对方户名"), *lines)
+    clerk.page.locator("#file").set_input_files(statement)
+    clerk.page.locator("#form button[type=submit]").click()
+    expect(clerk.page).to_have_url(re.compile("/draft/"))
+    clerk.looked("bank-draft")
+    clerk.page.get_by_role("button", name="Record the statement").click()
+    expect(clerk.page).to_have_url(re.compile(r"/staff/statements/\d+$"))
+    clerk.looked("bank")
+    clerk.page.locator("#confirm button").click()
+    expect(clerk.page.locator("dl.facts").first).to_contain_text("All of it is matched")

@@ -1,77 +1,162 @@
-"""Every public page, in a real browser: what holds of each, whoever reads it with what.
+"""Every page of the service, in a real browser: what holds of each, whoever reads it with what.
 
-axe-core finds nothing against WCAG 2.2 A and AA; nothing is wider than the narrowest phone,
-nor than the window at twice the size; Tab reaches everything, in order, and shows where it
-is. Each type of page is looked at once as an elder on a phone in Chinese and once on a
-desktop in English; with SHANJI_SOAK_PAGES set, every kind of entry is looked at in all modes.
-That nothing was asked of another host and that the browser has no complaint, the fixture
-``visit`` checks.
+axe-core finds nothing against WCAG 2.2 A and AA (targets of 24 px are among its rules); nothing
+is wider than the window, on the narrowest phone and at twice the size too, nor than paper; Tab
+reaches everything in order and shows where it is; nothing is told by colour alone, nothing
+moves for who asked for less; a Chinese page speaks Chinese. ``tests/sweep.py`` has the pages
+and the settings, and how many of them a run looks at. One window is used for all: a setting is
+cookies, its size and what it emulates. That nothing was asked of another host and that the
+browser has no complaint, the fixture ``visit`` checks.
 """
 
 from __future__ import annotations
 
-import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from chromium import (
-    DESKTOP_EN,
-    ELDER_ZH,
-    SIZES,
-    Mode,
-    Site,
-    Visiting,
-    overflow,
-    violations,
-    walk_by_tab,
+from chromium import DESKTOP_ZH, Site, Visiting, overflow, violations, walk_by_tab
+from page_checks import colour_alone, latin_words, moving, printed_controls
+from playwright.sync_api import Page, expect
+from sweep import (
+    EVERY,
+    FRAMES,
+    LEVEL,
+    LEVELS,
+    LOOKS,
+    PAIRWISE,
+    VISITOR,
+    Place,
+    Setting,
+    Stage,
+    page_routes,
+    places,
+    set_stage,
+    settings_of,
 )
-from crawl import crawl, entries_by_kind
-from playwright.sync_api import Page
+
+from ledger.records.kind import Role
 
 NARROWEST = 320
 """CSS pixels (WCAG 1.4.10)."""
-TYPES_MIN = 15
-"""Fewer types of pages than this are no site: the crawl would have failed."""
-PRESSES_MAX = 40
+PAPER = 718
+"""A4 within margins of 10 mm, in CSS pixels."""
+PRESSES_MAX = 40 if LEVEL == "each" else 1000
 """Tabs through a page: further on come rows like those before."""
-
-LONG = "SHANJI_SOAK_PAGES" in os.environ
-"""Whether every kind of entry is looked at in every mode."""
-EVERY_MODE = [
-    Mode(device, language, elder)
-    for device in ("phone", "desktop")
-    for language in ("zh", "en")
-    for elder in (False, True)
-]
-MODES = EVERY_MODE if LONG else [ELDER_ZH, DESKTOP_EN]
+ON_SCREEN = ("link-in-text-block", "target-size")
+"""Rules of axe-core about what is pressed: nothing is, on paper."""
+NO_PAGE = {
+    # Files to take away, and what only leads on.
+    "/notice.css",
+    "/entries.csv",
+    "/funds.csv",
+    "/staff/import/{number}/problems.csv",
+    "/projects.csv",
+    "/items.csv",
+    "/audit/sample.{form}",
+    "/audit/export.zip",
+    "/verifier.html.sha256",
+    "/staff/receipts/{index}.pdf",
+}
 
 
 @pytest.fixture(scope="module")
-def pages(site: Site) -> dict[str, str]:
-    """One page of each type."""
-    found = crawl(site.url)
-    assert len(found) >= TYPES_MIN, sorted(found)
-    return found
+def stage(site: Site) -> Stage:
+    """What there is to look at."""
+    return set_stage(site)
 
 
-def check_page(page: Page, path: str, mode: Mode) -> list[str]:
-    """What is wrong with a page for a reader; [] where nothing is."""
-    page.goto(path)
-    wrong = violations(page)
-    height = SIZES[mode.device][1]
-    # A desktop's window at 200% has half as many CSS pixels across (WCAG 1.4.4).
-    narrow = NARROWEST if mode.device == "phone" else SIZES["desktop"][0] // 2
-    page.set_viewport_size({"width": narrow, "height": height})
-    wrong += [f"{path} is too wide at {narrow} px: {one}" for one in overflow(page)]
-    wrong += [f"{path}: {one}" for one in walk_by_tab(page, PRESSES_MAX)]
+def test_the_settings_in_turn_and_in_pairs_are_all_of_them() -> None:
+    assert LEVEL in LEVELS
+    assert len(set(EVERY)) == 2 * 2 * len(FRAMES) * len(LOOKS)
+    parts = ("language", "elder", "frame", "look")
+    for one in parts:
+        for two in parts:
+            pairs = {(getattr(each, one), getattr(each, two)) for each in EVERY}
+            assert pairs == {(getattr(each, one), getattr(each, two)) for each in PAIRWISE}
+
+
+def test_no_page_and_no_setting_is_forgotten(stage: Stage) -> None:
+    every = places(stage)
+    assert page_routes() - {one.route for one in every if one.each} == NO_PAGE & page_routes()
+    turned = {
+        one for number, place in numbered(stage) for one in settings_of(number, place, "each")
+    }
+    assert turned == set(EVERY)
+
+
+def numbered(stage: Stage) -> list[tuple[int, Place]]:
+    """The places, those of every run numbered in turn."""
+    every = places(stage)
+    in_turn = sorted(every, key=lambda one: not one.each)
+    return list(enumerate(in_turn))
+
+
+def sign_in(page: Page, site: Site, who: str) -> None:
+    """Through the page, by keyboard."""
+    page.goto("/staff/sign-in")
+    page.locator("#token").fill(site.tokens[who])
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/staff$"))
+
+
+def look_as(page: Page, site: Site, setting: Setting) -> None:
+    """Set the window and the cookies as a reader has them."""
+    width, height = FRAMES[setting.frame]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(reduced_motion="reduce", **LOOKS[setting.look])
+    cookies: dict[str, str] = {"lang": setting.language, "elder": "1" if setting.elder else "0"}
+    page.context.add_cookies(
+        [{"name": name, "value": value, "url": site.url} for name, value in cookies.items()]
+    )
+
+
+def arrive(page: Page, place: Place) -> None:
+    """Open a place; its form comes back where it is sent empty."""
+    page.goto(place.path)
+    if place.sent:
+        page.locator('#form button[value="record"]').click()
+        expect(page.locator(".error-summary")).to_be_attached()
+
+
+def check_page(page: Page, setting: Setting, words: frozenset[str]) -> list[str]:
+    """What is wrong with the page for a reader; [] where nothing is."""
+    wrong = violations(page, without=ON_SCREEN if setting.look == "print" else ())
+    wrong += colour_alone(page)
+    wrong += moving(page)
+    if setting.language == "zh":
+        wrong += latin_words(page, words)
+    if setting.look == "print":
+        wrong += printed_controls(page)
+    width, height = FRAMES[setting.frame]
+    if setting.frame == "phone":
+        width = NARROWEST
+    page.set_viewport_size({"width": PAPER if setting.look == "print" else width, "height": height})
+    wrong += [f"too wide: {one}" for one in overflow(page)]
+    if setting.look == "print":
+        page.emulate_media(media="screen")
+        page.set_viewport_size({"width": width, "height": height})
+    wrong += walk_by_tab(page, PRESSES_MAX)
     return wrong
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("mode", MODES, ids=str)
-def test_every_page_is_for_everybody(
-    visit: Visiting, site: Site, pages: dict[str, str], mode: Mode
-) -> None:
-    page = visit(mode)
-    every = {**pages, **(entries_by_kind(site.url) if LONG else {})}
-    wrong = [one for path in every.values() for one in check_page(page, path, mode)]
+@pytest.mark.parametrize("who", [VISITOR, *sorted(Role)])
+def test_every_page_is_for_everybody(visit: Visiting, site: Site, stage: Stage, who: str) -> None:
+    page = visit(DESKTOP_ZH)
+    wrong: list[str] = []
+    for number, place in numbered(stage):
+        if place.who != who:
+            continue
+        for setting in settings_of(number, place, LEVEL):
+            look_as(page, site, setting)
+            if who != VISITOR and not _signed_in(page):
+                sign_in(page, site, who)
+            arrive(page, place)
+            wrong += [f"{place} {setting}: {one}" for one in check_page(page, setting, stage.words)]
     assert not wrong, "\n".join(wrong)
+
+
+def _signed_in(page: Page) -> Any:
+    return urlsplit(page.url).path not in ("blank", "/staff/sign-in")

@@ -122,6 +122,7 @@ def test_a_witness_goes_away_and_comes_back(world: World) -> None:
     assert world.service.stop() == 0
 
 
+@pytest.mark.sqlite("an older file put back under a service")
 def test_a_log_that_was_put_back_stops_by_itself(world: World) -> None:
     for one in world.witnesses:
         one.start()

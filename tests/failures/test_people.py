@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
 
 from caller import Caller
@@ -15,6 +16,7 @@ from tamper import Tamper
 from ledger.audit.replay import audit
 from ledger.book import Book
 from ledger.records.kind import Role
+from ledger.store.tables import TABLES
 
 NAME = "示例捐赠人甲乙丙"
 CHILD = "示例儿童甲乙丙"
@@ -48,6 +50,12 @@ class TestADonorsNameLeakedAChildIdentified:
         folder = desk.caller.folder
         for path in folder.glob("ledger.sqlite3*"):
             data = path.read_bytes()
+            assert CHILD.encode() not in data
+            assert NAME.encode() not in data
+        with closing(Tamper(folder)) as tamper:
+            rows = [row for table in TABLES for row in tamper.rows(table)]
+        for value in (one for row in rows for one in row if isinstance(one, bytes | str)):
+            data = value.encode() if isinstance(value, str) else value
             assert CHILD.encode() not in data
             assert NAME.encode() not in data
 

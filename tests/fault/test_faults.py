@@ -21,9 +21,17 @@ SHORT: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
 }
 """Those that need many services or long waits are played by ``scripts/fault`` only."""
 
+OF_A_FILE = ("syscalls", "unsynced", "file-limit", "disk-full")
+
+
+def _marked(name: str) -> Any:
+    """A fault of the disk is one of SQLite's file: a server's disk is under the server."""
+    marks = [pytest.mark.sqlite("faults of the disk under its file")] if name in OF_A_FILE else []
+    return pytest.param(name, marks=marks)
+
 
 @pytest.mark.fault
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", map(_marked, SHORT))
 def test_a_fault_loses_nothing(name: str, tmp_path: Path) -> None:
     play, options = SHORT[name]
     outcome = play(tmp_path, seed=20261128, **options)

@@ -55,7 +55,7 @@ def _size(folder: Path) -> int:
 
 
 @pytest.mark.fault
-@pytest.mark.skipif(wanted(), reason="the logs of this run are on PostgreSQL")
+@pytest.mark.sqlite("the race on its file; the one on a server is played beside it")
 def test_two_writers_of_a_file(small: Path, tmp_path: Path) -> None:
     shutil.copytree(small, tmp_path / "data")
     check_race(tmp_path / "data", 2, size=10)

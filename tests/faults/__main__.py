@@ -6,6 +6,8 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,10 +17,12 @@ from faults import (  # noqa: E402
     bits,
     busy,
     clock,
+    database,
     disk,
     failover,
     kill,
     old_backup,
+    server,
     soak,
     steps,
     syscalls,
@@ -28,28 +32,126 @@ from faults import (  # noqa: E402
 from faults.trial import Outcome  # noqa: E402
 
 Play = Callable[..., Outcome]
+DATABASES = ("sqlite", "postgresql")
 
-FAULTS: dict[str, tuple[Play, int, str]] = {
-    "kill": (kill.play, 20, "kill -9 at random moments, under colliding requests"),
-    "syscalls": (syscalls.play, 0, "EIO, ENOSPC, kill -9 at every system call of a commit"),
-    "steps": (steps.play, 0, "each step of the commit: not done; done, the answer lost"),
-    "disk-full": (disk.play_full, 5, "the disk fills up, and has room again"),
-    "file-limit": (disk.play_limit, 5, "a file may not grow, and then may"),
-    "read-only": (disk.play_read_only, 2, "the disk is read-only at the start"),
-    "unsynced": (unsynced.play, 40, "a file system that drops what was not synced"),
-    "clock": (clock.play, 10, "the clock goes back an hour and forward a year"),
-    "two-services": (two_services.play, 3, "two services on one data folder; one is killed"),
-    "old-backup": (old_backup.play, 1, "an old backup is restored under a running witness"),
-    "bits": (bits.play, 0, "a flipped bit in each kind of stored row"),
-    "failover": (failover.play, 5, "the primary of a PostgreSQL cluster is killed under load"),
-    "database-held": (busy.play_held, 3, "another process holds the database"),
-    "queue-full": (busy.play_queue, 3, "more records than the queue takes"),
-    "slow-clients": (busy.play_slow, 3, "clients that stop in the middle"),
-    "limits": (busy.play_limits, 1, "bodies and keys one under, at, one over their limits"),
-    "soak": (soak.play, 0, "mixed traffic with faults at random (--minutes)"),
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        play: Plays it.
+        rounds: How many it plays by itself; 0 for all that there are.
+        what: What it is.
+        only: The one database that it applies to; None for both.
+        why: Why it does not apply to the other.
+    """
+
+    play: Play
+    rounds: int
+    what: str
+    only: str | None = None
+    why: str = ""
+
+
+A_FILE = "a file has no server that could be so"
+FAULTS: dict[str, Fault] = {
+    "kill": Fault(kill.play, 20, "kill -9 at random moments, under colliding requests"),
+    "syscalls": Fault(
+        syscalls.play,
+        0,
+        "EIO, ENOSPC, kill -9 at every system call of a commit",
+        "sqlite",
+        "the service makes no system call on the log's files: a server keeps them",
+    ),
+    "steps": Fault(steps.play, 0, "each step of the commit: not done; done, the answer lost"),
+    "disk-full": Fault(
+        disk.play_full,
+        5,
+        "the disk fills up, and has room again",
+        "sqlite",
+        "the disk is the server's; without room it answers 53100, as tests/store shows",
+    ),
+    "file-limit": Fault(
+        disk.play_limit,
+        5,
+        "a file may not grow, and then may",
+        "sqlite",
+        "the files are the server's",
+    ),
+    "read-only": Fault(
+        disk.play_read_only,
+        2,
+        "the disk is read-only at the start",
+        "sqlite",
+        "the files are the server's; a standby that takes no writes is in tests/store",
+    ),
+    "unsynced": Fault(
+        unsynced.play,
+        40,
+        "a file system that drops what was not synced",
+        "sqlite",
+        "what is synced is the server's business; database-killed kills it in its commits",
+    ),
+    "clock": Fault(clock.play, 10, "the clock goes back an hour and forward a year"),
+    "two-services": Fault(two_services.play, 3, "two services on one data folder; one is killed"),
+    "old-backup": Fault(old_backup.play, 1, "an old backup is restored under a running witness"),
+    "bits": Fault(bits.play, 0, "a flipped bit in each kind of stored row"),
+    "failover": Fault(
+        failover.play,
+        5,
+        "the primary of a PostgreSQL cluster is killed under load",
+        "postgresql",
+        A_FILE,
+    ),
+    "database-held": Fault(busy.play_held, 3, "another process holds the database"),
+    "queue-full": Fault(busy.play_queue, 3, "more records than the queue takes"),
+    "slow-clients": Fault(busy.play_slow, 3, "clients that stop in the middle"),
+    "limits": Fault(busy.play_limits, 1, "bodies and keys one under, at, one over their limits"),
+    "database-killed": Fault(
+        server.play_crash, 10, "kill -9 of the whole server in its commits", "postgresql", A_FILE
+    ),
+    "database-away": Fault(
+        server.play_away,
+        1,
+        "the server cannot be reached for a minute (--seconds)",
+        "postgresql",
+        A_FILE,
+    ),
+    "database-slow": Fault(
+        server.play_slow, 3, "each answer of the server comes late", "postgresql", A_FILE
+    ),
+    "database-silent": Fault(
+        server.play_hole, 1, "what is sent to the server vanishes (--seconds)", "postgresql", A_FILE
+    ),
+    "connections": Fault(
+        server.play_crowded, 3, "others take every connection of the server", "postgresql", A_FILE
+    ),
+    "commit-cut": Fault(
+        server.play_cut,
+        20,
+        "the connection breaks before a commit, after it, and in it",
+        "postgresql",
+        A_FILE,
+    ),
+    "soak": Fault(soak.play, 0, "mixed traffic with faults at random (--minutes)"),
 }
-"""Each fault, how many rounds it plays by itself (0: all that there are), and what it is."""
-CLIENTS_FAULTS = ("kill", "two-services", "failover")
+OWN_SERVER = (
+    "failover",
+    "database-killed",
+    "database-away",
+    "database-slow",
+    "database-silent",
+    "connections",
+    "commit-cut",
+)
+"""Those that start what they need by themselves."""
+OPTIONS = {
+    "clients": ("kill", "two-services", "failover"),
+    "seconds": ("database-away", "database-slow", "database-silent"),
+    "minutes": ("soak",),
+}
+"""Which faults take these options."""
 
 
 def main() -> int:
@@ -59,31 +161,57 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--clients", type=int, default=None, help="of kill, two-services, failover")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of soak")
+    parser.add_argument("--seconds", type=float, default=None, help="how long a database is so")
+    parser.add_argument("--minutes", type=float, default=None, help="of soak; 2 by default")
+    parser.add_argument("--database", choices=DATABASES, default=DATABASES[0])
     parser.add_argument("--folder", type=Path, default=None, help="where the logs are made")
     options = parser.parse_args()
     if options.name == "list":
-        for name, (_, _, what) in FAULTS.items():
-            sys.stdout.write(f"{name:<14} {what}\n")
+        for name, fault in FAULTS.items():
+            only = f" ({fault.only} only)" if fault.only else ""
+            sys.stdout.write(f"{name:<16} {fault.what}{only}\n")
         return 0
     outcomes: list[Outcome] = []
+    left_out = 0
     for name in FAULTS if options.name == "all" else [options.name]:
-        play, rounds, _ = FAULTS[name]
-        more: dict[str, object] = {"seed": options.seed}
-        more["rounds"] = rounds if options.rounds is None else options.rounds
-        if options.clients is not None and name in CLIENTS_FAULTS:
-            more["clients"] = options.clients
-        if name == "soak":
-            more["minutes"] = options.minutes
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            outcomes.append(play(Path(folder), **more))
-        sys.stdout.write(outcomes[-1].say() + "\n")
+        outcome = play_one(name, options)
+        if isinstance(outcome, str):
+            left_out += 1
+            sys.stdout.write(f"{name}: does not apply: {outcome}\n")
+        else:
+            outcomes.append(outcome)
+            sys.stdout.write(outcome.say() + "\n")
         sys.stdout.flush()
     played = sum(one.played for one in outcomes)
     lost = sum(len(one.lost) for one in outcomes)
+    twice = sum(len(one.twice) for one in outcomes)
     bad = sum(len(one.bad) for one in outcomes)
-    sys.stdout.write(f"in all: faults played {played}, entries lost {lost}, wrong {bad}\n")
+    sys.stdout.write(
+        f"in all on {options.database}, seed {options.seed}: faults played {played}, entries lost "
+        f"{lost}, entries twice {twice}, wrong {bad}, skipped "
+        f"{sum(bool(one.skipped) for one in outcomes)}, do not apply {left_out}\n"
+    )
     return 0 if bad == 0 else 1
+
+
+def play_one(name: str, options: argparse.Namespace) -> Outcome | str:
+    """Play one fault in a folder that is gone afterwards; or why it does not apply."""
+    fault = FAULTS[name]
+    if fault.only not in (None, options.database):
+        return fault.why
+    more: dict[str, object] = {"seed": options.seed}
+    more["rounds"] = fault.rounds if options.rounds is None else options.rounds
+    for option, names in OPTIONS.items():
+        value = getattr(options, option)
+        if value is not None and name in names:
+            more[option] = value
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder))
+        if options.database == "postgresql" and name not in OWN_SERVER:
+            if reason := database.missing():
+                return Outcome(name, options.seed, skipped=reason)
+            more["place"] = stack.enter_context(database.databases())
+        return fault.play(Path(folder), **more)
 
 
 if __name__ == "__main__":

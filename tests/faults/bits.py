@@ -8,17 +8,22 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+from faults.database import new_url
 from faults.trial import Outcome, Trial
 from faults.writer import Writer
+from postgresql_server import Databases
 from service import Service
-from tamper import Tamper
+from tamper import REFUSED, Tamper
 
+from ledger.store.place import place_of, write_url
 from ledger.store.tables import TABLES
 
 FIND_SECONDS_MAX = 90
 ENTRIES = 270
+FLIPS_MAX = 100
 FAST = {"SHANJI_INSPECTION_ROWS_PER_SECOND": "1000000", "SHANJI_INSPECTION_AUDIT_SECONDS": "1"}
 PATHS = ("/checkpoint", "/tile/0/000", "/tile/1/000.p/1", "/tile/entries/000", "/v1/entries/40")
 
@@ -35,9 +40,11 @@ def kinds(data: Path) -> list[tuple[str, str]]:
         ]
 
 
-def play(folder: Path, *, rounds: int = 0, seed: int = 1) -> Outcome:
+def play(
+    folder: Path, *, rounds: int = 0, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """One bit in one row of each kind; `rounds` takes that many kinds by chance, 0 all."""
-    trial = Trial(folder, "bits", seed)
+    trial = Trial(folder, "bits", seed, database=new_url(place))
     chance = random.Random(seed)
     writer = Writer(trial)
     writer.record([f"b{number:03d}" for number in range(ENTRIES)])
@@ -48,7 +55,7 @@ def play(folder: Path, *, rounds: int = 0, seed: int = 1) -> Outcome:
     good = served(trial.data)
     for table, column in every:
         copy = folder / "damaged"
-        shutil.copytree(trial.data, copy)
+        copy_log(trial.data, copy, place)
         service = Service(copy, environment=FAST)
         try:
             service.wait_ready()
@@ -66,12 +73,30 @@ def play(folder: Path, *, rounds: int = 0, seed: int = 1) -> Outcome:
     return trial.check()
 
 
+def copy_log(data: Path, copy: Path, place: Databases | None) -> None:
+    """A copy of a data folder, with a copy of its database where that is on a server."""
+    shutil.copytree(data, copy)
+    if place is not None:
+        name = urlsplit(place_of(data)).path.removeprefix("/")
+        write_url(copy, place.server.url(place.new(name)))
+
+
 def flip(data: Path, table: str, column: str, chance: random.Random) -> None:
-    """Change one bit of one column of one row, behind the service's back."""
+    """Change one bit of one column of one row, behind the service's back.
+
+    The database refuses what would be there twice, or is no text: then it is another bit.
+    """
     with closing(Tamper(data)) as tamper:
-        row = chance.choice(tamper.rows(table))
+        rows = tamper.rows(table)
         place = [one.name for one in TABLES[table].columns].index(column)
-        tamper.change(table, tamper.key(table, row), column, flipped(row[place], chance))
+        for _ in range(FLIPS_MAX):
+            row = chance.choice(rows)
+            try:
+                tamper.change(table, tamper.key(table, row), column, flipped(row[place], chance))
+            except REFUSED:
+                continue
+            return
+    raise RuntimeError(f"no bit of {table}.{column} can be flipped in {FLIPS_MAX} tries")
 
 
 def flipped(value: Any, chance: random.Random) -> Any:

@@ -15,13 +15,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+from faults.database import head_locked, new_url
 from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial, body_of
+from postgresql_server import Databases
 from service import Service
 
 from api.routes.bulk import BULK_BYTES_MAX
 from api.serving import HEADER_BYTES_MAX
 from ledger.book import DATABASE
 from ledger.records.request import BODY_BYTES_MAX, KEY_CHARS_MAX
+from ledger.store.place import is_postgresql, place_of
 
 HELD_SECONDS = 2.0
 HALF_OPEN = 60
@@ -42,6 +45,11 @@ def serving(trial: Trial, **environment: str) -> Iterator[Service]:
 @contextmanager
 def held(data: Path) -> Iterator[None]:
     """Another process's transaction: nobody else can write."""
+    url = place_of(data)
+    if is_postgresql(url):
+        with head_locked(url):
+            yield
+        return
     with closing(sqlite3.connect(data / DATABASE, isolation_level=None)) as raw:
         raw.execute("BEGIN IMMEDIATE")
         yield
@@ -64,9 +72,11 @@ def post_until_answered(trial: Trial, url: str, keys: list[str], statuses: Count
         list(pool.map(one, keys))
 
 
-def play_held(folder: Path, *, rounds: int = 3, seed: int = 1) -> Outcome:
+def play_held(
+    folder: Path, *, rounds: int = 3, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """The database is held for a while: records wait, and are answered afterwards."""
-    trial, statuses = Trial(folder, "database-held", seed), Counter[int]()
+    trial, statuses = Trial(folder, "database-held", seed, database=new_url(place)), Counter[int]()
     with serving(trial) as service:
         for number in range(rounds):
             keys = [f"h{number}-{part}" for part in range(20)]
@@ -86,9 +96,11 @@ def play_held(folder: Path, *, rounds: int = 3, seed: int = 1) -> Outcome:
     return trial.check()
 
 
-def play_queue(folder: Path, *, rounds: int = 3, seed: int = 1) -> Outcome:
+def play_queue(
+    folder: Path, *, rounds: int = 3, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """The queue is full: 429 with Retry-After, and every patient client is answered."""
-    trial, statuses = Trial(folder, "queue-full", seed), Counter[int]()
+    trial, statuses = Trial(folder, "queue-full", seed, database=new_url(place)), Counter[int]()
     with serving(trial, SHANJI_QUEUE_MAX="4") as service:
         for number in range(rounds):
             keys = [f"q{number}-{part}" for part in range(40)]
@@ -107,9 +119,11 @@ def play_queue(folder: Path, *, rounds: int = 3, seed: int = 1) -> Outcome:
     return trial.check()
 
 
-def play_slow(folder: Path, *, rounds: int = 1, seed: int = 1) -> Outcome:
+def play_slow(
+    folder: Path, *, rounds: int = 1, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """Clients that say nothing, half a header, half a body, or never read: others are served."""
-    trial, statuses = Trial(folder, "slow-clients", seed), Counter[int]()
+    trial, statuses = Trial(folder, "slow-clients", seed, database=new_url(place)), Counter[int]()
     chance = random.Random(seed)
     head = f"POST /v1/entries HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {trial.clerk}\r\n"
     length = "Idempotency-Key: slow\r\nContent-Length: 400\r\n\r\n"
@@ -131,9 +145,11 @@ def play_slow(folder: Path, *, rounds: int = 1, seed: int = 1) -> Outcome:
     return trial.check()
 
 
-def play_limits(folder: Path, *, rounds: int = 1, seed: int = 1) -> Outcome:
+def play_limits(
+    folder: Path, *, rounds: int = 1, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """Bodies, keys and headers one under, at and one over each named limit."""
-    trial = Trial(folder, "limits", seed)
+    trial = Trial(folder, "limits", seed, database=new_url(place))
     outcome = trial.outcome
     with serving(trial) as service:
         for number in range(rounds):

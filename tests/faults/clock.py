@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from glob import glob
 from pathlib import Path
 
+from faults.database import new_url
 from faults.trial import Outcome, Trial
 from faults.writer import Writer
+from postgresql_server import Databases
 
 from ledger.book import Book
 
@@ -19,9 +21,11 @@ JUMPS = ("-1h", "+365d", "+0", "-1h", "+0")
 AHEAD = timedelta(days=360)
 
 
-def play(folder: Path, *, rounds: int = 5, seed: int = 1) -> Outcome:
+def play(
+    folder: Path, *, rounds: int = 5, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """Each round records, jumps, and records again; times of recording never fall."""
-    trial = Trial(folder, "clock", seed)
+    trial = Trial(folder, "clock", seed, database=new_url(place))
     outcome = trial.outcome
     libraries = glob(LIBRARY)
     if not libraries:

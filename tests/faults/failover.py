@@ -32,10 +32,25 @@ DOWN_SECONDS = 30.0
 
 
 class Clients:
-    """Who posts: each key until it is answered, wherever it is answered."""
+    """Who posts: each key until it is answered, wherever it is answered.
 
-    def __init__(self, trial: Trial, services: Sequence[Service]) -> None:
+    Args:
+        trial: Takes the answers.
+        services: Who is asked.
+        seconds: How long one answer may take.
+        hangs: Whether it is wrong that one takes longer.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        services: Sequence[Service],
+        seconds: float = ANSWER_SECONDS_MAX,
+        *,
+        hangs: bool = False,
+    ) -> None:
         self._trial = trial
+        self._seconds, self._hangs = seconds, hangs
         self._urls = [one.url for one in services]
         self.stopped = False
         self.last_answer = 0.0
@@ -53,8 +68,10 @@ class Clients:
             turn += 1
             try:
                 answer = await http.post(f"{url}/v1/entries", headers=headers, json=body)
-            except httpx.HTTPError:
+            except httpx.HTTPError as error:
                 answer = None
+                if self._hangs and isinstance(error, httpx.ReadTimeout):
+                    self._trial.outcome.wrong.append(f"{key}: no answer in {self._seconds} s")
             if answer is not None:
                 self._trial.take_answer(key, answer)
                 if answer.status_code in (200, 201):
@@ -74,9 +91,9 @@ class Clients:
                 count += 1
                 # Every fifth is one that another client posts at the same time.
                 name = f"{count // 5}-shared" if count % 5 == 0 else f"{count}-{number}"
-                await self.post(http, f"{prefix}-{name}", chance.randrange(SERVICES))
+                await self.post(http, f"{prefix}-{name}", chance.randrange(len(self._urls)))
 
-        async with httpx.AsyncClient(limits=limits, timeout=ANSWER_SECONDS_MAX) as http:
+        async with httpx.AsyncClient(limits=limits, timeout=self._seconds) as http:
             watch = asyncio.create_task(self._watch(http))
             await asyncio.gather(*(client(http, number) for number in range(clients)))
             watch.cancel()

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+from faults.database import new_url
 from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial, body_of
+from postgresql_server import Databases
 from service import Service
 
 Answers = Callable[[str, httpx.Response], None]
@@ -54,11 +56,17 @@ async def play_round(
 
 
 def play(
-    folder: Path, *, rounds: int = 20, seed: int = 1, clients: int = 500, keys: int = 2000
+    folder: Path,
+    *,
+    rounds: int = 20,
+    seed: int = 1,
+    clients: int = 500,
+    keys: int = 2000,
+    place: Databases | None = None,
 ) -> Outcome:
     """Run the whole game; see the module's docstring."""
     chance = random.Random(seed)
-    trial = Trial(folder, "kill", seed)
+    trial = Trial(folder, "kill", seed, database=new_url(place))
     for _ in range(rounds):
         service = Service(trial.data)
         try:

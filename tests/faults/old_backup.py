@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import httpx
+from faults.database import new_url
 from faults.trial import Outcome, Trial
+from postgresql_server import Databases
 from service import Service
 from witness_process import WitnessProcess
 
@@ -21,9 +23,11 @@ from ledger.witnessing import Witnessing
 READY_SECONDS_MAX = 60
 
 
-def play(folder: Path, *, rounds: int = 1, seed: int = 1) -> Outcome:
+def play(
+    folder: Path, *, rounds: int = 1, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """Each round: back up, record on under the witness, lose the machine, restore both ways."""
-    trial = Trial(folder, "old-backup", seed)
+    trial = Trial(folder, "old-backup", seed, database=new_url(place))
     book = Book.open(trial.data)
     key = format_verifier_key(book.verifier_keys[0])
     book.close()
@@ -34,14 +38,16 @@ def play(folder: Path, *, rounds: int = 1, seed: int = 1) -> Outcome:
     options = ("--policy", str(policy), "--require-witnesses", "1")
     try:
         for number in range(rounds):
-            _round(trial, folder / f"round-{number}", options, number)
+            _round(trial, folder / f"round-{number}", options, number, place)
             trial.outcome.played += 1
     finally:
         witness.kill()
     return trial.check()
 
 
-def _round(trial: Trial, folder: Path, options: tuple[str, ...], number: int) -> None:
+def _round(
+    trial: Trial, folder: Path, options: tuple[str, ...], number: int, place: Databases | None
+) -> None:
     wrong = trial.outcome.wrong
     service = Service(trial.data, *options)
     try:
@@ -53,16 +59,16 @@ def _round(trial: Trial, folder: Path, options: tuple[str, ...], number: int) ->
     finally:
         service.kill()
     # Nothing newer is named to it: only the witness knows better.
-    restore_backup(old, folder / "from-old")
+    restore_backup(old, folder / "from-old", database=new_url(place))
     code, status = _start(trial, folder / "from-old", options, f"fork-{number}", "halted")
     if code != "halted" or status != 503:
         wrong.append(f"an older copy is not halted but {code}, and answers {status}")
-    restored = restore_backup(old, folder / "proven", newer=[trial.data])
+    restored = restore_backup(old, folder / "proven", newer=[trial.data], database=new_url(place))
     if restored.prefix != "proven" or not restored.behind:
         wrong.append("the older copy does not prove to be the beginning of the witnessed log")
     # The machine is gone; the newest backup goes on as the log, once the witness agrees.
     shutil.move(trial.data, folder / "lost")
-    restore_backup(new, trial.data)
+    restore_backup(new, trial.data, database=new_url(place))
     code, status = _start(trial, trial.data, options, f"again-{number}", "")
     if code or status != 201:
         wrong.append(f"the newest copy does not go on: {code}, it answers {status}")

@@ -9,32 +9,93 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
 from faults.busy import held
+from faults.database import crash, recover
 from faults.kill import post_all
+from faults.proxy import CUTS, Proxy, before, url_through
 from faults.trial import Outcome, Trial
 from faults.writer import strace_missing
+from postgresql_server import Databases, Server
 from service import Service
 
 KEYS_A_ROUND = 300
 CLIENTS = 40
 READS = ("/checkpoint", "/readyz", "/metrics", "/v1/entries", "/", "/tile/0/000.p/1", "/v1/log")
-FAULTS = ("kill", "stop", "held", "half-open", "call fails", "restart")
+FAULTS = ("kill", "stop", "held", "half-open", "restart")
+FILE_FAULTS = ("call fails",)
+SERVER_FAULTS = ("database killed", "away", "slow", "silent", "commit cut")
 
 
-def play(folder: Path, *, rounds: int = 0, seed: int = 1, minutes: float = 2.0) -> Outcome:
+def play(
+    folder: Path,
+    *,
+    rounds: int = 0,
+    seed: int = 1,
+    minutes: float = 2.0,
+    place: Databases | None = None,
+) -> Outcome:
     """Each round: a service, traffic, and one fault; until the time is over, or `rounds`."""
+    if place is None:
+        trial = Trial(folder, "soak", seed)
+        return _soak(trial, rounds, seed, minutes, [*FAULTS, *FILE_FAULTS], {})
+    with before(place.server, seed) as proxy:
+        trial = Trial(folder, "soak", seed, database=url_through(proxy, place.new()))
+        chance = random.Random(seed)
+        own = {
+            name: partial(server_fault, name, place.server, proxy, chance) for name in SERVER_FAULTS
+        }
+        return _soak(trial, rounds, seed, minutes, [*FAULTS, *SERVER_FAULTS], own)
+
+
+def server_fault(name: str, server: Server, proxy: Proxy, chance: random.Random) -> None:
+    """One fault of the database, which is over when this returns."""
+    seconds = chance.uniform(0.1, 1.0)
+    match name:
+        case "database killed":
+            crash(server)
+            time.sleep(seconds)
+            recover(server)
+        case "away":
+            proxy.refuse()
+            time.sleep(seconds)
+            proxy.listen()
+        case "slow":
+            proxy.delay = 0.1
+            time.sleep(seconds)
+            proxy.delay = 0.0
+        case "silent":
+            proxy.hole = True
+            time.sleep(seconds)
+            proxy.refuse()
+            proxy.hole = False
+            proxy.listen()
+        case _:
+            proxy.cut = chance.choice(CUTS)
+            time.sleep(seconds)
+            proxy.cut = None
+
+
+def _soak(
+    trial: Trial,
+    rounds: int,
+    seed: int,
+    minutes: float,
+    faults: Sequence[str],
+    own: Mapping[str, Callable[[], None]],
+) -> Outcome:
     chance = random.Random(seed)
-    trial = Trial(folder, "soak", seed)
     end = time.monotonic() + minutes * 60
     number = 0
     names: list[str] = []
     while number < rounds if rounds else time.monotonic() < end:
         # In turn, so that each comes; in an order that the seed chooses.
         if not names:
-            names = list(FAULTS)
+            names = list(faults)
             chance.shuffle(names)
         name = names.pop()
         service = Service(trial.data)
@@ -51,7 +112,10 @@ def play(folder: Path, *, rounds: int = 0, seed: int = 1, minutes: float = 2.0) 
             traffic.start()
             _read(trial, service)
             time.sleep(chance.uniform(0.0, 0.3))
-            _fault(trial, service, name, chance)
+            if name in own:
+                own[name]()
+            else:
+                _fault(trial, service, name, chance)
             trial.outcome.played += 1
             traffic.join()
         finally:

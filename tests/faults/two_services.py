@@ -6,17 +6,25 @@ import asyncio
 import random
 from pathlib import Path
 
+from faults.database import new_url
 from faults.kill import post_all
 from faults.trial import Outcome, Trial
+from postgresql_server import Databases
 from service import Service
 
 
 def play(
-    folder: Path, *, rounds: int = 3, seed: int = 1, clients: int = 100, keys: int = 1000
+    folder: Path,
+    *,
+    rounds: int = 3,
+    seed: int = 1,
+    clients: int = 100,
+    keys: int = 1000,
+    place: Databases | None = None,
 ) -> Outcome:
     """Each round: both at once under the same keys; then one is killed and the other goes on."""
     chance = random.Random(seed)
-    trial = Trial(folder, "two-services", seed)
+    trial = Trial(folder, "two-services", seed, database=new_url(place))
     for number in range(rounds):
         services = [Service(trial.data), Service(trial.data)]
         try:

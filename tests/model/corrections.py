@@ -105,7 +105,15 @@ Use = tuple[Told, str]
 
 
 def relying(world: World, told: Told) -> Iterator[Use]:
-    """A valid receipt, a fulfilment, matching gifts, a confirmation."""
+    """A valid receipt, a fulfilment, matching gifts, a confirmation, bank lines, a statement."""
+    for one in world.alive("statement.matched"):
+        if one.get("statement") == told.index:
+            yield one, REVERSAL
+    alias = told.get("account_alias") if told.kind == "statement.imported" else None
+    for one in world.alive("statement.imported"):
+        if one.index > told.index and one.get("account_alias") == alias:
+            yield one, REVERSAL
+            break
     for one in world.alive("donation.matched"):
         if told.index in one.fields["gifts"]:
             yield one, REVERSAL

@@ -82,6 +82,9 @@ def voided(world: World, told: Told) -> list[Move]:
 def document(world: World, told: Told) -> list[Move]:
     for index in told.fields["about"]:
         world.entry(index)
+    year, annual = told.get("year"), told.get("discloses") == "annual_report"
+    over = year is None or f"{year}-12-31" < told.day
+    refuse_if(annual != (year is not None) or not over, "annual_report_year")
     if told.get("notice_of") is not None:
         corrects = world.entry(told.fields["notice_of"]).kind in CORRECTIONS
         refuse_if(not corrects, "not_a_correction")
@@ -93,8 +96,8 @@ def statement(world: World, told: Told) -> list[Move]:
     refuse_if(fields["period_to"] < fields["period_from"], "period_reversed")
     closing = fields["opening_fen"] + fields["credits_fen"] - fields["debits_fen"]
     refuse_if(closing != fields["closing_fen"], "statement_does_not_add_up")
-    for one in world.entries:
-        if one.kind == told.kind and one.get("account_alias") == told.get("account_alias"):
+    for one in world.alive(told.kind):
+        if one.get("account_alias") == told.get("account_alias"):
             refuse_if(fields["period_from"] <= one.fields["period_to"], "statement_overlaps")
     return []
 
@@ -103,6 +106,7 @@ def bank_matched(world: World, told: Told) -> list[Move]:
     fields, index = told.fields, told.fields["statement"]
     found = world.entry(index)
     refuse_if(found.kind != "statement.imported", "not_a_statement")
+    refuse_if(found.reversed_by is not None, "statement_reversed")
     matches = list(world.alive("statement.matched"))
     taken = [
         line["line"]

@@ -137,6 +137,8 @@ def check_terms(world: World, topic: str, terms: Any) -> None:
     if topic == "disclosure":
         ways = [terms.get(way) for way in ("every_days", "within_days", "by_day")]
         refuse_if(sum(way is not None for way in ways) != 1, "one_deadline")
+        amount = terms.get("amount_fen_min") is not None
+        refuse_if(amount and terms["subject"] != "major_change", "amount_without_change")
 
 
 def in_force(world: World, code: str, day: str) -> Told | None:

@@ -14,7 +14,7 @@ ONE_ORDER = ("donation.money", "donation.matched")
 """Kinds whose order number enters once, whichever of them brings it."""
 REVERSAL = "entry.reversed"
 CORRECTIONS = (REVERSAL, "entry.annotated")
-CLAIMING = ("service.recorded", "statement.matched")
+CLAIMING = ("service.recorded", "statement.matched", "statement.imported")
 """Kinds that move nothing and yet are reversed: they hold an hour, or lines and gifts."""
 
 

@@ -28,7 +28,7 @@ from ledger.store import AnchorRow, Appender, Store, schema
 from ledger.store import sqlite as sqlite_module
 from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite("its file, write-ahead log and settings")
 
 
 def test_opening_makes_the_file_for_its_owner_only(path: Path, batches: Batches) -> None:

@@ -333,7 +333,7 @@ def test_an_erasure_replaces_a_vault_row(store: Store, batches: Batches) -> None
         ]
 
 
-@pytest.mark.sqlite
+@pytest.mark.sqlite("what REPLACE does")
 def test_the_stores_own_connections_replace_nothing(store: Store, batches: Batches) -> None:
     """Not even by a second unique index, which the row's own trigger does not look at."""
     put(store, batches.make(1, accounts=ACCOUNTS, flows=[GIFT]))

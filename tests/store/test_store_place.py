@@ -20,7 +20,7 @@ from ledger.store.place import (
     write_url,
 )
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite("which file or URL a folder names")
 URL = "postgresql://writer:secret@db-1,db-2/shanji?target_session_attrs=read-write"
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -32,7 +33,7 @@ from ledger.flows import Flow
 from ledger.store import AnchorRow, Store, postgresql, read_copy
 from ledger.store.bulk import COPY_ROWS_MIN
 from ledger.store.failures import outcome_unknown, translated
-from ledger.store.tables import IMMUTABLE, TABLES, UNDELETABLE
+from ledger.store.tables import IMMUTABLE, OPERATIONAL_METADATA, TABLES, UNDELETABLE
 
 ACCOUNTS = [(0, "CNY", "world:donor", 0), (1, "CNY", "fund:a", 100)]
 GIFT = Flow(0, 0, 0, "CNY", "world:donor", None, "fund:a", 0, 100, "")
@@ -116,7 +117,7 @@ def test_a_server_that_cannot_keep_a_log_is_refused(row: tuple[object, ...], cod
 def test_the_migrations_make_what_the_models_say(url: str) -> None:
     with closing(Store.open(url)) as store, store._readers.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, SQLModel.metadata) == []
+        assert compare_metadata(context, [SQLModel.metadata, OPERATIONAL_METADATA]) == []
         assert store.check() == []
 
 
@@ -309,6 +310,45 @@ def test_each_failure_says_what_to_do(
     assert caught.value.code == code
     assert "it failed" in caught.value.message
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("connection failed: FATAL:  sorry, too many clients already", "database_connections"),
+        ("connection failed: Connection refused", "database_away"),
+    ],
+)
+def test_why_nobody_can_connect(text: str, code: str) -> None:
+    # A server's reason has no code before there is a connection.
+    with pytest.raises(NotReadyError) as caught, translated():
+        raise psycopg.OperationalError(text)
+    assert caught.value.code == code
+
+
+def test_a_server_that_says_nothing_is_given_up(url: str) -> None:
+    with closing(Store.open(url)) as store, store.append() as appender:
+        driver: Any = appender._connection.connection.driver_connection
+        assert driver.patience > postgresql.LOCK_SECONDS_MAX
+        driver.patience = 0.1
+        with (
+            pytest.raises(NotReadyError, match=r"no answer in 0\.1 seconds") as caught,
+            translated(),
+        ):
+            driver.execute("SELECT pg_sleep(30)")
+        assert caught.value.code == "database_away"
+        assert driver.closed
+
+
+def test_a_writer_whose_kept_connection_was_ended_takes_a_new_one(
+    url: str, batches: Batches, databases: Databases
+) -> None:
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'shanji'"
+    with closing(Store.open(url)) as store:
+        put(store, batches.make(1))
+        # It answered just now, so that nobody asks it first.
+        databases.server.execute(f"{end} AND datname = current_database()", _name(url))
+        put(store, batches.make(1))
 
 
 def test_a_row_that_is_refused_tells_no_values(url: str, batches: Batches) -> None:

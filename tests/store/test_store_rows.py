@@ -9,7 +9,7 @@ from batches import Batches, digest, put
 
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
-from ledger.store import AccountRow, AnchorRow, PoolRow, Store
+from ledger.store import AccountRow, AnchorRow, AssetRow, PoolRow, Store
 from ledger.store.log_reader import IN_MAX
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import leaf_hash
@@ -197,6 +197,14 @@ FLOWS = [
 ]
 
 
+def test_assets_add_up(store: Store, batches: Batches) -> None:
+    put(store, batches.make(1, assets=[("CNY", 2, 100, 60), ("points", 1, 5, 5)]))
+    put(store, batches.make(1, assets=[("CNY", 1, 10, -20)]))
+    with store.read() as reader:
+        assert reader.asset("CNY") == AssetRow("CNY", 3, 110, 40)
+        assert reader.asset("minutes") is None
+
+
 def test_pools_add_up_and_come_back(store: Store, batches: Batches) -> None:
     put(store, batches.make(1, accounts=ACCOUNTS, pools=[(1, "", 60, 60, 0), (1, "b", 40, 40, 0)]))
     put(store, batches.make(1, pools=[(1, "b", 10, -20, 5), (2, "", 7, 7, 0)]))
@@ -273,8 +281,10 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
             flows=FLOWS,
             holdings_set=[(1, 60, 40, "b"), (1, 0, 60, "a")],
             pools=[(1, "b", 40, 40, 0), (1, "a", 60, 60, 0)],
+            assets=[("points", 1, 7, 7), ("CNY", 1, 100, 100)],
             objects=[("b", b"2"), ("a", b"1")],
             references=[(9, 10), (2, 11), (2, 3)],
+            kinds=[("b", 1), ("a", 2), ("a", 0)],
         ),
     )
     with store.append() as appender:

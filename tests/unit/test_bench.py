@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from bench.__main__ import parse_options, run
 from bench.measure import Row, Took, row, table
+from bench.pages import FAMILIES, NOT_MEASURED, REACH, Log, places
+from bench.place import PREFIX
+from fastapi.routing import APIRoute
+from postgresql_server import Databases
+
+from api.app import ALL_ROUTERS
 
 SIZES = [
     "--gifts=40",
@@ -23,13 +29,54 @@ SHORT = ("post", "bulk", "import", "receipt", "trace")
 
 @pytest.mark.parametrize("name", SHORT)
 def test_workload_runs(name: str, tmp_path: Path) -> None:
-    rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    database, rows = run(parse_options([*SIZES, f"--only={name}", f"--folder={tmp_path}"]))
+    assert database.startswith("SQLite")
+    check(rows)
+
+
+def test_bulk_runs_on_a_server(tmp_path: Path, databases: Databases) -> None:
+    server = databases.server.url("postgres")
+    options = [*SIZES, "--only=bulk", f"--folder={tmp_path}", f"--database={server}"]
+    database, rows = run(parse_options(options))
+    assert database.startswith("PostgreSQL")
+    check(rows)
+    # What it made there is gone.
+    assert not databases.server.execute(
+        f"SELECT datname FROM pg_database WHERE datname LIKE '{PREFIX}%'"
+    )
+
+
+def check(rows: list[Row]) -> None:
     assert rows
     for one in rows:
         assert one.ours > 0
         assert one.limit_rate > 0
         assert one.ratio > 0
         assert one.as_json()["workload"] in table(rows)
+
+
+def test_pages_are_measured_in_both_logs(tmp_path: Path) -> None:
+    sizes = ["--small=600", "--large=900", "--runs=1", f"--keep={tmp_path}"]
+    rows = run(parse_options(["pages", "--page=/funds", *sizes]))
+    assert {one.workload for one in rows} >= {"/funds", "/funds/{code} largest", "/funds.csv"}
+    assert all(one.reach == REACH and one.ratio > 0 for one in rows)
+
+
+def test_every_public_route_is_measured_or_left_out_by_name() -> None:
+    def left_out(path: str) -> bool:
+        return any(path.startswith(one) for one in NOT_MEASURED)
+
+    routes = {
+        route.path
+        for router in ALL_ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        and "GET" in (route.methods or ())
+        and not left_out(route.path)
+    }
+    kinds = {"donation.money": 1}
+    log = Log(1000, kinds, 1, "00" * 32, "lot", "shipment", 1, {"day": "2021-01-01", **FAMILIES})
+    assert {name.partition(" ")[0] for name in places(log)} == routes
 
 
 def test_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,8 +86,8 @@ def test_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_other_database_is_refused_in_words(tmp_path: Path) -> None:
-    options = ["--only=bulk", "--database=postgresql://nowhere", f"--folder={tmp_path}"]
-    with pytest.raises(SystemExit, match="SQLite only"):
+    options = ["--only=bulk", "--database=mysql://u:secret@h/n", f"--folder={tmp_path}"]
+    with pytest.raises(SystemExit, match=r"expected sqlite, postgresql .*got mysql://u:\*\*\*@h/n"):
         run(parse_options(options))
 
 

@@ -134,6 +134,8 @@ def test_a_restored_backup_is_noticed_before_anything_is_signed(
     fund(book, "a")
     book.close()
     shutil.copytree(book.folder, tmp_path / "backup")
+    # A database on a server is copied when it is first asked for.
+    assert Book.exists(tmp_path / "backup")
     later = Book.open(book.folder)
     feed = feed_of(later, asked)
     fund(later, "b")
@@ -158,13 +160,15 @@ def test_a_restored_backup_is_noticed_before_anything_is_signed(
     # A command that asks no witness writes nothing there either, until a person has decided.
     again = Book.open(tmp_path / "backup")
     try:
-        with pytest.raises(NotReadyError, match=HALTED.file) as got:
+        with pytest.raises(NotReadyError, match="once that is decided") as got:
             fund(again, "c")
         assert got.value.code == "halted"
         assert again.head().size == 2
     finally:
         again.close()
-    (tmp_path / "backup" / HALTED.file).unlink()
+    decided = Book.open(tmp_path / "backup")
+    assert decided.release(HALTED, "auditor-1: the newer database is lost")
+    decided.close()
     decided = Book.open(tmp_path / "backup")
     try:
         fund(decided, "c")
@@ -184,7 +188,7 @@ def test_a_process_that_is_at_work_hears_that_another_was_told_to_stop(book: Boo
     assert got.value.code == "halted"
     assert book.head().size == 2
     # Two witnesses may say so: what was said first stays.
-    assert "w2" not in (book.folder / HALTED.file).read_text("utf-8")
+    assert "w2" not in dict(book.held.read())[HALTED]
 
 
 def test_what_cannot_be_kept_still_stops_this_process(

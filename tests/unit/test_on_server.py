@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgresql_server import Databases, wanted
+from postgresql_server import Databases
 from scribe import ORGANISATION, ORIGIN, Scribe, audited, gifts, tell_small_world
 from typer.testing import CliRunner
 
@@ -21,7 +21,7 @@ from ledger.errors import ConflictError, MalformedError, NotReadyError, OutcomeU
 from ledger.store import Appender, place
 from ledger.store.place import URL_FILE
 
-pytestmark = pytest.mark.skipif(wanted(), reason="what it is about is the whole of that run")
+pytestmark = pytest.mark.sqlite("a server beside a file is the whole of a run on one")
 
 
 @pytest.fixture

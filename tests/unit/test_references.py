@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from scribe import Scribe, audited, whole_log
+from bodies import full
+from scribe import Scribe, audited, stored_object, whole_log
 from tamper import Tamper
 from told import tell_before
 
 from ledger.audit.replay import audit
 from ledger.book import Book
+from ledger.store import postgresql
+from ledger.store.place import is_postgresql, place_of
 
 MIGRATION = importlib.import_module("ledger.store.migrations.versions.0006_entry_reference")
+MATCHES = importlib.import_module("ledger.store.migrations.versions.0009_statement_matches")
+TAKEN_BACK = importlib.import_module("ledger.store.migrations.versions.0010_points_taken_back")
 
 
 def expected(book: Book) -> list[tuple[int, int]]:
@@ -48,7 +54,11 @@ def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
     folder = world.book.folder
     entries = [entry.previous for entry in whole_log(world.book)]
     world.book.close()
-    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    where = place_of(folder)
+    if is_postgresql(where):
+        engine = postgresql.engine(where, writer=True)
+    else:
+        engine = sa.create_engine(f"sqlite:///{where}")
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE entry_reference")
@@ -60,6 +70,53 @@ def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
     try:
         assert stored(book) == before
         assert [entry.previous for entry in whole_log(book)] == entries
+        audited(book)
+    finally:
+        book.close()
+
+
+def upgraded(book: Book, without: str, migration: ModuleType) -> Book:
+    """The same log, closed and opened after a migration, as from before it knew some objects."""
+    folder = book.folder
+    book.close()
+    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM state_object WHERE key LIKE ?", (without,))
+            with Operations.context(MigrationContext.configure(connection)):
+                migration.upgrade()
+    finally:
+        engine.dispose()
+    return Book.open(folder)
+
+
+def test_an_older_database_gets_the_matches_of_its_statements(world: Scribe) -> None:
+    tell_before(world, "statement.matched")
+    lines = [{"line": 1, "amount_fen": 100_000}]
+    match = full("statement.matched", lines=lines, difference_fen=0)
+    more = {**match, "lines": [{"line": 9, "amount_fen": 1}], "difference_fen": -9_999}
+    given = {"fund": "general", "amount_fen": 10_000, "channel": "cash"}
+    gift = world.tell("donation.money", given)
+    world.tell("statement.matched", match)
+    world.tell("statement.matched", {**more, "gifts": [gift]})
+    before = stored_object(world.book, f"matches-of/{match['statement']}")
+    assert len(before["entries"]) == 2
+    book = upgraded(world.book, "matches-of/%", MATCHES)
+    try:
+        assert stored_object(book, f"matches-of/{match['statement']}") == before
+        audited(book)
+    finally:
+        book.close()
+
+
+def test_an_older_database_gets_the_points_that_went_back(world: Scribe) -> None:
+    tell_before(world, "points.reversed")
+    world.tell("points.reversed", full("points.reversed"))
+    before = stored_object(world.book, "points-taken-back")
+    assert before["points"] > 0
+    book = upgraded(world.book, "points-taken-back", TAKEN_BACK)
+    try:
+        assert stored_object(book, "points-taken-back") == before
         audited(book)
     finally:
         book.close()

@@ -14,6 +14,7 @@ from sample_log import KEYS, VALUES, gifts
 from typer.testing import CliRunner, Result
 
 from ledger import cli
+from ledger.commands.verifying import plain_lines
 from ledger.errors import MalformedError, NotFoundError, VerificationError
 from ledger.receipt import build_receipt, parse_receipt
 from ledger.tlog.note import format_verifier_key
@@ -98,3 +99,16 @@ def test_a_value_that_was_changed_is_not_passed_on(receipt: Path) -> None:
     receipt.write_bytes(build_receipt(changed))
     refused = run("reveal", receipt, "--field", "donor_name")
     assert isinstance(refused.exception, VerificationError)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("行1\n  Witnessed: 3 of 3", "行1\n    |   Witnessed: 3 of 3"),
+        ("a\x1b[2Jb\r\u202ec", "a\\x1b[2Jb\\r\\u202ec"),
+        ("\U00020bb7 \U0001f468\u200d\U0001f469", "\U00020bb7 \U0001f468\u200d\U0001f469"),
+        ({"b": [1, "é"]}, '{"b": [1, "é"]}'),
+    ],
+)
+def test_a_revealed_value_cannot_pass_for_the_verdict(value: object, shown: str) -> None:
+    assert plain_lines(value) == shown

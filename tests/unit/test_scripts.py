@@ -286,6 +286,10 @@ def test_test_runs_all_or_what_it_is_told(ready: Checkout, repository: Path) -> 
     # Once more on PostgreSQL, where it is installed.
     assert all("tests/store" in one.split() for one in server)
     assert len(server) == bool(binaries())
+    assert ready.run("checkout/scripts/test", "--postgresql").returncode == 0
+    whole = ready.take_calls()
+    assert all(one.endswith("tests") for one in whole)
+    assert len(whole) == bool(binaries())
     assert ready.run("checkout/scripts/test", "tests/unit", "-k", "a b").returncode == 0
     assert ready.take_calls() == ["-m pytest tests/unit -k a b"]
 

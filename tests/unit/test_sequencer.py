@@ -333,7 +333,6 @@ def test_every_repetition_is_answered_when_the_store_cannot_be_read(
     assert all(one.replayed for one in results(world.book.sequencer.submit(gifts(world, 3))))
 
 
-@pytest.mark.sqlite
 def test_what_is_stored_must_prove_a_repetition(world: Scribe) -> None:
     first = world.book.sequencer.record(gifts(world, 1)[0])
     with closing(Tamper(world.book.folder)) as tamper:
@@ -350,7 +349,6 @@ def test_what_is_stored_must_prove_a_repetition(world: Scribe) -> None:
     assert world.book.sequencer.record(gifts(world, 1)[0]).receipt == first.receipt
 
 
-@pytest.mark.sqlite
 def test_an_erased_opening_is_recalled_without_it(world: Scribe) -> None:
     record = gifts(world, 1)[0]
     first = world.book.sequencer.record(record)

@@ -90,6 +90,7 @@ def test_there_are_enough_and_every_outcome_is_among_them() -> None:
     assert {one.stem for one in VECTORS.glob("*.json")} == set(generate_verdicts.BUILDERS)
 
 
+@pytest.mark.ml_dsa
 @pytest.mark.parametrize("name", generate_verdicts.BUILDERS)
 def test_the_library_agrees(name: str) -> None:
     wrong = [
@@ -124,6 +125,7 @@ def told_of(code: int, output: str, want: dict[str, Any]) -> tuple[Any, ...]:
     return code, told["verdict"], told.get("code", told["verdict"]), shown
 
 
+@pytest.mark.ml_dsa
 @pytest.mark.parametrize("name", generate_verdicts.BUILDERS)
 def test_the_command_agrees(
     name: str,

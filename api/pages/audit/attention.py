@@ -31,7 +31,7 @@ _FAMILIES: Mapping[str, str] = {
     "shipment": "shipment",
     "holder": "party",
     "holders": "party",
-    "volunteer": "party",
+    "organiser": "party",
     "recipient": "party",
     "rule": "rule",
 }
@@ -61,12 +61,14 @@ class AttentionView:
     """A page of the board, of one topic or all.
 
     Attributes:
+        last: The last entry that was looked at.
         topics: ``(code, title, how many, how many open)``.
         start: The number of the first item shown, from 0.
         newer, older: Where the pages before and after begin; None where there is none.
     """
 
     day: str
+    last: int
     topics: list[tuple[str, str, int, int]]
     open: int
     total: int
@@ -88,6 +90,7 @@ def attention_view(
     end = start + ITEMS_PER_PAGE
     return AttentionView(
         day=board.day,
+        last=board.size - 1,
         topics=[
             (code, title_of(code, translator), every[code], still[code])
             for code in TITLES

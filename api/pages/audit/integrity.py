@@ -11,6 +11,7 @@ from api.pages.format import format_instant
 from ledger.book import Book, read_key_history
 from ledger.entry import parse_entry
 from ledger.feed import Standing
+from ledger.inspection import Inspector
 from ledger.keys.history import describe
 from ledger.store import Reader
 
@@ -45,6 +46,33 @@ class AnchorRow:
 
     size: int
     authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something ended: as a time, for people, and how long ago."""
+
+    datetime: str
+    instant: str
+    age: Age
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The background inspection since the service started; None for a moment that has not been.
+
+    Attributes:
+        rows_on, audits_on: Whether it does that at all.
+        failed: Why the last whole audit could not be made.
+        findings: What is damaged, in English, as the service's log tells it.
+    """
+
+    rows_on: bool
+    rows: Moment | None
+    audits_on: bool
+    audit: Moment | None
+    failed: str | None
+    findings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +126,26 @@ def integrity_view(
         anchors=[AnchorRow(size, authority) for size, authority in anchors[:ANCHORS_SHOWN]],
         more_anchors=len(anchors) > ANCHORS_SHOWN,
     )
+
+
+def inspection_view(inspector: Inspector) -> Inspection:
+    """How the background inspection stands."""
+    found, pace, now = inspector.standing(), inspector.pace, time.time()
+    return Inspection(
+        pace.rows_per_second > 0,
+        _moment(found.round_ended, now),
+        pace.rows_per_second > 0 and pace.audit_seconds > 0,
+        _moment(found.audit_ended, now),
+        found.audit_failed,
+        found.findings,
+    )
+
+
+def _moment(seconds: float | None, now: float) -> Moment | None:
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat()
+    return Moment(text, format_instant(text), age_of(now - seconds))
 
 
 def _size(reader: Reader) -> int:

@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
 from api.answers import JSON, PRIVATE, attachment
-from api.dependencies import INDEX_MAX, BookOf, get_book
+from api.dependencies import INDEX_MAX, BookOf, get_board, get_book
 from api.forms import FormOf, SessionOf, get_sessions, read_form, require_role
 from api.pages.audit.accounts import account_view
 from api.pages.audit.attention import DECISIONS, attention_view, find_item, indices_of, item_view
 from api.pages.audit.commands import log_commands
 from api.pages.audit.consistency import Compared, compare_notes, compare_sizes
 from api.pages.audit.downloads import EXPORT_ENTRIES_MAX, ZIP, export_answer, zip_of
-from api.pages.audit.integrity import integrity_view
+from api.pages.audit.integrity import inspection_view, integrity_view
 from api.pages.audit.sampling import COUNT_DEFAULT, COUNT_MAX, Asked, draw_here
 from api.pages.directory import Directory
 from api.pages.kinds import kind_title
@@ -28,7 +28,6 @@ from api.pages.staff.recording import new_key
 from api.routes.accounts import ACCOUNT_PATTERN, ASSET_PATTERN
 from api.sessions import Session
 from api.witnessed import Deadline
-from ledger.attention import attend
 from ledger.audit.sample import SEED_CHARS_MAX, Sample
 from ledger.book import Book, read_key_history
 from ledger.commands.audit_page import sample_page
@@ -42,8 +41,10 @@ from ledger.statistics.adding_up import Balance, add_up
 
 router = APIRouter(prefix="/audit", include_in_schema=False, default_response_class=HTMLResponse)
 
-ROWS_MAX = 200
+ROWS_MAX = 50
 """Funds or items in one table; those that differ are always shown."""
+COUNTED_MAX = 1_000
+"""Checkpoints, cosignatures and time stamps that are counted; of more, a page says so."""
 
 Number = Annotated[int, Query(ge=0, le=INDEX_MAX)]
 Size = Annotated[int | None, Query(ge=1, le=INDEX_MAX)]
@@ -68,7 +69,9 @@ def overview(request: Request, book: BookOf) -> Response:
             "funds": _rows(sums.funds),
             "items": _rows(sums.items),
             "rules": [(directory.place("rule", one), units) for one, units in sums.rules.items()],
-            "shops": [(directory.place("site", one), units) for one, units in sums.shops.items()],
+            "shops": [
+                (directory.place("site", one), units, one) for one, units in sums.shops.items()
+            ],
         }
     return render(request, "audit/overview.html", log=log, values=values)
 
@@ -99,7 +102,8 @@ def integrity(request: Request, book: BookOf) -> Response:
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
         view = integrity_view(book, reader, log.recorded_at, feed.standings(), feed.require)
-    return render(request, "audit/integrity.html", log=log, values={"view": view})
+    values = {"view": view, "inspection": inspection_view(request.app.state.inspector)}
+    return render(request, "audit/integrity.html", log=log, values=values)
 
 
 @router.get("/consistency")
@@ -164,7 +168,7 @@ def attention(request: Request, book: BookOf, topic: Topic = None, start: Number
     session = get_sessions(request).find(request)
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
-        board = attend(reader, book.today(), holds=book.holds())
+        board = get_board(request).of(reader, holds=book.holds())
         view = attention_view(board, topic, start, Directory(reader, translator), translator)
     decides = session is not None and session.person.role == Role.AUDITOR
     values = {"view": view, "topic": topic, "decides": decides}
@@ -197,16 +201,15 @@ def send_decision(request: Request, book: BookOf, session: SessionOf, form: Form
         errors.append(("reason", translator.text("attention.reason_missing")))
     if errors:
         return _decision_page(request, book, session, flag, entries, typed, errors)
-    body = {
-        "kind": "attention.disposed",
-        "occurred_on": book.today(),
-        "fields": {
-            "flag": flag,
-            "entries": indices_of(entries),
-            "decision": typed["decision"],
-            "reason": typed["reason"],
-        },
+    fields: dict[str, Any] = {
+        "flag": flag,
+        "entries": indices_of(entries),
+        "decision": typed["decision"],
+        "reason": typed["reason"],
     }
+    if form.get("total"):
+        (fields["entries_total"],) = indices_of(form.get("total"))
+    body = {"kind": "attention.disposed", "occurred_on": book.today(), "fields": fields}
     check_key(typed["key"])
     prepared = prepare(
         body,
@@ -240,7 +243,7 @@ def _decision_page(
     translator = translator_of(request)
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
-        board = attend(reader, book.today(), holds=book.holds())
+        board = get_board(request).of(reader, holds=book.holds())
         item = find_item(board, flag, indices_of(entries))
         view = item_view(item, Directory(reader, translator), translator)
     values = {
@@ -321,12 +324,18 @@ def downloads(request: Request, book: BookOf) -> Response:
     """Everything to take away, and what to run on one's own machine."""
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
-        rows = {name: reader.count(name) for name in ("checkpoint", "cosignature", "anchor")}
+        rows = {
+            name: reader.count(name, COUNTED_MAX + 1)
+            for name in ("checkpoint", "cosignature", "anchor")
+        }
     values = {
         "commands": log_commands(request, log),
         "may_export": log.size <= EXPORT_ENTRIES_MAX,
         "export_max": EXPORT_ENTRIES_MAX,
-        "counts": rows,
+        "counts": {
+            name: f"{min(count, COUNTED_MAX):,}" + ("+" if count > COUNTED_MAX else "")
+            for name, count in rows.items()
+        },
     }
     return render(request, "audit/downloads.html", log=log, values=values)
 

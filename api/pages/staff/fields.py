@@ -18,14 +18,14 @@ from ledger.errors import NotFoundError
 from ledger.records.catalog import KIND_BY_NAME
 from ledger.records.kind import CODE_PATTERN, Kind
 from ledger.records.request import record_model
+from ledger.records.time_bank import CLOCK_PATTERN, UNTIL_PATTERN
 
 LONG_TEXT_CHARS = 200
 """Texts that may be longer are typed in a box of several lines."""
-TIME_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d$"
 FEN = "fen"
 """A part of the name of every field that holds an amount in fen."""
 
-Shape = Literal["text", "long", "code", "day", "time", "yuan", "whole", "choice", "flag"]
+Shape = Literal["text", "long", "code", "day", "time", "until", "yuan", "whole", "choice", "flag"]
 
 _MORE_FAMILIES: Mapping[str, str] = {
     "from_project": "project",
@@ -197,7 +197,8 @@ def _shape(name: str, node: Node) -> Shape:
         known: Mapping[str, Shape] = {
             CODE_PATTERN: "code",
             DAY_PATTERN: "day",
-            TIME_PATTERN: "time",
+            CLOCK_PATTERN: "time",
+            UNTIL_PATTERN: "until",
         }
         return known.get(pattern, "text")
     return "long" if node.get("maxLength", 0) > LONG_TEXT_CHARS else "text"

@@ -13,6 +13,7 @@ from api.answers import PRIVATE
 from api.forms import get_sessions
 from api.pages.page import LogState, render
 from api.sessions import HOME, SIGN_IN, Session
+from ledger.records.kind import OPENERS
 
 STAFF_HEADERS: Mapping[str, str] = {
     "cache-control": PRIVATE,
@@ -32,7 +33,12 @@ def render_staff(
 ) -> HTMLResponse:
     """Render a page of a signed-in person; its template extends ``staff/base.html``."""
     sessions = get_sessions(request)
-    more = {"session": session, "csrf": sessions.csrf_of(session), **values}
+    more = {
+        "session": session,
+        "csrf": sessions.csrf_of(session),
+        "openers": OPENERS,
+        **values,
+    }
     page = render(request, template, log=log, values=more, status=status)
     page.headers.update(STAFF_HEADERS)
     sessions.keep(request, page, session)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
@@ -42,11 +43,15 @@ _SEPARATOR = re.compile(r"[,，、\s]+")
 
 
 @router.get(PATH)
-def receipts(request: Request, session: SessionOf) -> Response:
-    """Choose what to print."""
+def receipts(
+    request: Request,
+    session: SessionOf,
+    entries: Annotated[str, Query(max_length=SPANS_CHARS_MAX)] = "",
+) -> Response:
+    """Choose what to print; a link may name the entries."""
     require_role(session, *OPENERS)
-    day = get_book(request).today()
-    return _page(request, session, {"day": day, "entries": "", "form": "pdf"})
+    day = "" if entries else get_book(request).today()
+    return _page(request, session, {"day": day, "entries": entries, "form": "pdf"})
 
 
 @router.post(f"{PATH}/print")

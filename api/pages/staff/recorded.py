@@ -11,6 +11,7 @@ from api.pages.directory import Directory
 from api.pages.entries import entry_row
 from api.pages.navigation import served_paths
 from api.pages.page import log_state, translator_of
+from api.pages.staff.balances import find_balance
 from api.pages.staff.desks import path_of
 from api.pages.staff.frame import render_staff
 from api.pages.staff.record import may_record
@@ -43,6 +44,8 @@ def recorded(
             raise NotFoundError("the log is empty")
         log = log_state(book, head)
         replaced = replaces(reader, index)
+        fields = {f"fields.{name}": one for name, one in verified.entry.fields.items()}
+        balance = find_balance(reader, verified.entry.kind, fields, book.today())
         row = entry_row(verified.entry, reader, Directory(reader, translator), translator)
     kind = verified.entry.kind
     known = kind in KIND_BY_NAME and may_record(session.person.role, kind)
@@ -55,6 +58,7 @@ def recorded(
         "another": path_of(kind) if known else None,
         "links": _links(request, verified.entry, translator),
         "replaced": replaced,
+        "balance": balance,
     }
     return render_staff(request, session, "staff/recorded.html", values=values, log=log)
 

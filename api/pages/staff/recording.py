@@ -21,6 +21,7 @@ from api.dependencies import get_book
 from api.forms import Form
 from api.pages.kinds import kind_title
 from api.pages.page import translator_of
+from api.pages.staff.balances import find_balance
 from api.pages.staff.duplicates import Likeness, find_likenesses
 from api.pages.staff.fields import RecordForm, form_of
 from api.pages.staff.frame import go_to, render_staff
@@ -47,6 +48,8 @@ KEY = "key"
 CHECKED = "checked"
 DO = "do"
 PROPOSE = "propose"
+LOOK = "look"
+"""The button that shows the holder's balance and sends nothing."""
 
 _KEY = re.compile(r"staff-[A-Za-z0-9_-]{22}")
 
@@ -98,6 +101,8 @@ def show(
     drawn = Drawer(desk.form, draft.values, draft.problems, translator, extra).sheet()
     with get_book(request).store.read() as reader:
         suggestions = find_suggestions(drawn.families, reader, translator)
+        day = get_book(request).today()
+        balance = find_balance(reader, desk.kind, draft.values, day)
     values = {
         "desk": desk,
         "title": kind_title(desk.kind, translator),
@@ -106,6 +111,7 @@ def show(
         "needs_approval": bool(desk.form.kind.approvers),
         "likenesses": draft.likenesses,
         "suggestions": suggestions,
+        "balance": balance,
         **(more or {}),
     }
     return render_staff(request, session, desk.template, values=values, status=draft.status)
@@ -129,6 +135,8 @@ def take(
     if changed is not None:
         return show(request, session, desk, Draft(changed, key), more)
     values = read_values(desk.form, posted)
+    if do == LOOK:
+        return show(request, session, desk, Draft(values, key), more)
     typed = read_body(desk.form, values)
     try:
         if do == PROPOSE:

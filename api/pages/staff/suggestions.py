@@ -16,7 +16,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "channel": ("wechat", "alipay", "tencent", "bank", "cash", "pos"),
     "payee_class": ("student", "patient", "family", "elderly", "disabled", "orphan", "worker"),
     "recipient_class": ("family", "student", "elderly", "patient", "front-line-worker", "station"),
-    "wish_class": ("schoolbag", "book", "outing", "clothes", "toy", "stationery"),
+    "wish_class": ("schoolbag", "book", "outing", "clothes", "shoes", "toy", "stationery"),
 }
 """Words that are no registered codes; others may be typed."""
 

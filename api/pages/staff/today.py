@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.dependencies import get_book
+from api.dependencies import get_board, get_book
 from api.forms import SessionOf
+from api.imports.desk import Desk
 from api.pages.audit.attention import ItemView, item_view
 from api.pages.directory import Directory
 from api.pages.entries import EntryRow, entry_row
 from api.pages.page import log_state, translator_of
+from api.pages.staff.bank_views import BankRow, bank_row, newest_statements
 from api.pages.staff.desks import desks_of
 from api.pages.staff.frame import render_staff
+from api.pages.staff.import_views import asking
 from api.pages.staff.proposals import row_of
 from api.pages.texts import Translator
 from api.sessions import HOME
-from ledger.attention import Board, attend
+from ledger.attention import Board
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
+from ledger.records.kind import OPENERS
 from ledger.store import Reader
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -36,14 +37,19 @@ FLAGS_SHOWN = 6
 OWN_LOOKED_AT = 500
 """So many of the newest entries are looked at for one's own."""
 OWN_SHOWN = 10
-BANK_ACCOUNTS_MAX = 50
-BOARD_SECONDS = 60
-"""So long a search for what asks for attention counts."""
+IMPORTS_SHOWN = 10
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "deadlines",
-        ("project_report_overdue", "campaign_disclosure_overdue", "leftover_unassigned"),
+        (
+            "project_report_overdue",
+            "emergency_use_overdue",
+            "campaign_disclosure_overdue",
+            "leftover_unassigned",
+            "annual_report_overdue",
+            "major_change_undisclosed",
+        ),
     ),
     ("stock", ("stock_expired", "stock_short_dated", "transit_long", "handover_differs")),
     ("points", ("points_past_expiry", "points_expiring")),
@@ -60,44 +66,6 @@ class ItemGroup:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class BankRow:
-    """The newest statement of one bank account, and how much of what came in is matched."""
-
-    account: str
-    statement: int
-    period_to: str
-    came_fen: int
-    matched_fen: int
-
-    @property
-    def unmatched_fen(self) -> int:
-        """What came in and no gift stands for yet."""
-        return self.came_fen - self.matched_fen
-
-
-class LatestBoard:
-    """Keeps a board for a while: it is searched once, however many people look and record.
-
-    The search reads every account's pools, which takes long in a large ledger.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._board: Board | None = None
-        self._until = 0.0
-
-    def of(self, reader: Reader, day: str) -> Board:
-        """The board of a day, of this snapshot or of one at most `BOARD_SECONDS` older."""
-        with self._lock:
-            kept = self._board
-            if kept is None or kept.day != day or self._clock() >= self._until:
-                kept = self._board = attend(reader, day)
-                self._until = self._clock() + BOARD_SECONDS
-            return kept
-
-
 @router.get(HOME)
 def today(request: Request, session: SessionOf) -> Response:
     """What waits, and where to begin."""
@@ -110,14 +78,14 @@ def today(request: Request, session: SessionOf) -> Response:
             raise NotFoundError("the log is empty")
         log = log_state(book, head)
         directory = Directory(reader, translator)
-        boards: LatestBoard = request.app.state.board
-        board = boards.of(reader, book.today())
+        board = get_board(request).of(reader)
         groups = list(_groups(board, directory, translator))
         own = _own(reader, log.size, session.person.id, directory, translator)
         bank = _bank(reader)
     proposals = [row_of(one, translator) for one in waiting.proposals]
     values = {
         "desks": desks_of(session.person.role),
+        "imports": asking(Desk(book), IMPORTS_SHOWN) if session.person.role in OPENERS else [],
         "proposals": proposals[:WAITING_SHOWN],
         "proposals_more": len(proposals) > WAITING_SHOWN or waiting.before is not None,
         "groups": groups,
@@ -153,19 +121,5 @@ def _own(
 
 def _bank(reader: Reader) -> list[BankRow]:
     """The newest statement of each account with lines that wait for their gifts."""
-    found: list[BankRow] = []
-    for key, data in reader.objects("statement/", limit=BANK_ACCOUNTS_MAX):
-        statement = orjson.loads(data)["entry"]
-        fields = parse_entry(reader.entry(statement)).fields
-        matched = reader.object(f"bank-matched/{statement}")
-        matched_fen = 0 if matched is None else orjson.loads(matched)["amount_fen"]
-        row = BankRow(
-            key.removeprefix("statement/"),
-            statement,
-            fields["period_to"],
-            fields["credits_fen"],
-            matched_fen,
-        )
-        if row.unmatched_fen:
-            found.append(row)
-    return found
+    rows = (bank_row(reader, entry) for entry in newest_statements(reader))
+    return [row for row in rows if row.unmatched_fen]

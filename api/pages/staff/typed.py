@@ -18,6 +18,8 @@ from api.pages.staff.fields import Field, Group, Leaf, RecordForm
 
 ROWS_MAX = 1000
 """Rows of one list that a form reads; no kind takes more."""
+MIDNIGHT, END_OF_DAY = "00:00", "24:00"
+"""The end of a day as it is typed in a field for a time, and as it is recorded."""
 
 _YUAN = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,2}))?")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -239,6 +241,8 @@ def _read_text(leaf: Leaf, path: str, text: str, problems: list[Problem]) -> Any
         return None
     if leaf.shape == "flag":
         return {"yes": True, "no": False}.get(text, text)
+    if leaf.shape == "until" and text == MIDNIGHT:
+        return END_OF_DAY
     return text
 
 
@@ -270,4 +274,6 @@ def _typed(leaf: Leaf, value: Any) -> str:
         return format_typed_yuan(value)
     if leaf.shape == "flag":
         return "yes" if value else "no"
+    if leaf.shape == "until" and value == END_OF_DAY:
+        return MIDNIGHT
     return str(value)

@@ -1,7 +1,8 @@
 // Reads a verdict aloud, where the browser has a voice for the page's language.
 //
-//   import { offer } from "./aloud.js";
+//   import { offer, offerIn } from "./aloud.js";
 //   offer(panel);            // adds a button to a .verdict panel, or to any element
+//   offerIn(place);          // the same to every verdict that comes to stand in a place
 //
 // Without a voice there is no button. What is read is the text of the panel's elements with
 // data-aloud, or of the whole panel. The words of the button come from the panel's
@@ -60,4 +61,14 @@ export async function offer(panel) {
   });
   panel.append(button);
   return button;
+}
+
+// A verdict that goes away is read no further.
+export function offerIn(place) {
+  if (!("speechSynthesis" in window)) return;
+  new MutationObserver((changes) => {
+    const gone = changes.some((one) => [...one.removedNodes].some((node) => node.nodeType === Node.ELEMENT_NODE && node.matches(".verdict")));
+    if (gone) window.speechSynthesis.cancel();
+    for (const panel of place.querySelectorAll(".verdict")) offer(panel);
+  }).observe(place, { childList: true, subtree: true });
 }

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
+from ledger.audit.export.words import FIELD_WORDS
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Kind
 
@@ -161,8 +162,9 @@ def kind_table(kind: Kind[Any]) -> Table:
     """The table of a kind's public fields, from its model."""
     columns = [_ENTRY_COLUMN]
     for name, field in kind.fields.model_fields.items():
-        said = field.description or ""
-        columns.append(Column(f"fields.{name}", _type_of(field.annotation), said, said))
+        said = field.description or name.replace("_", " ")
+        word = FIELD_WORDS.get(name, said)
+        columns.append(Column(f"fields.{name}", _type_of(field.annotation), word, said))
     sums = tuple(
         column.name
         for column in columns[1:]
@@ -215,13 +217,13 @@ def dictionary_page(tables: Sequence[Table]) -> str:
         "# 数据字典 Data dictionary",
         "",
         "金额以分计，数量以物品的基本单位计。CSV：UTF-8 带 BOM，逗号分隔，空单元格表示没有值；",
-        "以 `= + - @ '`、制表符或回车开头的文字，以及形似数字的文字，前加一个单引号 `'`，",
-        "读回时去掉它。",
+        "以 `= + - @ '`（含全角）、制表符或回车开头的文字，以及形似数字的文字，",
+        "前加一个单引号 `'`，读回时去掉它。",
         "",
         "Amounts are in fen, quantities in an item's base unit. CSV: UTF-8 with a BOM, commas,",
-        "an empty cell where there is no value; text that begins with `= + - @ '`, a tab or a",
-        "carriage return, and text that looks like a number, is written with one apostrophe",
-        "before it, which a reader takes off.",
+        "an empty cell where there is no value; text that begins with `= + - @ '` (or full-width),",
+        "a tab or a carriage return, and text that looks like a number, is written with one",
+        "apostrophe before it, which a reader takes off.",
         "",
     ]
     for table in tables:

@@ -24,8 +24,9 @@ from ledger.errors import FatalError, MalformedError, NotReadyError
 
 ROWS_TOGETHER = 10_000
 """Rows that are held until they are written: a row group of Parquet."""
-UNSAFE = ("=", "+", "-", "@", "'", "\t", "\r")
-"""What a text cell may not begin with as it is."""
+UNSAFE = (*"=+-@'\t\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a text cell may not begin with as it is; a spreadsheet in Chinese takes the full-width
+forms for the others."""
 NUMBER_LIKE = re.compile(r"[0-9]+(?:[eE][0-9]+)?")
 BOM = b"\xef\xbb\xbf"
 CELL_CHARS_MAX = 2**20

@@ -72,6 +72,9 @@ def document(c: Chooser) -> Fields:
     fields = {"sha256": FILE, "media_type": "application/pdf", "size_bytes": 9, "shows": "协议"}
     notice_of = c.entry(*CORRECTIONS) if c.number(0, 1) else None
     about = [c.entry() for _ in range(c.number(1, 3))]
+    if c.rarely(4):
+        fields["discloses"] = c.pick(("annual_report", "major_change"))
+        fields["year"] = int(c.day_near(-6, 6)[:4]) - 1 if c.number(0, 1) else None
     return {**fields, "about": about, "notice_of": notice_of}
 
 

@@ -72,9 +72,11 @@ FORM: dict[str, Any] = {
         (
             "account",
             "anchors",
+            "asset",
             "checkpoints",
             "cosignature",
             "entries",
+            "entry_kind",
             "entry_reference",
             "flows",
             "holding",

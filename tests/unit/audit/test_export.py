@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from scribe import Scribe, whole_log
 from typer.testing import CliRunner
 
+from api.pages.texts import catalogue
 from ledger.audit.export import exporting, writing
 from ledger.audit.export.checking import check_export
 from ledger.audit.export.exporting import export, read_manifest
 from ledger.audit.export.tables import all_tables, kind_table
+from ledger.audit.export.words import FIELD_WORDS
 from ledger.audit.export.writing import plain_text, safe_text
 from ledger.book import Book
 from ledger.cli import build
@@ -149,6 +151,10 @@ def test_the_dictionary_names_every_column(exported: Path) -> None:
         assert f"## {table['table']}\n" in page
         for column in table["columns"]:
             assert f"`{column['name']}`" in page
+            assert column["en"]
+            if column["name"].startswith("fields."):
+                name = column["name"].removeprefix("fields.")
+                assert column["zh"] == FIELD_WORDS[name] == catalogue()[f"field.{name}"]["zh"]
 
 
 @given(st.text())
@@ -156,7 +162,9 @@ def test_a_guarded_cell_comes_back(text: str) -> None:
     assert plain_text(safe_text(text)) == text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "0012", "12e5"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "0012", "12e5", "\uff1d1"]
+)
 def test_what_a_spreadsheet_would_run_or_shorten_is_guarded(text: str) -> None:
     assert safe_text(text) == "'" + text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ledger.errors import LedgerError, UndecidedError
 from ledger.tlog.checkpoint import sign_checkpoint
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Ed25519Signer
-from ledger.tlog.tiles import TileWriter, format_bundle
+from ledger.tlog.tiles import TileWriter, format_bundle, parse_bundle
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,62 @@ def test_two_processes_give_the_same(
         bundle.write_bytes(before)
     assert not one.clean
     assert outcome(one) == outcome(two)
+
+
+@pytest.fixture
+def reading_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads for the processes that read for themselves, each of them 100 entries at once."""
+    monkeypatch.setattr("ledger.audit.public.CHUNK_ENTRIES", 100)
+    monkeypatch.setattr("ledger.audit.public.processes", ThreadPoolExecutor)
+
+
+def hashes_of(folder: Path, book: Book, jobs: int) -> dict[str, Any]:
+    """What an audit of the hashes alone says."""
+    return outcome(audit_of(folder, book, hashes_only=True, jobs=jobs))
+
+
+def test_hashes_by_processes_that_read_for_themselves(served: Path, long_book: Book) -> None:
+    one, two = hashes_of(served, long_book, 1), hashes_of(served, long_book, 2)
+    assert one == two
+    assert not two["findings"]
+
+
+@pytest.mark.usefixtures("reading_threads")
+@pytest.mark.parametrize("place", [0, 99, 100, 255, 256, 299])
+def test_readers_of_their_own_find_the_same(served: Path, long_book: Book, place: int) -> None:
+    name = "000" if place < 256 else "001.p/44"
+    file = served / "tile/entries" / name
+    before = file.read_bytes()
+    entries = parse_bundle(before, 256 if place < 256 else 44)
+    whole = entries[place % 256]
+    for changed in (whole.replace(b'"previous":"', b'"previous":"f', 1), whole[:-1] + b" ", b""):
+        entries[place % 256] = changed
+        try:
+            file.write_bytes(format_bundle(entries))
+            one, two = hashes_of(served, long_book, 1), hashes_of(served, long_book, 2)
+        finally:
+            file.write_bytes(before)
+        assert one == two
+        assert "root_mismatch" in {found["code"] for found in two["findings"]}
+
+
+@pytest.mark.usefixtures("reading_threads")
+def test_what_readers_cannot_read_is_read_and_told_by_the_walk(
+    served: Path, long_book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = hashes_of(served, long_book, 1)
+    monkeypatch.setattr("ledger.audit.spans.SPAN_BYTES_MAX", 1000)
+    assert hashes_of(served, long_book, 2) == clean
+    monkeypatch.undo()
+    file = served / "tile/entries/001.p/44"
+    before = file.read_bytes()
+    file.write_bytes(before[:-1])
+    try:
+        one, two = hashes_of(served, long_book, 1), hashes_of(served, long_book, 2)
+    finally:
+        file.write_bytes(before)
+    assert one == two
+    assert [found["code"] for found in two["findings"]] == ["bundle"]
 
 
 def files(folder: Path) -> list[str]:

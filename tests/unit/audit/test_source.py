@@ -16,6 +16,7 @@ from ledger.audit.source import FolderSource, LogSource, PathSource
 from ledger.audit.source_store import StoreSource, open_source
 from ledger.audit.source_url import TRIES, UrlSource, check_url
 from ledger.errors import MalformedError, NotFoundError, RetryableError
+from ledger.store.place import place_of
 from ledger.tlog.tiles import ENTRIES, format_tile_path, parse_bundle
 
 SIZE = 600
@@ -75,7 +76,7 @@ def test_a_database_reads_the_same(tmp_path: Path) -> None:
     assert source.tile(0, 0, 1) == source.tile(0, 0, 2)[:32]
     source.close()
     book.close()
-    for where in (tmp_path / "book", tmp_path / "book" / "ledger.sqlite3"):
+    for where in (tmp_path / "book", place_of(tmp_path / "book")):
         again = open_source(str(where))
         assert len(again.bundle(0, 2)) > 100
         again.close()

@@ -257,11 +257,51 @@ def test_hours_that_touch_do_not_overlap_and_the_limit_is_reached(world: Scribe)
         tell(world, ("service.recorded", full("service.recorded", ends_at="11:30")))
     )
     assert entry.references == [5, 6, NEXT]
+    late = full("service.recorded", starts_at="23:59", ends_at="24:00")
+    assert world.tell("service.recorded", late, day="2022-01-09")
     touching = full("service.recorded", starts_at="15:30", ends_at="15:31")
     with pytest.raises(RejectedError) as caught:
         tell(world, ("service.recorded", touching))
     assert caught.value.code == "service_over_daily_limit"
     assert world.tell("service.recorded", touching, day="2022-01-09")
+
+
+AUGUST = full("statement.imported")
+SEPTEMBER = {
+    **AUGUST,
+    "period_from": "2021-09-01",
+    "period_to": "2021-09-30",
+    "opening_fen": 104_500,
+    "closing_fen": 203_500,
+}
+
+
+def test_a_statement_that_was_imported_by_mistake_is_taken_back(world: Scribe) -> None:
+    """The newest first, and its matched lines before it; then its days are free again."""
+    first = tell(world, ("statement.imported", AUGUST))
+    standing = stored_object(world.book, "statement/bank-main")
+    second = tell(world, ("statement.imported", SEPTEMBER))
+    match = tell(world, ("statement.matched", full("statement.matched", statement=second)))
+    for entry, uses in ((second, [(match, "bank")]), (first, [(second, "statement")])):
+        with pytest.raises(RejectedError) as caught:
+            undo(world, entry)
+        assert caught.value.code == "entry_relied_on"
+        found: Any = caught.value.details["undo_first"]
+        assert [(one["entry"], one["why"][-1]) for one in found if entry in one["of"]] == uses
+    assert stored_object(world.book, f"matches-of/{second}") == {"entries": [match]}
+    undo(world, match)
+    undo(world, second)
+    assert stored_object(world.book, "statement/bank-main") == standing
+    with pytest.raises(RejectedError) as caught:
+        tell(world, ("statement.matched", full("statement.matched", statement=second)))
+    assert caught.value.code == "statement_reversed"
+    undo(world, first)
+    assert stored_object(world.book, "statement/bank-main") is None
+    anew = tell(world, ("statement.imported", AUGUST), ("statement.imported", SEPTEMBER))
+    last = stored_object(world.book, "statement/bank-main")
+    assert (last["gap_before_fen"], last["entry"]) == (500, anew)
+    world.tell("entry.replaced", {"entry": second, "by": anew})
+    audited(world.book)
 
 
 def test_a_wish_goes_its_way_and_back(world: Scribe) -> None:

@@ -245,6 +245,41 @@ def test_lines_and_every_script_are_kept(world: Scribe) -> None:
     assert world.entry(done.index).fields["text"] == text
 
 
+@pytest.mark.parametrize("text", ["\U0002ebf0", "\U000323af", "\U0003fffd", "\U0001fbff\U0001fae8"])
+def test_names_with_the_newest_characters_are_taken_by_every_python(text: str) -> None:
+    body = whole("fund.opened")
+    body["fields"]["name"] = text
+    assert ready(body).public["name"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("\u3000 ", "is blank"),
+        ("\x85", "is blank"),
+        ("a\tb", "control character U\\+0009"),
+        ("\ue81e", "private character U\\+E81E"),
+        ("\u0378", "unassigned character U\\+0378"),
+        ("\U0002fffe", "unassigned character U\\+2FFFE"),
+    ],
+)
+def test_text_that_nobody_can_read_is_refused(text: str, why: str) -> None:
+    body = whole("fund.opened")
+    body["fields"]["name"] = text
+    with pytest.raises(MalformedError, match=why):
+        ready(body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [("service.recorded", "starts_at"), ("service.recorded", "ends_at")]
+)
+def test_full_width_digits_are_no_time(kind: str, field: str) -> None:
+    body = whole(kind)
+    body["fields"][field] = "1\uff10:30"
+    (error,) = errors_of(body)
+    assert error["field"] == f"fields.{field}"
+
+
 @pytest.mark.parametrize(
     "day",
     [

@@ -135,6 +135,7 @@ def test_without_a_clock_the_future_counts() -> None:
     assert (len(opened.cosigned), opened.quorum_met) == (2, True)
 
 
+@pytest.mark.ml_dsa
 def test_post_quantum_keys_of_log_and_witness() -> None:
     log_key, witness_key = MLDSA44PrivateKey.generate(), MLDSA44PrivateKey.generate()
     log = MlDsa44Signer(sample_log.ORIGIN, log_key)
@@ -149,6 +150,7 @@ def test_post_quantum_keys_of_log_and_witness() -> None:
     assert [one.timestamp for one in opened.cosigned] == [1_700_000_000]
 
 
+@pytest.mark.ml_dsa
 def test_what_this_machine_cannot_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ML-DSA-44, the log's other key decides, and the witness is passed over."""
 

@@ -138,6 +138,20 @@ def test_consistency_proofs_between_the_sizes(
     verify_consistency(old_size, new_size, proof, old_root, new_root)
 
 
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 65537])
+def test_proofs_of_neighbours_are_those_of_each(
+    size: int, trees: dict[int, tuple[TileWriter, Store]]
+) -> None:
+    reader = TileReader(size, strict_read(trees[size][1]))
+    for start, end in ((0, size), (0, 0), (1, min(size, 300)), (max(0, size - 258), size)):
+        first = max(start, end - 600)
+        assert reader.inclusions(first, end) == [
+            tuple(reader.inclusion(index)) for index in range(first, end)
+        ]
+    with pytest.raises(NotFoundError):
+        reader.inclusions(size - 1, size + 1)
+
+
 def test_every_proof_of_a_tree_across_a_tile(
     trees: dict[int, tuple[TileWriter, Store]],
 ) -> None:

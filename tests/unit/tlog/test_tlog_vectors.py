@@ -208,6 +208,7 @@ def test_cosignatures(vector: Vector) -> None:
         assert cosignature_timestamp(line) == vector["want"]
 
 
+@pytest.mark.ml_dsa
 @pytest.mark.parametrize("vector", load("ml_dsa_44_foreign"))
 def test_ml_dsa_44_by_another_implementation(vector: Vector) -> None:
     given, want = vector["input"], vector["want"]

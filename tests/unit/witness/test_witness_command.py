@@ -43,7 +43,9 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-@pytest.mark.parametrize("options", [(), ("--post-quantum",)])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("--post-quantum",), marks=pytest.mark.ml_dsa)]
+)
 def test_key(tmp_path: Path, options: tuple[str, ...]) -> None:
     code, text = run("key", "w.example/w1", "-o", tmp_path / "key", *options)
     assert code == 0

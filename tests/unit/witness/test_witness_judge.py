@@ -284,6 +284,7 @@ def test_two_logs_do_not_touch_each_other(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.ml_dsa
 def test_two_keys_cosign_at_once(tmp_path: Path, log: Log) -> None:
     create_key(tmp_path / "pq", NAME, SignatureType.ML_DSA_44, clock)
     create_key(tmp_path / "ed", NAME, SignatureType.COSIGNATURE_ED25519, clock)
@@ -451,6 +452,7 @@ class TestKeyFile:
         with pytest.raises(MalformedError, match="0x04 or 0x06"):
             create_key(tmp_path / "key", "a", SignatureType.ED25519, clock)
 
+    @pytest.mark.ml_dsa
     def test_places(self, tmp_path: Path) -> None:
         with pytest.raises(NotFoundError):
             read_key(tmp_path / "none", clock)

@@ -1,6 +1,7 @@
 // The page /r, to which a QR code leads: the locator after # never leaves this browser, but for the
 // index in an address and the seed in a header. The receipt that comes is verified here.
 
+import { offerIn } from "../aloud.js";
 import { byId, element, pageData } from "./dom.js";
 import { fetchReceipt } from "./fetched.js";
 import { handover } from "./handover.js";
@@ -19,6 +20,7 @@ const session = new Session(byId("result"), data.trust, (found, bytes) => [
   ...handover(found, data),
   save(found, bytes),
 ]);
+offerIn(byId("result"));
 wireTrust(data.trust, (text) => {
   session.trustText = text;
   if (receipt !== null) session.show(receipt);

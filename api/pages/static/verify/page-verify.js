@@ -2,13 +2,14 @@
 // verdict comes from this browser. Once loaded it asks the network for nothing, but for a receipt
 // that is named only by its code.
 
+import { offerIn } from "../aloud.js";
 import { byId, pageData } from "./dom.js";
 import { fetchReceipt } from "./fetched.js";
 import { handover } from "./handover.js";
 import { utf8 } from "./bytes.js";
 import { parseLocator, parseShortCode } from "./locator.js";
 import { Refusal } from "./refusal.js";
-import { canScan, readPicture, scanCamera } from "./scan.js";
+import { canScan, readPicture, scanCamera, whyNot } from "./scan.js";
 import { Session } from "./session.js";
 import { wireTrust } from "./trust-form.js";
 import { setWords, t } from "./words.js";
@@ -16,6 +17,7 @@ import { setWords, t } from "./words.js";
 const data = pageData();
 setWords(data.words, data.language);
 const session = new Session(byId("result"), data.trust, (found) => handover(found, data));
+offerIn(byId("result"));
 const form = byId("verify-form");
 
 form.addEventListener("submit", (event) => {
@@ -91,7 +93,8 @@ function wireDrop(place) {
 
 function wireScan(button, stop, video) {
   if (!canScan()) {
-    byId("scan-part").remove();
+    button.remove();
+    byId("scan-state").textContent = t("verify.camera_never");
     return;
   }
   let stopped = true;
@@ -105,8 +108,8 @@ function wireScan(button, stop, video) {
     let state = "";
     try {
       text = await scanCamera(video, data.jsqr, () => stopped);
-    } catch {
-      state = t("verify.no_camera");
+    } catch (error) {
+      state = t(`verify.camera_${whyNot(error)}`);
     }
     show(false);
     byId("scan-state").textContent = state;

@@ -7,6 +7,8 @@ const PAUSE_MS = 200;
 const SIDE_MAX = 1600;
 let reader = null;
 
+class ReaderError extends Error {}
+
 // A function from a picture (image, video or canvas) to the text of its QR code, or null.
 async function readerOf(jsqrAddress) {
   if ("BarcodeDetector" in globalThis) {
@@ -31,7 +33,7 @@ function loadScript(address) {
   return new Promise((resolve, reject) => {
     const script = element("script", { src: address });
     script.addEventListener("load", resolve);
-    script.addEventListener("error", () => reject(new Error("the QR reader did not load")));
+    script.addEventListener("error", () => reject(new ReaderError("the QR reader did not load")));
     document.head.append(script);
   });
 }
@@ -46,6 +48,13 @@ function pixels(picture) {
   return context.getImageData(0, 0, width, height);
 }
 
+// Why a camera does not scan, as the page's words name it.
+export function whyNot(error) {
+  const reasons = { NotAllowedError: "refused", SecurityError: "refused", NotFoundError: "none", OverconstrainedError: "none" };
+  if (error instanceof ReaderError) return "reader";
+  return reasons[error.name] ?? "busy";
+}
+
 export const canScan = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 // The text of the QR code in a picture file, or null.
@@ -56,6 +65,7 @@ export async function readPicture(file, jsqrAddress) {
 }
 
 // Shows the camera in a video until a code is read; `stopped()` ends it. Null where it ended so.
+// The reader is fetched first: a camera that is on and read by nothing would only alarm.
 export async function scanCamera(video, jsqrAddress, stopped) {
   reader ??= await readerOf(jsqrAddress);
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });

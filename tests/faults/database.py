@@ -1,0 +1,113 @@
+"""Where the logs of a fault are: files, or databases of a real PostgreSQL server.
+
+The server is as `postgresql_server` makes one, with every commit synced. It may be killed
+as a power cut would, and a proxy may stand before it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from postgresql_server import Databases, Server, binaries, running
+
+SETTINGS = """
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+max_connections = 40
+"""
+GONE_SECONDS_MAX = 30
+
+
+def missing() -> str:
+    """Why no server can be played with here; empty where it can."""
+    return "" if binaries() is not None else "PostgreSQL is missing (Debian's package postgresql)"
+
+
+@contextmanager
+def databases() -> Iterator[Databases]:
+    """A server for one fault."""
+    with running(SETTINGS) as server:
+        yield Databases(server)
+
+
+def new_url(place: Databases | None) -> str | None:
+    """The URL of a new database; None for a file."""
+    return None if place is None else place.server.url(place.new())
+
+
+def crash(server: Server) -> None:
+    """kill -9 of the server and all its processes, whatever they were doing."""
+    postmaster = int((server.data / "postmaster.pid").read_text().splitlines()[0])
+    family = [postmaster, *_children(postmaster)]
+    for pid in family:
+        _kill(pid)
+    end = time.monotonic() + GONE_SECONDS_MAX
+    while any(_is_there(pid) for pid in family) and time.monotonic() < end:
+        time.sleep(0.01)
+    # As after a power cut: its number may be another process's by now, or one's that has ended.
+    (server.data / "postmaster.pid").unlink()
+
+
+def recover(server: Server) -> None:
+    """Start it again; it plays its log of changes."""
+    server.start()
+
+
+@contextmanager
+def all_connections(url: str) -> Iterator[list[psycopg.Connection]]:
+    """Take every connection that the server has left, those of its superuser too."""
+    taken: list[psycopg.Connection] = []
+    try:
+        while True:
+            try:
+                taken.append(psycopg.connect(url, autocommit=True))
+            except psycopg.OperationalError:
+                break
+        yield taken
+    finally:
+        for one in taken:
+            one.close()
+
+
+@contextmanager
+def head_locked(url: str) -> Iterator[None]:
+    """Another program's transaction: nobody else can write."""
+    with psycopg.connect(url) as other:
+        other.execute("SELECT size FROM head FOR UPDATE")
+        yield
+        other.rollback()
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _is_there(pid: int) -> bool:
+    """Whether it still runs: one whose parent has not asked for it yet does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

@@ -1,0 +1,141 @@
+"""The questions that the store answers by index, whatever the size of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from batches import digest
+
+from ledger.store import Reader
+
+ENTRIES = 300
+FUND: tuple[str, str] = ("CNY", "fund:a")
+TREE = ("head", "edge")
+"""Tables of one row, and of one for each level of the tree: there is nothing to seek in."""
+
+SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
+    ("arrivals", ["flow_by_target"], lambda reader: reader.arrivals(*FUND, 25, 40)),
+    ("departures", ["flow_by_source"], lambda reader: reader.departures(*FUND, 5, 40)),
+    ("entry_flows", ["flow USING PRIMARY KEY"], lambda reader: reader.entry_flows(3)),
+    ("account", ["account_by_name", "holding USING"], lambda reader: reader.account(*FUND)),
+    ("accounts", ["account USING", "holding USING"], lambda reader: reader.accounts(-1, 5)),
+    ("objects", ["state_object USING"], lambda reader: reader.objects("fund/", limit=5)),
+    ("object", ["state_object USING"], lambda reader: reader.object("fund/a")),
+    ("entry", ["entry USING"], lambda reader: reader.entry(3)),
+    ("entries", ["entry USING"], lambda reader: reader.entries(3, 9)),
+    ("tile", ["tile USING"], lambda reader: reader.tile(0, 0, 256)),
+    ("checkpoint", ["checkpoint USING"], lambda reader: reader.checkpoint(ENTRIES)),
+    ("checkpoints", ["checkpoint USING"], lambda reader: reader.checkpoints(1, 1)),
+    ("vault", ["vault USING"], lambda reader: reader.vault(3)),
+    ("idempotency", ["idempotency USING"], lambda reader: reader.idempotency(["key-1", "x"])),
+    (
+        "account_moves",
+        ["flow_by_target", "flow_by_source"],
+        lambda reader: reader.account_moves(1, 200),
+    ),
+    (
+        "account_sums",
+        ["flow_by_target", "flow_by_source"],
+        lambda reader: reader.account_sums(1, 20, 200),
+    ),
+    (
+        "account_total",
+        ["account_by_name", "pool USING PRIMARY KEY"],
+        lambda reader: reader.account_total(*FUND),
+    ),
+    (
+        "pool",
+        ["account_by_name", "pool USING PRIMARY KEY"],
+        lambda reader: reader.pool(*FUND, "flood"),
+    ),
+    (
+        "held_pools",
+        ["pool USING PRIMARY KEY", "account USING"],
+        lambda reader: reader.held_pools((1, ""), 5),
+    ),
+    (
+        "held_ranges",
+        ["holding USING PRIMARY KEY"],
+        lambda reader: reader.held_ranges(1, first=5, limit=5),
+    ),
+    (
+        "held_ranges of a label",
+        ["holding_by_label"],
+        lambda reader: reader.held_ranges(1, label="flood", limit=5),
+    ),
+    ("chosen_entries", ["entry USING"], lambda reader: reader.chosen_entries([3, 7])),
+    (
+        "cosignatures",
+        ["cosignature_by_size"],
+        lambda reader: reader.cosignatures(ENTRIES),
+    ),
+    (
+        "cosigned_sizes",
+        ["cosignature_by_size"],
+        lambda reader: reader.cosigned_sizes(["key-1", "key-2"], 2, after=0, limit=1),
+    ),
+    (
+        "last_cosignature",
+        ["witness USING", "cosignature_by_size"],
+        lambda reader: reader.last_cosignature("key-1"),
+    ),
+    (
+        "referrers",
+        ["entry_reference USING PRIMARY KEY"],
+        lambda reader: reader.referrers(3, after=4, limit=5),
+    ),
+    (
+        "objects_with",
+        ["state_object USING PRIMARY KEY"],
+        lambda reader: reader.objects_with("fund/", "fund/a", looked_at=5, limit=5),
+    ),
+    ("entries_with", ["entry USING"], lambda reader: reader.entries_with(0, 99, b"entry", 5)),
+    ("asset", ["asset USING PRIMARY KEY"], lambda reader: reader.asset("CNY")),
+    (
+        "named_totals",
+        ["account_by_holder", "pool USING PRIMARY KEY"],
+        lambda reader: reader.named_totals("fund:a", limit=5),
+    ),
+    (
+        "asset_holders",
+        ["account_by_name", "pool USING PRIMARY KEY"],
+        lambda reader: reader.asset_holders("CNY", "fund:", limit=5),
+    ),
+    ("account_ids", ["account_by_holder"], lambda reader: reader.account_ids("world:donor")),
+    (
+        "newest_of_kinds",
+        ["entry_kind USING PRIMARY KEY"],
+        lambda reader: reader.newest_of_kinds(["gift", "payment"], before=8, limit=5),
+    ),
+    (
+        "those_of_kinds",
+        ["entry_kind USING PRIMARY KEY"],
+        lambda reader: reader.those_of_kinds([3, 4, 9], ["gift"]),
+    ),
+    (
+        "those_about",
+        ["entry_reference USING PRIMARY KEY"],
+        lambda reader: reader.those_about([4, 6, 9], 3),
+    ),
+    ("proposal", ["proposal USING"], lambda reader: reader.proposal("count")),
+    ("proposals", ["proposal USING"], lambda reader: reader.proposals("0", "1")),
+    (
+        "order_numbers",
+        ["order_number USING"],
+        lambda reader: reader.order_numbers([digest(0), b"y"]),
+    ),
+    ("scan", ["flow USING"], lambda reader: list(reader.scan("flow", after=(290, 0, 0)))),
+]
+"""A name, the indexes that it uses as SQLite's plans name them, and the question."""
+
+
+NAMES = {"account_by_name", "account_by_holder"}
+"""Both are of an account's asset and name: one of them whole is found by either."""
+
+
+def on_postgresql(wanted: str) -> set[str]:
+    """The names of the indices there that do: a table's primary key is one as well."""
+    table, using, _ = wanted.partition(" USING")
+    if wanted == "account_by_name":
+        return NAMES
+    return {f"{table}_pkey" if using else wanted}
