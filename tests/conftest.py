@@ -8,11 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
+import sqlalchemy as sa
 from asking import Kept, Watch, without_database
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -27,7 +29,7 @@ from postgresql_server import (
     wanted,
 )
 
-from ledger.store import place
+from ledger.store import place, schema
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -152,4 +154,35 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     made: Databases = request.getfixturevalue("databases")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, "read_url", made.url_of)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema() -> Iterator[None]:
+    """Migrate once to each schema: a new SQLite database gets what the migrations made before.
+
+    Thousands of tests make a database, and Alembic takes most of the time that one takes.
+    """
+    migrate = schema._migrate
+
+    @cache
+    def made(migrations: Path) -> tuple[str, ...]:
+        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+        with engine.begin() as connection:
+            migrate(connection)
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            statements = tuple(raw.iterdump())
+        engine.dispose()
+        return statements[1:-1]
+
+    def migrate_once(connection: sa.Connection) -> None:
+        empty = connection.dialect.name == "sqlite" and not schema._objects(connection)
+        if not empty:
+            return migrate(connection)
+        for statement in made(schema.MIGRATIONS):
+            connection.exec_driver_sql(statement)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "_migrate", migrate_once)
         yield

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 READY_SECONDS_MAX = 120
-STOP_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 120
 
 
 def free_port() -> int:

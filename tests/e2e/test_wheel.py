@@ -8,9 +8,11 @@ import subprocess
 import sys
 import venv
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
+from templates import made_once
 
 PACKAGES = ("ledger", "api")
 SERVER_PACKAGES = {"alembic", "fastapi", "pydantic", "sqlalchemy", "sqlmodel", "starlette"}
@@ -32,8 +34,16 @@ def list_sources(repository: Path) -> set[str]:
     }
 
 
-def build_wheel(repository: Path, folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, once for both tests."""
+    (built,) = made_once(tmp_path_factory, "wheel", partial(build_wheel, repository)).glob("*.whl")
+    return built
+
+
+def build_wheel(repository: Path, folder: Path) -> None:
     """Build from a copy, so that nothing is left in the checkout; no network is used."""
+    folder.mkdir()
     for package in PACKAGES:
         shutil.copytree(
             repository / package,
@@ -46,11 +56,9 @@ def build_wheel(repository: Path, folder: Path) -> Path:
     command = ("-m", "build", "--wheel", "--no-isolation", "--outdir", folder, folder / "sources")
     done = run(sys.executable, *command, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = folder.glob("*.whl")
-    return wheel
 
 
-def test_the_wheel_holds_every_file_and_no_other(repository: Path, tmp_path: Path) -> None:
+def test_the_wheel_holds_every_file_and_no_other(repository: Path, wheel: Path) -> None:
     sources = list_sources(repository)
     for pattern in (
         r"api/pages/templates/.+\.html",
@@ -59,14 +67,15 @@ def test_the_wheel_holds_every_file_and_no_other(repository: Path, tmp_path: Pat
         r"ledger/py\.typed",
     ):
         assert any(re.fullmatch(pattern, name) for name in sources), pattern
-    with zipfile.ZipFile(build_wheel(repository, tmp_path)) as wheel:
-        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    with zipfile.ZipFile(wheel) as packed:
+        names = {name for name in packed.namelist() if ".dist-info/" not in name}
     assert names == sources
 
 
 @pytest.mark.slow
-def test_the_plain_install_verifies_a_receipt(repository: Path, tmp_path: Path) -> None:
-    wheel = build_wheel(repository, tmp_path)
+def test_the_plain_install_verifies_a_receipt(
+    repository: Path, wheel: Path, tmp_path: Path
+) -> None:
     venv.create(tmp_path / "plain", symlinks=True)
     programs = tmp_path / "plain/bin"
     pip = (sys.executable, "-m", "pip", "--python", programs / "python", "install", "--no-deps")

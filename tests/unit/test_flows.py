@@ -367,3 +367,17 @@ def test_a_circle_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     for walked in (forward, backward):
         with pytest.raises(LedgerError, match="more than 1000 flows"):
             walked(circle, 1)
+
+
+@pytest.mark.parametrize(
+    ("target", "reversal", "source", "back"),
+    [
+        ("world:donor", False, "fund:general", True),
+        ("fund:general", True, "project:flood", True),
+        ("fund:general", True, "world:donor", False),
+        ("fund:general", False, "project:flood", False),
+    ],
+    ids=["a refund", "a reversal", "the reversal of a refund", "a use"],
+)
+def test_what_takes_back(source: str, target: str, reversal: bool, back: bool) -> None:
+    assert flows.takes_back(source, target, reversal=reversal) is back

@@ -272,11 +272,17 @@ def test_run_serves_the_demonstration(ready: Checkout) -> None:
     ]
 
 
-def test_test_runs_all_or_what_it_is_told(ready: Checkout) -> None:
+def test_test_runs_all_or_what_it_is_told(ready: Checkout, repository: Path) -> None:
     assert ready.run("checkout/scripts/test").returncode == 0
-    everything, coverage, *server = ready.take_calls()
-    assert everything.startswith("-m pytest -n 2")
+    proofs, coverage, others, *server = ready.take_calls()
     assert "--fail-under=100" in coverage.split()
+    # Each test once: those of the proofs, which are traced, and then all others.
+    traced = [one for one in proofs.split() if one.startswith("tests/")]
+    assert all((repository / one).exists() for one in traced)
+    assert others.split() == [
+        *["-m", "pytest", "-n", "2", "--dist", "worksteal"],
+        *map("--ignore={}".format, traced),
+    ]
     # Once more on PostgreSQL, where it is installed.
     assert all("tests/store" in one.split() for one in server)
     assert len(server) == bool(binaries())

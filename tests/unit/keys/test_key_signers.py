@@ -29,7 +29,7 @@ from ledger.tlog.note import Ed25519Signer, Ed25519Verifier, VerifierKey
 NAME = "shanji.example/signers"
 PROGRAM = str(Path(signer_process.__file__))
 TEXT = format_checkpoint(NAME, 7, EMPTY_ROOT)
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 
 
 def descriptor(number: int, **more: Any) -> bytes:

@@ -21,6 +21,11 @@ def test_prefixes_separate_leaves_from_nodes() -> None:
     assert merkle.leaf_hash(left + right) != merkle.node_hash(left, right)
 
 
+def test_many_leaves_are_hashed_as_each_is() -> None:
+    entries = [b"", b"a", b"b" * 1000]
+    assert merkle.leaf_hashes(entries) == [merkle.leaf_hash(one) for one in entries]
+
+
 def test_empty_root() -> None:
     assert merkle.root_of([]) == merkle.EMPTY_ROOT == hashlib.sha256(b"").digest()
 

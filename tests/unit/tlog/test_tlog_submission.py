@@ -7,7 +7,13 @@ import base64
 import pytest
 
 from ledger.errors import MalformedError
-from ledger.tlog.submission import format_submission, parse_size, parse_submission
+from ledger.tlog.proofs import PROOF_HASHES_MAX
+from ledger.tlog.submission import (
+    SUBMISSION_BYTES_MAX,
+    format_submission,
+    parse_size,
+    parse_submission,
+)
 
 NOTE = "log.example/a\n7\nAAAA\n\n— log.example/a AAAA\n".encode()
 PROOF = [bytes([number]) * 32 for number in range(3)]
@@ -38,3 +44,27 @@ def test_a_proof_line_is_the_base64_of_a_hash(line: bytes) -> None:
 def test_a_size_has_one_spelling(text: bytes) -> None:
     with pytest.raises(MalformedError):
         parse_size(text)
+
+
+def test_no_proof_is_longer_than_any_log_needs() -> None:
+    lines = b"\n".join([base64.b64encode(PROOF[0])] * (PROOF_HASHES_MAX + 1))
+    with pytest.raises(MalformedError, match="hashes"):
+        format_submission(3, [PROOF[0]] * (PROOF_HASHES_MAX + 1), NOTE)
+    with pytest.raises(MalformedError, match="hashes"):
+        parse_submission(b"old 3\n" + lines + b"\n\n" + NOTE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "old 3\n\ntext",
+        b"old 3\n\n" + NOTE.ljust(SUBMISSION_BYTES_MAX, b"x"),
+        b"old 3\n",
+        b"old 3\n\n",
+        b"new 3\n\n" + NOTE,
+    ],
+    ids=["no bytes", "too long", "no empty line", "no note", "no size"],
+)
+def test_a_request_has_a_size_a_proof_and_a_note(data: bytes) -> None:
+    with pytest.raises(MalformedError, match="expected a"):
+        parse_submission(data)
