@@ -57,7 +57,7 @@ def check(rows: list[Row]) -> None:
 
 def test_pages_are_measured_in_both_logs(tmp_path: Path) -> None:
     sizes = ["--small=600", "--large=900", "--runs=1", f"--keep={tmp_path}"]
-    rows = run(parse_options(["pages", "--page=/funds", *sizes]))
+    _, rows = run(parse_options(["pages", "--page=/funds", *sizes]))
     assert {one.workload for one in rows} >= {"/funds", "/funds/{code} largest", "/funds.csv"}
     assert all(one.reach == REACH and one.ratio > 0 for one in rows)
 
