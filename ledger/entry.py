@@ -460,8 +460,7 @@ def build_disclosure(seed: bytes, name: str, value: object) -> str:
 
 def _disclosure(salts: Hmac, name: str, value: object) -> bytes:
     salt = salts.digest(b"shanji/v1/salt/" + name.encode())[:SALT_BYTES]
-    if not name.isascii():
-        _check_text(name)
+    check_value(name)
     if type(value) is not str or not value.isascii():
         check_value(value, 1)
     # The salt needs no check, and the rest had it: what `format_canonical` writes.

@@ -40,6 +40,9 @@ LATIN = frozenset(
         "NEW",
         "audit",
         "Python",
+        "POST",
+        "fields",
+        "sealed",
         "Ctrl",
         "Esc",
         "Tab",
@@ -52,7 +55,8 @@ LATIN = frozenset(
 def latin_words(page: Page, recorded: frozenset[str]) -> list[str]:
     """Words in Latin letters in what a Chinese page says, but for names, and what was `recorded`.
 
-    Left out is what is marked as another language, and what is set as code.
+    Left out is what is marked as another language or set as code; and pictures, which cut names
+    short (each is also a table, which is read).
     """
     texts: list[str] = page.evaluate(_TEXTS)
     found = []
@@ -64,7 +68,8 @@ def latin_words(page: Page, recorded: frozenset[str]) -> list[str]:
 
 
 _TEXTS = """() => {
-  const quiet = "code, pre, kbd, samp, script, style, .hash, .copy, datalist, [lang]:not(html)";
+  const quiet =
+    "code, pre, kbd, samp, script, style, svg, .hash, .copy, datalist, [lang]:not(html)";
   const own = (one) => !one.closest(quiet);
   const texts = [];
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);

@@ -173,6 +173,11 @@ class Databases:
         """Let go of the server."""
         self._connection.close()
 
+    def reopen(self) -> None:
+        """Take hold of a server that was started again."""
+        self.close()
+        self._connection = psycopg.connect(self.server.url("postgres"), autocommit=True)
+
     def new(self, template: str = TEMPLATE) -> str:
         """The name of a new database, a copy of another that nobody uses."""
         name = f"{self._worker}_{next(self._numbers)}"

@@ -238,6 +238,12 @@ PAPERS = [
     case("statement_does_not_add_up", "statement.imported", "fields.closing_fen", closing_fen=1),
     after("statement_overlaps", "statement.imported", "fields.period_from", (IMPORTED,)),
     case("not_a_statement", "statement.matched", "fields.statement", statement=GIFT),
+    after(
+        "statement_reversed",
+        "statement.matched",
+        "fields.statement",
+        (undone(NEXT),),
+    ),
     case("unknown_entry", "statement.matched", "fields.statement", statement=99),
     case(
         "line_matched",

@@ -90,6 +90,11 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
         lambda reader: reader.objects_with("fund/", "fund/a", looked_at=5, limit=5),
     ),
     ("entries_with", ["entry USING"], lambda reader: reader.entries_with(0, 99, b"entry", 5)),
+    (
+        "held_arrivals",
+        ["holding USING PRIMARY KEY", "flow_by_target"],
+        lambda reader: reader.held_arrivals(1, ranges=5, limit=5),
+    ),
     ("asset", ["asset USING PRIMARY KEY"], lambda reader: reader.asset("CNY")),
     (
         "named_totals",

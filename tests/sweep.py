@@ -193,7 +193,7 @@ def _public(stage: Stage) -> Iterator[Place]:
         "/audit/integrity": ("/audit/integrity",),
         "/audit/consistency": ("/audit/consistency",),
         "/audit/attention": ("/audit/attention",),
-        "/audit/sample": ("/audit/sample", "/audit/sample?seed=sweep&n=5"),
+        "/audit/sample": ("/audit/sample", "/audit/sample?seed=2026-11&n=5"),
         "/audit/downloads": ("/audit/downloads",),
         "/audit/accounts/{asset}/{account}": ("/audit/accounts/CNY/fund:general",),
         "/staff/sign-in": ("/staff/sign-in",),

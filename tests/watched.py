@@ -88,6 +88,7 @@ OF_WHAT_WAS_FOUND = (
     "SCAN moved",
     "CO-ROUTINE some",
     "MATERIALIZE some",
+    "CORRELATED SCALAR SUBQUERY",
     "SCAN some",
     "COMPOUND QUERY",
     "LEFT-MOST SUBQUERY",

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ledger.entry import parse_entry
-from ledger.flows import Flow
 from ledger.store import Reader
 
 BORDERS_DAYS = (30, 90, 365)
 """Ages of up to so many days; the last age is more than that."""
 ARRIVALS_MAX = 300
 RANGES_MAX = 50
-WINDOW_UNITS = 1 << 16
-FEW = 50
-"""Arrivals in one window below which the next one takes more units."""
 
 _DAY = re.compile(rb'"occurred_on":"(\d{4}-\d\d-\d\d)"')
 
@@ -64,7 +59,9 @@ def unspent_ages(
     total = reader.account_total("CNY", account)
     if total is None or held <= 0:
         return None
-    arrivals = list(_arrivals(reader, account, total.account, label))
+    arrivals = reader.held_arrivals(
+        total.account, label=label, ranges=RANGES_MAX, limit=ARRIVALS_MAX
+    )
     days = _days(reader, {entry for entry, _ in arrivals})
     today = dt.date.fromisoformat(day)
     sums = [0] * (len(BORDERS_DAYS) + 1)
@@ -78,31 +75,6 @@ def unspent_ages(
     ]
     rest_after = arrivals[-1][0] if arrivals else 0
     return Ages(rows, held - sum(sums), rest_after, min(days.values(), default=day))
-
-
-def _arrivals(
-    reader: Reader, name: str, account: int, label: str | None
-) -> Iterator[tuple[int, int]]:
-    """``(entry, units still there)`` of the oldest arrivals, at most `ARRIVALS_MAX`."""
-    count = 0
-    for first, end, _ in reader.held_ranges(account, label=label, limit=RANGES_MAX):
-        at, window = first, WINDOW_UNITS
-        while at < end:
-            upto = min(end, at + window)
-            flows = reader.arrivals("CNY", name, at, upto)
-            for flow in flows:
-                if count == ARRIVALS_MAX:
-                    return
-                stop = min(end, _end_of(flow))
-                yield flow.entry, stop - at
-                count, at = count + 1, stop
-            # Units that no flow brought are damage, which the audit reports; go on behind them.
-            at = max(at, upto)
-            window = max(1, window * 4 if len(flows) < FEW else window // 2)
-
-
-def _end_of(flow: Flow) -> int:
-    return (flow.target_first or 0) + flow.length
 
 
 def _days(reader: Reader, entries: set[int]) -> dict[int, str]:

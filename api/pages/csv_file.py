@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.answers import attachment
 from ledger.audit.export.writing import BOM, safe_text
 
-ROWS_MAX = 10_000
+ROWS_MAX = 1_000
 """Rows of one file; a longer list leads on to the next file."""
 
 

@@ -7,7 +7,7 @@ page where there is one, else the entry that registered it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,11 @@ class Directory:
     def remember(self, family: str, code: str, thing: Any) -> None:
         """Take up a thing that was read already, so that it is not read again."""
         self._things[f"{family}/{code}"] = thing
+
+    def look_up(self, family: str, codes: Sequence[str]) -> None:
+        """Read things that will be asked for, all at once."""
+        found = self._reader.chosen_objects([f"{family}/{code}" for code in codes])
+        self._things |= {key: orjson.loads(data) for key, data in found.items()}
 
     @staticmethod
     def read_thing(reader: Reader, family: str, code: str) -> Any:

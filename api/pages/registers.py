@@ -160,10 +160,11 @@ def _money(place: Place, thing: Mapping[str, Any], totals: Mapping[str, int]) ->
 
 
 class Registers:
-    """The registers of one snapshot; lists have at most `rows_max` rows a page."""
+    """The registers of one snapshot; lists have at most `rows_max` rows a page, `ROWS_MAX` by
+    default."""
 
-    def __init__(self, reader: Reader, directory: Directory, rows_max: int = ROWS_MAX) -> None:
-        self._rows_max = rows_max
+    def __init__(self, reader: Reader, directory: Directory, rows_max: int | None = None) -> None:
+        self._rows_max = ROWS_MAX if rows_max is None else rows_max
         self._reader = reader
         self._directory = directory
 
@@ -187,11 +188,14 @@ class Registers:
         )
         if not state:
             return listing
-        rows = [one for one in listing.rows if self._is_closed(one) == (state == "closed")]
+        keys = [f"project-closed/{one.thing['code']}" for one in listing.rows]
+        closed = self._reader.chosen_objects(keys)
+        rows = [
+            one
+            for one, key in zip(listing.rows, keys, strict=True)
+            if (key in closed) == (state == "closed")
+        ]
         return Listing(rows, listing.next, listing.whole)
-
-    def _is_closed(self, project: MoneyRow) -> bool:
-        return self._reader.object(f"project-closed/{project.thing['code']}") is not None
 
     def items(self, after: str | None = None) -> Listing[ItemRow]:
         """The goods."""

@@ -38,7 +38,7 @@ LEAF_TILES_MAX = 4_096
 """Tiles whose hashes are looked through for a leaf hash: 1,048,576 entries."""
 ROOTS_MAX = 10_000
 """The newest checkpoints whose roots are looked through."""
-DOCUMENT_ENTRIES_MAX = 20_000
+DOCUMENT_ENTRIES_MAX = 5_000
 """The newest entries that are looked through for the SHA-256 of a document."""
 ORDER_CHARS_MIN = 8
 """Letters and digits that an order number of a payment platform has at least."""

@@ -182,7 +182,12 @@ def _item_cells(row: ItemRow, names: tuple[str, ...]) -> tuple[str | int, ...]:
 
 
 @router.get("/items/{code}")
-def item(request: Request, book: BookOf, code: CodeInPath) -> Response:
+def item(
+    request: Request,
+    book: BookOf,
+    code: CodeInPath,
+    after: Annotated[str | None, Query(min_length=1, max_length=LOT_CHARS_MAX)] = None,
+) -> Response:
     """One item: its units and packs, its totals, its lots, where its units are."""
     translator = translator_of(request)
     with book.store.read() as reader:
@@ -194,7 +199,7 @@ def item(request: Request, book: BookOf, code: CodeInPath) -> Response:
             "item": row,
             "stock": registers.stock(row),
             "picture": item_picture(row, directory, translator),
-            "lots": [(lot, directory.label(f"item:{code}", lot)) for lot in lots_of(reader, code)],
+            "lots": lots_of(reader, code, after, directory),
             "latest": find_latest(reader, log.size, ("item", code), directory, translator),
         }
     return render(request, "item.html", log=log, values=values)

@@ -62,6 +62,14 @@ class HolderAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class LotRow:
+    """A lot of an item: the label that its units carry, and that in words."""
+
+    label: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class LotSite:
     """A lot at one site: how much came, how much is still there."""
 
@@ -120,6 +128,7 @@ def site_stock(
     """What a site has or had, item by item, by rising code."""
     start = "" if after is None else f"item:{after}"
     found = reader.named_totals(f"stock:{site}", after=start, limit=ROWS_MAX + 1)
+    directory.look_up("item", [total.asset.removeprefix("item:") for total in found])
     rows = []
     for total in found[:ROWS_MAX]:
         received, held = (
@@ -191,13 +200,19 @@ def _moved_lot(reader: Reader, index: int, asset: str, lot: str) -> bool:
     return False
 
 
-def lots_of(reader: Reader, item: str) -> list[str]:
-    """The lots of an item that any site has or had, by their labels, at most `ROWS_MAX`."""
+def lots_of(reader: Reader, item: str, after: str | None, directory: Directory) -> Listing[LotRow]:
+    """The lots of an item that any site has or had, by their labels; `next` is one of those."""
     found: dict[str, None] = {}
     for total in reader.asset_holders(f"item:{item}", "stock:", limit=SITES_MAX):
-        pools = reader.account_pools(total.account, ROWS_MAX)
-        found |= dict.fromkeys(pool.label for pool in pools if pool.label)
-    return sorted(found)[:ROWS_MAX]
+        pools = reader.account_pools(total.account, ROWS_MAX + 1, after=after or "")
+        found |= dict.fromkeys(pool.label for pool in pools)
+    labels = sorted(found)[: ROWS_MAX + 1]
+    rows = []
+    for label in labels[:ROWS_MAX]:
+        place = directory.label(f"item:{item}", label)
+        rows.append(LotRow(label, label if place is None else place.name))
+    more = len(labels) > ROWS_MAX
+    return Listing(rows, labels[ROWS_MAX - 1] if more else None, after is None and not more)
 
 
 def points_sums(reader: Reader, day: str) -> PointsSums:

@@ -52,6 +52,10 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "handover_differs": ("交接数量尚有差异", "A hand-over differs"),
     "stock_short_dated": ("临期物资", "Short-dated stock"),
     "stock_expired": ("已过保质期物资", "Stock past its best-before date"),
+    "expired_handed_out": (
+        "已过保质期的物资仍被发放",
+        "Goods handed out after their best-before date",
+    ),
     "points_expiring": ("积分即将到期", "Points about to expire"),
     "points_past_expiry": ("积分已过期待登记", "Points past their expiry, not recorded yet"),
     "points_of_refunded_gift": ("退款捐赠对应的积分", "Points of a gift that was refunded"),

@@ -29,6 +29,7 @@ def patterns(view: View) -> Iterator[Item]:
     yield from _matched(view)
     yield from _bank_matched(view)
     yield from _delivered_early(view)
+    yield from _expired_out(view)
     yield from _late(view)
 
 
@@ -85,6 +86,15 @@ def _delivered_early(view: View) -> Iterator[Item]:
         }
         entries = [index for index, _ in found]
         yield make_item("delivered_before_request", "notice", entries, details)
+
+
+def _expired_out(view: View) -> Iterator[Item]:
+    """Goods that were past their date on the day on which they were handed out."""
+    for name, expired in islice(view.family("expired-out"), EARLY_MAX):
+        fields = view.entry(int(name)).fields
+        site = fields["shop"] if "shop" in fields else fields["site"]
+        details = {"site": site, "item": fields["item"], "quantity": expired["quantity"]}
+        yield make_item("expired_handed_out", "warning", [int(name)], details)
 
 
 def _matched(view: View) -> Iterator[Item]:

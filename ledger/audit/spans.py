@@ -9,8 +9,9 @@ the process that walks: that one reads it the usual way, and says what is wrong.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ledger.audit.hashing import Checked, Chunk, check_chunk
@@ -65,13 +66,17 @@ def check_span(span: Span) -> Checked | None:
     Returns:
         What was found; None where the entries cannot be read here.
     """
+    started = time.thread_time()
     try:
         entries = _entries(span)
     except LedgerError:
         return None
     if entries is None:
         return None
-    return check_chunk(Chunk(span.number, span.start, entries, None, parse=False))
+    checked = check_chunk(Chunk(span.number, span.start, entries, None, parse=False))
+    # Reading is a part of what it took here; a chunk's is its reader's.
+    cost = replace(checked.cost, cpu_seconds=time.thread_time() - started)
+    return replace(checked, cost=cost)
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,7 @@ from ledger.errors import LedgerError
 from ledger.holds import DAMAGED
 from ledger.inspection.slices import Slice, inspect_files, inspect_log, inspect_notes
 from ledger.keys.access import KEYS_VARIABLE, PASSPHRASE_VARIABLE, KeyAccess
+from ledger.store.place import DATABASE_VARIABLE
 
 ROWS_PER_SECOND = 1000
 """Rows that the slices read in a second: some percent of one core."""
@@ -178,7 +179,12 @@ class Inspector(threading.Thread):
     def _audit(self) -> None:
         """The whole audit in a process of its own, which gives way to everybody."""
         access, folder = self._access, self._book.folder
-        environment = {**os.environ, KEYS_VARIABLE: str(access.folder_of(folder))}
+        environment = {
+            **os.environ,
+            KEYS_VARIABLE: str(access.folder_of(folder)),
+            # The very database of this service, whatever the folder or the environment says.
+            DATABASE_VARIABLE: self._book.store.place,
+        }
         if access.passphrase_file is not None:
             environment[PASSPHRASE_VARIABLE] = str(access.passphrase_file)
         program = "from ledger.cli import main; main()"

@@ -265,6 +265,13 @@ def _check_annotated(entry: Entry, fields: EntryAnnotated, model: type[Fields]) 
         RejectedError: no public field of the kind, or one that moved units.
     """
     first, *rest = fields.field.split(".")
+    if entry.kind in (*CORRECTIONS, REPLACEMENT):
+        reject(
+            "field_not_public",
+            f"fields.entry: entry {fields.entry} is a correction itself ({entry.kind}); annotate "
+            "the entry that it corrects once more, the newest annotation counts",
+            field="fields.entry",
+        )
     if first not in model.model_fields:
         reject(
             "field_not_public",

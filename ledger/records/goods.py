@@ -360,7 +360,17 @@ def _plan_distributed(draft: Draft[GoodsDistributed], state: State) -> Plan:
     return Plan((move,), references_of(*about))
 
 
+def note_expired(entry: Entry, state: State, sign: int, posting: Any) -> None:
+    """Keep that goods were handed out after their best-before date: `attention` lists it."""
+    taken = [(first, end) for first, end in posting["takes"]]
+    runs = state.labels(posting["asset"], posting["from"], taken)
+    over = sum(n for n, label in runs if "" < label.partition("/")[0] < entry.occurred_on)
+    if over:
+        state.put(f"expired-out/{entry.index}", {"quantity": over} if sign > 0 else None)
+
+
 def _effects_distributed(entry: Entry, state: State, sign: int) -> None:
+    note_expired(entry, state, sign, entry.postings[0])
     amount = sign * entry.postings[0]["amount"]
     state.add(f"item-total/{entry.fields['item']}", distributed=amount)
     requested_on = entry.fields.get("requested_on", "")

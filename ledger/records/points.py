@@ -15,7 +15,7 @@ from pydantic import Field
 from ledger.entry import Entry
 from ledger.errors import InsufficientError
 from ledger.records.gifts import points_earned
-from ledger.records.goods import NEVER, base_quantity, first_expired
+from ledger.records.goods import NEVER, base_quantity, first_expired, note_expired
 from ledger.records.kind import (
     APPROVERS,
     Code,
@@ -242,6 +242,7 @@ def _plan_redeemed(draft: Draft[PointsRedeemed], state: State) -> Plan:
 
 def _effects_redeemed(entry: Entry, state: State, sign: int) -> None:
     points, goods = entry.postings
+    note_expired(entry, state, sign, goods)
     item_total = f"item-total/{entry.fields['item']}"
     state.add(item_total, redeemed=sign * goods["amount"])
     shop_total = f"site-total/{entry.fields['shop']}"

@@ -202,7 +202,6 @@ class LogReader:
                 _TILE.c.level == 0,
                 _TILE.c.number >= end - TILES_AT_ONCE,
                 _TILE.c.number < end,
-                self._contains(_TILE.c.hashes, leaf_hash),
             )
             for number, hashes in reversed(self._all(query.order_by(_TILE.c.number))):
                 found = _place_of(leaf_hash, hashes)

@@ -320,13 +320,20 @@ class Reader(LogReader):
         query = query.order_by(_POOL.c.account, _POOL.c.label).limit(checked_limit(limit))
         return [PoolRow(*row) for row in self._all(query)]
 
-    def account_pools(self, account: int, limit: int) -> list[PoolRow]:
-        """The pools of an account (its id), also those that hold nothing more, by label.
+    def account_pools(self, account: int, limit: int, *, after: str = "") -> list[PoolRow]:
+        """The labelled pools of an account (its id), also those that hold nothing more.
+
+        Args:
+            after: Only labels above this one.
+
+        Returns:
+            By rising label.
 
         Raises:
             MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
         """
-        query = _POOLS.where(_POOL.c.account == account).order_by(_POOL.c.label)
+        query = _POOLS.where(_POOL.c.account == account, _POOL.c.label > after)
+        query = query.order_by(_POOL.c.label)
         return [PoolRow(*row) for row in self._all(query.limit(checked_limit(limit)))]
 
     def held_ranges(
@@ -347,6 +354,45 @@ class Reader(LogReader):
             query = query.where(_HOLDING.c.label == label)
         rows = self._all(query.order_by(_HOLDING.c.first).limit(checked_limit(limit)))
         return [(start, start + length, carried) for start, length, carried in rows]
+
+    def held_arrivals(
+        self, account: int, *, label: str | None = None, ranges: int, limit: int
+    ) -> list[tuple[int, int]]:
+        """By which entries what is still in an account (its id) came: ``(entry, units)``.
+
+        Args:
+            label: Only units that carry it; None for all.
+            ranges: How many of the oldest ranges are looked at.
+            limit: Arrivals at most.
+
+        Returns:
+            By rising unit number; an entry may be there more than once.
+
+        Raises:
+            MalformedError: `ranges` or `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        query = sa.select(_HOLDING.c.first, _HOLDING.c.length).where(_HOLDING.c.account == account)
+        if label is not None:
+            query = query.where(_HOLDING.c.label == label)
+        some = query.order_by(_HOLDING.c.first).limit(checked_limit(ranges)).subquery("some")
+        seek, number = _FLOW.alias("seek"), _FLOW.c.target_first
+        # Arrivals never overlap: one seek finds that of a range's first unit.
+        before = sa.select(sa.func.max(seek.c.target_first)).where(
+            seek.c.target == account, seek.c.target_first <= some.c.first
+        )
+        came = sa.and_(
+            _FLOW.c.target == account,
+            number >= sa.func.coalesce(before.scalar_subquery(), some.c.first),
+            number < some.c.first + some.c.length,
+        )
+        columns = (_FLOW.c.entry, number, _FLOW.c.length, some.c.first, some.c.length)
+        found = sa.select(*columns).select_from(some.join(_FLOW, came))
+        found = found.order_by(number, some.c.first).limit(checked_limit(limit))
+        rows = [
+            (entry, min(start + length, first + held) - max(start, first))
+            for entry, start, length, first, held in self._all(found)
+        ]
+        return [(entry, units) for entry, units in rows if units > 0]
 
     def arrivals(self, asset: str, account: str, first: int, end: int) -> list[Flow]:
         """Flows that brought units [first, end) into an account, by rising number."""

@@ -26,11 +26,14 @@ class Store:
 
     Attributes:
         name: The database as people may see it: a path, or a URL without its password.
+        place: As a process that this one starts finds it; it may hold a password, and belongs
+            into that process's environment, not on its command line.
     """
 
     def __init__(self, place: Path | str) -> None:
         self._file = place if isinstance(place, Path) else None
-        self.name = shown(str(place))
+        self.place = str(place)
+        self.name = shown(self.place)
         if isinstance(place, Path):
             self._writer = sqlite.engine(place, writer=True)
             self._readers = sqlite.engine(place, writer=False)

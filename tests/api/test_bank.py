@@ -71,7 +71,7 @@ def test_a_statement_is_recorded_and_matched_to_the_last_fen(world: Caller) -> N
     answer = send_file(clerk, STATEMENT)
     draft = answer.headers["location"]
     page = clerk.get(draft)
-    assert "不能撤销" in page.html
+    assert "只能由两人冲正" in page.html
     assert page.table("期初 + 进账 − 出账 = 期末").rows[1] == [
         *("1,000.00", "+ 906.00", "− 3.00", "= 1,903.00"),
     ]
@@ -234,3 +234,18 @@ def test_old_drafts_are_swept(world: Caller) -> None:
     send_file(clerk, csv("2022-03-10,1.00,,2.00,,"))
     assert files.find(index) is None
     assert len(list(folder.iterdir())) == 1
+
+
+def test_a_statement_imported_by_mistake_is_reversed_and_imported_again(world: Caller) -> None:
+    clerk = Clerk(world, Role.CLERK)
+    path = imported(clerk)
+    index = int(re.findall(r"\d+", path)[0])
+    assert f"{path}/match" in clerk.get(path).html
+    undo = {"entry": index, "reason": "导错账户"}
+    body = {"kind": "entry.reversed", "occurred_on": "2022-02-01", "fields": undo}
+    by = world.record(body, approval=Role.APPROVER)["index"]
+    page = clerk.get(path)
+    assert f"/entries/{by}" in page.html
+    assert f"{path}/match" not in page.html
+    assert "还没有对账单" in clerk.get(PATH).html
+    assert imported(clerk) != path

@@ -79,6 +79,32 @@ def test_a_lot_is_told_site_by_site_as_the_item_is(shown: Caller) -> None:
     assert answer.status_code == 404
 
 
+@pytest.mark.parametrize(("path", "part"), [("/items/rice", "/lot"), ("/sites/shop-1", "/items/")])
+def test_lots_and_stock_are_read_page_by_page(
+    shown: Caller, monkeypatch: pytest.MonkeyPatch, path: str, part: str
+) -> None:
+    def told(address: str) -> tuple[list[str], str | None]:
+        page = read(shown, address)
+        links = [one for one in page.links() if part in one]
+        following = [one for one in page.all("a") if one.attributes.get("rel") == "next"]
+        return links, following[0].attributes["href"] if following else None
+
+    whole, _ = told(path)
+    monkeypatch.setattr("api.pages.things.ROWS_MAX", 1)
+    seen: list[str] = []
+    address: str | None = path
+    while address is not None and len(seen) <= len(whole):
+        some, following = told(address)
+        seen += some
+        address = (
+            None
+            if following is None
+            else path + following[following.index("?") :].partition("#")[0]
+        )
+    assert whole
+    assert seen == whole
+
+
 @pytest.mark.parametrize(
     ("path", "balance"),
     [

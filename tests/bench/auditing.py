@@ -15,7 +15,9 @@ from served import write_served
 HASHES_REACH = 0.25
 TWO_REACH = 1.7
 """By the clock, on two cores that nobody else uses."""
-TWO_NOTE = "with the start of two processes; by cpu it is at most 1: only the clock can double"
+TWO_NOTE = (
+    "by the clock with the start of two processes; by cpu, which leaves that out, about 1 is right"
+)
 FULL_REACH = 2.0
 
 

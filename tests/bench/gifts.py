@@ -61,11 +61,11 @@ def open_book(folder: Path, database: str | None = None) -> Book:
     return book
 
 
-def record_all(book: Book, gifts: int, first: int = 0, *, apart: bool = False) -> None:
+def record_all(book: Book, gifts: int, first: int = 0, *, apart: bool | None = None) -> None:
     """Record so many gifts; the next slice is sealed while one is on its way.
 
     Args:
-        apart: Whether another process seals them, however few they are.
+        apart: Whether another process seals them; as an import does it by default.
     """
     waiting: list[Any] = []
     last = first + gifts
@@ -73,9 +73,10 @@ def record_all(book: Book, gifts: int, first: int = 0, *, apart: bool = False) -
         [Unsealed(body(one), f"bench/{one}") for one in range(start, min(last, start + SLICE))]
         for start in range(first, last, SLICE)
     )
+    count = gifts if apart is None else APART_FROM if apart else 0
     # As the commands have it.
     with rare_garbage():
-        for some in seal_slices(slices, APART_FROM if apart else 0, "clerk-1", book.vault):
+        for some in seal_slices(slices, count, "clerk-1", book.vault):
             results(waiting)
             waiting = book.sequencer.submit(some)
         results(waiting)

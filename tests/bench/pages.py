@@ -24,6 +24,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.app import create_app
 from api.settings import Settings
+from ledger.attention.item import View
 from ledger.book import Book
 from ledger.entry import parse_entry
 from ledger.locator import format_short_code
@@ -34,6 +35,9 @@ FLOOR_SECONDS = 0.003
 """A page below this in the small log is held to this: what a page costs whatever it shows."""
 LOOKED_AT = 400
 """Entries from one place on that are looked through for one of each kind."""
+SAMPLED_MAX = 2_000
+"""The size of which a sample is drawn is at most this: a page draws from so many, a command
+from all."""
 HOLDER = "holder-1"
 
 FAMILIES: Mapping[str, str] = {
@@ -68,16 +72,19 @@ class Log:
     """What a log's addresses are made of.
 
     Attributes:
-        entries: An entry of each kind, from its middle; `early` is a gift of its beginning.
+        entries: An entry of each kind, from its middle.
+        early, reversed: A gift of its beginning, and one that was reversed.
     """
 
     size: int
     entries: Mapping[str, int]
     early: int
+    reversed: int
     leaf: str
     lot: str
     shipment: str
     checkpoint: int
+    sampled: int
     deep: Mapping[str, str]
 
 
@@ -139,6 +146,7 @@ def _single(log: Log) -> dict[str, str]:
         "/projects/{code}": "/projects/project-2",
         "/items/{code}": "/items/item-2",
         "/items/{code} with most lots": "/items/rice",
+        "/items/{code} with most lots, deep": "/items/rice?after=%2FR5",
         "/items/{code}/lot": f"/items/item-2/lot?label={quote(log.lot)}",
         "/sites/{code}": "/sites/depot-1",
         "/sites/{code} shop": "/sites/shop-1",
@@ -148,20 +156,21 @@ def _single(log: Log) -> dict[str, str]:
         "/gifts/{index}": f"/gifts/{log.entries['donation.money']}",
         "/gifts/{index} early": f"/gifts/{log.early}",
         "/entries/{index}/correction": f"/entries/{log.early}/correction",
+        "/entries/{index}/correction of a reversed one": f"/entries/{log.reversed}/correction",
     }
     return {**found, **{f"/entries/{{index}} {k}": f"/entries/{i}" for k, i in log.entries.items()}}
 
 
 def _auditor(log: Log) -> dict[str, str]:
     size = log.size
-    drawn = f"seed=1&n=20&size={size}"
+    drawn = f"seed=1&n=20&size={log.sampled}"
     return {
         "/audit": "/audit",
         "/audit/accounts/{asset}/{account}": "/audit/accounts/CNY/fund:main",
         "/audit/accounts/{asset}/{account} deep": "/audit/accounts/CNY/fund:main?came=300000",
         "/audit/integrity": "/audit/integrity",
         "/audit/consistency": "/audit/consistency",
-        "/audit/consistency of sizes": f"/audit/consistency?old={size // 2}&new={size}",
+        "/audit/consistency of sizes": f"/audit/consistency?old={log.checkpoint}&new={size}",
         "/audit/attention": "/audit/attention",
         "/audit/attention of a topic": "/audit/attention?topic=restricted_unspent",
         "/audit/sample": f"/audit/sample?{drawn}",
@@ -184,11 +193,11 @@ def _programs(log: Log) -> dict[str, str]:
         "/v1/entries/{index}/receipt": f"/v1/entries/{gift}/receipt",
         "/v1/entries/{index}/receipt.pdf": f"/v1/entries/{gift}/receipt.pdf",
         "/v1/entries/{index}/receipt.svg": f"/v1/entries/{gift}/receipt.svg",
-        "/v1/entries/{index}/correction": f"/v1/entries/{log.early}/correction",
+        "/v1/entries/{index}/correction": f"/v1/entries/{log.reversed}/correction",
         "/v1/entries/{index}/later-uses": f"/v1/entries/{log.early}/later-uses",
         "/v1/entries/{index}/trace": f"/v1/entries/{log.early}/trace",
         "/v1/proofs/inclusion": f"/v1/proofs/inclusion?index={gift}&size={size}",
-        "/v1/proofs/consistency": f"/v1/proofs/consistency?from={middle}&to={size}",
+        "/v1/proofs/consistency": f"/v1/proofs/consistency?old={log.checkpoint}&new={size}",
         "/v1/log": "/v1/log",
         "/v1/kinds": "/v1/kinds",
         "/v1/kinds/{name}": "/v1/kinds/donation.money",
@@ -256,24 +265,25 @@ def _read(reader: Reader, size: int) -> Log:
     )
     account = reader.account_total("item:item-2", "stock:depot-1")
     assert account is not None
-    newest = reader.newest_checkpoint(middle)
+    (last,) = reader.newest_of_kinds(["entry.reversed"], before=size, limit=1)
+    reversal = parse_entry(reader.entry(last))
+    newest, early_one = (reader.newest_checkpoint(one) for one in (middle, SAMPLED_MAX))
     assert newest is not None
+    assert early_one is not None
     deep = {"day": gift.occurred_on}
     for plural, family in FAMILIES.items():
-        last = ""
-        while rows := reader.objects(f"{family}/", after=last, limit=1_000):
-            before, last = last, rows[-1][0]
-            if len(rows) > 1:
-                before = rows[-2][0]
-        deep[plural] = before.removeprefix(f"{family}/")
+        *_, before, _ = View(reader, gift.occurred_on).family(family)
+        deep[plural] = before[0]
     return Log(
         size=size,
         entries=entries,
         early=early,
+        reversed=reversal.fields["entry"],
         leaf=reader.leaf_hash(size // 3).hex(),
         lot=reader.account_pools(account.account, 1)[0].label,
         shipment="shipment-1",
         checkpoint=newest[0],
+        sampled=early_one[0],
         deep=deep,
     )
 

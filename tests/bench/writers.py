@@ -55,7 +55,7 @@ def measure(gifts: int, runs: int) -> list[dict[str, Any]]:
             "sqlite": (None, FILE_WRITERS)
         }
         if binaries() is not None:
-            server = Databases(stack.enter_context(running()))
+            server = stack.enter_context(closing(Databases(stack.enter_context(running()))))
             kinds["postgresql"] = (server, SERVER_WRITERS)
         base = folder / "base"
         with closing(Book.create(base, origin=ORIGIN, organisation=ORGANISATION)) as book:

@@ -85,6 +85,8 @@ def test_an_auditor_checks_that_all_adds_up(
 ) -> None:
     page, words = visit(mode), WORDS[mode.language]
     page.goto("/")
+    if mode == DESKTOP_ZH:
+        picture(page, "home-zh")
     page.get_by_role("contentinfo").get_by_role("link", name=words["audit"], exact=True).click()
     expect(page.locator("#verdict")).to_contain_text(words["adds_up"])
     expect(page.locator("main")).not_to_contain_text("✕")

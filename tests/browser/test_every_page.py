@@ -118,6 +118,8 @@ def arrive(page: Page, place: Place) -> None:
     if place.sent:
         page.locator('#form button[value="record"]').click()
         expect(page.locator(".error-summary")).to_be_attached()
+        # Before its styles have come a page looks as it never does.
+        page.wait_for_load_state("load")
 
 
 def check_page(page: Page, setting: Setting, words: frozenset[str]) -> list[str]:

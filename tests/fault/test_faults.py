@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import clock, disk, old_backup, steps, syscalls, unsynced
+from faults import clock, disk, old_backup, server, steps, syscalls, unsynced
+from faults.database import databases, missing
 from faults.trial import Outcome
+from postgresql_server import Databases
 
 SHORT: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
     "steps": (steps.play, {"rounds": 12}),
@@ -20,21 +22,38 @@ SHORT: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
     "old-backup": (old_backup.play, {"rounds": 1}),
 }
 """Those that need many services or long waits are played by ``scripts/fault`` only."""
+ON_SERVER: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
+    "steps": (steps.play, {"rounds": 6}),
+    "commit-cut": (server.play_cut, {"rounds": 1}),
+    "each": (server.play_each, {"seconds": 0.5}),
+}
 
-OF_A_FILE = ("syscalls", "unsynced", "file-limit", "disk-full")
 
-
-def _marked(name: str) -> Any:
-    """A fault of the disk is one of SQLite's file: a server's disk is under the server."""
-    marks = [pytest.mark.sqlite("faults of the disk under its file")] if name in OF_A_FILE else []
-    return pytest.param(name, marks=marks)
+@pytest.fixture(scope="module")
+def place() -> Iterator[Databases]:
+    """A server that syncs each commit, for all of these."""
+    if reason := missing():
+        pytest.skip(reason)
+    with databases() as made:
+        yield made
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("name", map(_marked, SHORT))
+@pytest.mark.sqlite("played on a server of its own below")
+@pytest.mark.parametrize("name", SHORT)
 def test_a_fault_loses_nothing(name: str, tmp_path: Path) -> None:
     play, options = SHORT[name]
-    outcome = play(tmp_path, seed=20261128, **options)
+    check(play(tmp_path, seed=20261128, **options))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("name", ON_SERVER)
+def test_a_fault_of_a_server_loses_nothing(name: str, tmp_path: Path, place: Databases) -> None:
+    play, options = ON_SERVER[name]
+    check(play(tmp_path, seed=20261128, place=place, **options))
+
+
+def check(outcome: Outcome) -> None:
     if outcome.skipped:
         pytest.skip(outcome.skipped)
     assert outcome.clean, outcome.say()

@@ -122,7 +122,11 @@ FAULTS: dict[str, Fault] = {
         server.play_slow, 3, "each answer of the server comes late", "postgresql", A_FILE
     ),
     "database-silent": Fault(
-        server.play_hole, 1, "what is sent to the server vanishes (--seconds)", "postgresql", A_FILE
+        server.play_silent,
+        1,
+        "what is sent to the server vanishes (--seconds)",
+        "postgresql",
+        A_FILE,
     ),
     "connections": Fault(
         server.play_crowded, 3, "others take every connection of the server", "postgresql", A_FILE

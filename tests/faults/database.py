@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -23,6 +23,7 @@ synchronous_commit = on
 max_connections = 40
 """
 GONE_SECONDS_MAX = 30
+SOCKET = ".s.PGSQL.5432"
 
 
 def missing() -> str:
@@ -33,8 +34,8 @@ def missing() -> str:
 @contextmanager
 def databases() -> Iterator[Databases]:
     """A server for one fault."""
-    with running(SETTINGS) as server:
-        yield Databases(server)
+    with running(SETTINGS) as server, closing(Databases(server)) as made:
+        yield made
 
 
 def new_url(place: Databases | None) -> str | None:
@@ -51,13 +52,16 @@ def crash(server: Server) -> None:
     end = time.monotonic() + GONE_SECONDS_MAX
     while any(_is_there(pid) for pid in family) and time.monotonic() < end:
         time.sleep(0.01)
-    # As after a power cut: its number may be another process's by now, or one's that has ended.
+    # As after a power cut: its number may be another process's by now, or one's that has ended
+    # and that nobody asked for.
     (server.data / "postmaster.pid").unlink()
+    (server.folder / f"{SOCKET}.lock").unlink()
 
 
-def recover(server: Server) -> None:
-    """Start it again; it plays its log of changes."""
-    server.start()
+def recover(place: Databases) -> None:
+    """Start the server again; it plays its log of changes."""
+    place.server.start()
+    place.reopen()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote
 
+from faults.database import SOCKET
 from postgresql_server import Server
 
 Cut = Literal["before", "after", "at once"]
@@ -154,7 +155,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 @contextmanager
 def before(server: Server, seed: int) -> Iterator[Proxy]:
     """A proxy before a server."""
-    proxy = Proxy(str(server.folder / ".s.PGSQL.5432"), seed)
+    proxy = Proxy(str(server.folder / SOCKET), seed)
     try:
         yield proxy
     finally:

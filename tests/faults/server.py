@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 from faults.database import all_connections, crash, databases, missing, recover
 from faults.failover import Clients
-from faults.proxy import CUTS, Proxy, before, url_through
+from faults.proxy import CUTS, Cut, Proxy, before, url_through
 from faults.steps import record
 from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial
 from postgresql_server import Databases
@@ -35,17 +37,14 @@ Act = Callable[[], None]
 
 @contextmanager
 def through_proxy(
-    folder: Path, fault: str, seed: int
-) -> Iterator[tuple[Trial, Databases | None, Proxy | None]]:
-    """A trial on a server with a proxy before it; without a server it says why not."""
-    if reason := missing():
-        trial = Trial(folder, fault, seed)
-        trial.outcome.skipped = reason
-        yield trial, None, None
-        return
-    with databases() as place, before(place.server, seed) as proxy:
-        url = url_through(proxy, place.new())
-        yield Trial(folder, fault, seed, database=url), place, proxy
+    folder: Path, fault: str, seed: int, place: Databases | None
+) -> Iterator[tuple[Trial, Databases, Proxy]]:
+    """A trial on a server, the given one or one of its own, with a proxy before it."""
+    with ExitStack() as stack:
+        server = place or stack.enter_context(databases())
+        proxy = stack.enter_context(before(server.server, seed))
+        url = url_through(proxy, server.new())
+        yield Trial(folder, fault, seed, database=url), server, proxy
 
 
 def under_traffic(trial: Trial, service: Service, prefix: str, seed: int, act: Act) -> float:
@@ -91,16 +90,75 @@ def says_not_ready(trial: Trial, service: Service, codes: tuple[str, ...]) -> No
         trial.outcome.wrong.append("it does not say that it lives")
 
 
-def _play(folder: Path, fault: str, seed: int, rounds: int, make: Callable[..., Act]) -> Outcome:
-    """Play a fault so many times under traffic, on one service that is never started again."""
-    with through_proxy(folder, fault, seed) as (trial, place, proxy):
-        if place is None:
-            return trial.outcome
+@dataclass(frozen=True)
+class Scene:
+    """What the fault is played on."""
+
+    trial: Trial
+    place: Databases
+    proxy: Proxy
+    service: Service
+    chance: random.Random
+
+    def killed(self) -> None:
+        """kill -9 of the whole server; it recovers."""
+        time.sleep(self.chance.uniform(0, 0.3))
+        crash(self.place.server)
+        time.sleep(self.chance.uniform(0, 0.5))
+        recover(self.place)
+
+    def away(self, seconds: float) -> None:
+        """The server cannot be reached for a while, and the service says so."""
+        self.proxy.refuse()
+        end = time.monotonic() + seconds
+        says_not_ready(self.trial, self.service, ("database_away",))
+        time.sleep(max(0.0, end - time.monotonic()))
+        self.proxy.listen()
+
+    def slow(self, seconds: float) -> None:
+        """Each answer comes late."""
+        self.proxy.delay = SLOW_SECONDS
+        time.sleep(seconds)
+        self.proxy.delay = 0.0
+
+    def silent(self, seconds: float) -> None:
+        """What is sent vanishes while connections stay open; afterwards they are gone."""
+        self.proxy.hole = True
+        time.sleep(seconds)
+        if httpx.get(f"{self.service.url}/livez", timeout=10).status_code != 200:
+            self.trial.outcome.wrong.append("it does not say that it lives")
+        self.proxy.refuse()
+        self.proxy.hole = False
+        self.proxy.listen()
+
+    def crowded(self) -> None:
+        """Others take every connection, those of the service too, which says so."""
+        url = self.place.server.url("postgres")
+        with all_connections(url) as taken:
+            self.proxy.refuse()
+            with all_connections(url):
+                self.proxy.listen()
+                says_not_ready(self.trial, self.service, ("database_connections",))
+            if not taken:
+                self.trial.outcome.wrong.append("there was no connection to take")
+
+
+Part = Callable[[Scene], None]
+
+
+def _play(
+    folder: Path, fault: str, seed: int, parts: Sequence[Part], place: Databases | None
+) -> Outcome:
+    """Play each under traffic, on one service that is never started again."""
+    if reason := missing():
+        return Outcome(fault, seed, skipped=reason)
+    with through_proxy(folder, fault, seed, place) as (trial, server, proxy):
         service, back = Service(trial.data), []
         try:
             service.wait_ready()
-            for number in range(rounds):
-                act = make(trial, place, proxy, service, random.Random(seed + number))
+            scene = Scene(trial, server, proxy, service, random.Random(seed))
+            for number, part in enumerate(parts):
+                act = partial(part, scene)
                 back.append(under_traffic(trial, service, f"r{number}", seed + number, act))
                 trial.outcome.played += 1
         finally:
@@ -110,116 +168,101 @@ def _play(folder: Path, fault: str, seed: int, rounds: int, make: Callable[..., 
         return trial.check()
 
 
-def play_crash(folder: Path, *, rounds: int = 10, seed: int = 1) -> Outcome:
-    """kill -9 of the whole server while records are committed; it recovers."""
-
-    def make(_t: Trial, place: Databases, _p: Proxy, _s: Service, chance: random.Random) -> Act:
-        def act() -> None:
-            time.sleep(chance.uniform(0, 0.3))
-            crash(place.server)
-            time.sleep(chance.uniform(0, 0.5))
-            recover(place.server)
-
-        return act
-
-    return _play(folder, "database-killed", seed, rounds, make)
+def play_crash(
+    folder: Path, *, rounds: int = 10, seed: int = 1, place: Databases | None = None
+) -> Outcome:
+    """kill -9 of the whole server while records are committed."""
+    return _play(folder, "database-killed", seed, [Scene.killed] * rounds, place)
 
 
 def play_away(
-    folder: Path, *, rounds: int = 1, seed: int = 1, seconds: float = ANSWER_SECONDS_MAX
+    folder: Path,
+    *,
+    rounds: int = 1,
+    seed: int = 1,
+    seconds: float = ANSWER_SECONDS_MAX,
+    place: Databases | None = None,
 ) -> Outcome:
     """The server cannot be reached for a while."""
-
-    def make(trial: Trial, _d: Databases, proxy: Proxy, service: Service, _c: random.Random) -> Act:
-        def act() -> None:
-            proxy.refuse()
-            end = time.monotonic() + seconds
-            says_not_ready(trial, service, ("database_away",))
-            time.sleep(max(0.0, end - time.monotonic()))
-            proxy.listen()
-
-        return act
-
-    return _play(folder, "database-away", seed, rounds, make)
+    parts = [partial(Scene.away, seconds=seconds)] * rounds
+    return _play(folder, "database-away", seed, parts, place)
 
 
-def play_slow(folder: Path, *, rounds: int = 3, seed: int = 1, seconds: float = 10.0) -> Outcome:
-    """Each answer of the server comes late: everything is slow, and right."""
-
-    def make(_t: Trial, _d: Databases, proxy: Proxy, _s: Service, _c: random.Random) -> Act:
-        def act() -> None:
-            proxy.delay = SLOW_SECONDS
-            time.sleep(seconds)
-            proxy.delay = 0.0
-
-        return act
-
-    return _play(folder, "database-slow", seed, rounds, make)
-
-
-def play_hole(
-    folder: Path, *, rounds: int = 1, seed: int = 1, seconds: float = ANSWER_SECONDS_MAX
+def play_slow(
+    folder: Path,
+    *,
+    rounds: int = 3,
+    seed: int = 1,
+    seconds: float = 10.0,
+    place: Databases | None = None,
 ) -> Outcome:
-    """What is sent vanishes while connections stay open; afterwards they are gone."""
-
-    def make(trial: Trial, _d: Databases, proxy: Proxy, service: Service, _c: random.Random) -> Act:
-        def act() -> None:
-            proxy.hole = True
-            time.sleep(seconds)
-            if httpx.get(f"{service.url}/livez", timeout=10).status_code != 200:
-                trial.outcome.wrong.append("it does not say that it lives")
-            proxy.refuse()
-            proxy.hole = False
-            proxy.listen()
-
-        return act
-
-    return _play(folder, "database-silent", seed, rounds, make)
+    """Everything is slow, and right."""
+    parts = [partial(Scene.slow, seconds=seconds)] * rounds
+    return _play(folder, "database-slow", seed, parts, place)
 
 
-def play_crowded(folder: Path, *, rounds: int = 3, seed: int = 1) -> Outcome:
-    """Others take every connection that the server has."""
-
-    def make(
-        trial: Trial, place: Databases, proxy: Proxy, service: Service, _c: random.Random
-    ) -> Act:
-        def act() -> None:
-            with all_connections(place.server.url("postgres")) as taken:
-                # Those that the service keeps are ended one by one, and taken as well.
-                proxy.refuse()
-                with all_connections(place.server.url("postgres")):
-                    proxy.listen()
-                    says_not_ready(trial, service, ("database_connections",))
-                if not taken:
-                    trial.outcome.wrong.append("there was no connection to take")
-
-        return act
-
-    return _play(folder, "connections", seed, rounds, make)
+def play_silent(
+    folder: Path,
+    *,
+    rounds: int = 1,
+    seed: int = 1,
+    seconds: float = ANSWER_SECONDS_MAX,
+    place: Databases | None = None,
+) -> Outcome:
+    """The server says nothing for a while."""
+    parts = [partial(Scene.silent, seconds=seconds)] * rounds
+    return _play(folder, "database-silent", seed, parts, place)
 
 
-def play_cut(folder: Path, *, rounds: int = 20, seed: int = 1) -> Outcome:
+def play_crowded(
+    folder: Path, *, rounds: int = 3, seed: int = 1, place: Databases | None = None
+) -> Outcome:
+    """The server has no connection left."""
+    return _play(folder, "connections", seed, [Scene.crowded] * rounds, place)
+
+
+def play_each(
+    folder: Path, *, seed: int = 1, seconds: float = 1.0, place: Databases | None = None
+) -> Outcome:
+    """All of them, one after another, for a short while each."""
+    parts: list[Part] = [
+        Scene.killed,
+        partial(Scene.away, seconds=seconds),
+        partial(Scene.slow, seconds=seconds),
+        partial(Scene.silent, seconds=seconds),
+        Scene.crowded,
+    ]
+    return _play(folder, "database", seed, parts, place)
+
+
+def play_cut(
+    folder: Path, *, rounds: int = 20, seed: int = 1, place: Databases | None = None
+) -> Outcome:
     """The connection breaks at a commit, which was not done, or done without an answer."""
-    with through_proxy(folder, "commit-cut", seed) as (trial, place, proxy):
-        if place is None or proxy is None:
-            return trial.outcome
+    if reason := missing():
+        return Outcome("commit-cut", seed, skipped=reason)
+    with through_proxy(folder, "commit-cut", seed, place) as (trial, _, proxy):
         outcome = trial.outcome
         book = Book.open(trial.data)
         try:
             record(trial, book, ["warm"])
             for number in range(rounds):
                 for cut in CUTS:
-                    before_it, proxy.cut = proxy.cuts, cut
-                    keys = [f"c{number}-{cut.replace(' ', '-')}-{part}" for part in range(3)]
-                    codes = record(trial, book, keys)
-                    proxy.cut = None
-                    outcome.played += proxy.cuts - before_it
-                    # A client that was told of a failure asks again, with the same keys.
-                    again = record(trial, book, keys)
-                    if again or not set(keys) <= trial.seen.keys():
-                        outcome.wrong.append(f"{cut}: not recorded afterwards: {codes} {again}")
+                    _cut_one(trial, book, proxy, cut, number)
         finally:
             book.close()
         if outcome.played < rounds * len(CUTS):
             outcome.wrong.append(f"{outcome.played} commits were cut, not {rounds * len(CUTS)}")
         return trial.check()
+
+
+def _cut_one(trial: Trial, book: Book, proxy: Proxy, cut: Cut, number: int) -> None:
+    before_it, proxy.cut = proxy.cuts, cut
+    keys = [f"c{number}-{cut.replace(' ', '-')}-{part}" for part in range(3)]
+    codes = record(trial, book, keys)
+    proxy.cut = None
+    trial.outcome.played += proxy.cuts - before_it
+    # A client that was told of a failure asks again, with the same keys.
+    again = record(trial, book, keys)
+    if again or not set(keys) <= trial.seen.keys():
+        trial.outcome.wrong.append(f"{cut}: not recorded afterwards: {codes} {again}")

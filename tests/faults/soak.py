@@ -20,7 +20,7 @@ from faults.kill import post_all
 from faults.proxy import CUTS, Proxy, before, url_through
 from faults.trial import Outcome, Trial
 from faults.writer import strace_missing
-from postgresql_server import Databases, Server
+from postgresql_server import Databases
 from service import Service
 
 KEYS_A_ROUND = 300
@@ -46,20 +46,18 @@ def play(
     with before(place.server, seed) as proxy:
         trial = Trial(folder, "soak", seed, database=url_through(proxy, place.new()))
         chance = random.Random(seed)
-        own = {
-            name: partial(server_fault, name, place.server, proxy, chance) for name in SERVER_FAULTS
-        }
+        own = {name: partial(server_fault, name, place, proxy, chance) for name in SERVER_FAULTS}
         return _soak(trial, rounds, seed, minutes, [*FAULTS, *SERVER_FAULTS], own)
 
 
-def server_fault(name: str, server: Server, proxy: Proxy, chance: random.Random) -> None:
+def server_fault(name: str, place: Databases, proxy: Proxy, chance: random.Random) -> None:
     """One fault of the database, which is over when this returns."""
     seconds = chance.uniform(0.1, 1.0)
     match name:
         case "database killed":
-            crash(server)
+            crash(place.server)
             time.sleep(seconds)
-            recover(server)
+            recover(place)
         case "away":
             proxy.refuse()
             time.sleep(seconds)

@@ -66,7 +66,9 @@ def _everything(batches: Batches) -> object:
         holdings_set=[(1, 0, 100, "")],
         pools=[(1, "", 100, 100, 0)],
         objects=[(f"fund/{number}", b"{}") for number in range(COPY_ROWS_MIN * 2)],
+        assets=[("CNY", 1, 100, 100)],
         references=[(0, 1)],
+        kinds=[("gift", 0)],
     )
 
 

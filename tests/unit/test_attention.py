@@ -148,6 +148,20 @@ def test_a_major_change_is_disclosed_within_its_days(told: Scribe) -> None:
     assert found(told, "major_change_undisclosed") == []
 
 
+def test_goods_handed_out_past_their_date_are_shown(told: Scribe) -> None:
+    given = {"item": "rice", "site": "depot"}
+    lot = {"quantity": 5, "best_before": "2021-08-31", "lot": "OLD"}
+    told.tell("donation.goods", {**given, **lot}, day="2021-02-01")
+    handed = {**given, "lot": "OLD", "quantity": 2, "recipient_class": "family"}
+    told.tell("goods.distributed", handed, day="2021-08-31")
+    late = told.tell("goods.distributed", handed, day="2021-09-01")
+    (item,) = found(told, "expired_handed_out")
+    assert item["entries"] == [late]
+    assert item["details"] == {"site": "depot", "item": "rice", "quantity": 2}
+    told.tell("entry.reversed", {"entry": late, "reason": "登记错批次"})
+    assert found(told, "expired_handed_out") == []
+
+
 def test_a_campaign_is_to_be_disclosed(told: Scribe) -> None:
     # It ran from 2021-07-01: due on 2021-10-01.
     assert found(told, "campaign_disclosure_overdue", "2021-10-01") == []

@@ -18,6 +18,7 @@ from ledger.fitting import FittingTiles
 from ledger.holds import DAMAGED, read_hold
 from ledger.inspection import Inspector, Pace
 from ledger.keys.access import KeyAccess
+from ledger.store.place import DATABASE_VARIABLE
 
 SIZE = 300
 """A full tile and a partial one."""
@@ -174,10 +175,12 @@ def test_the_thread_finds_it_and_holds_the_folder(damaged: Callable[..., Book]) 
 
 @pytest.mark.fault
 def test_the_audit_beside_it_finds_what_follows_from_the_entries(
-    damaged: Callable[..., Book],
+    damaged: Callable[..., Book], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = damaged("account", "received")
     assert findings(book) == []
+    # It audits the database of this book, not one that the environment names.
+    monkeypatch.setenv(DATABASE_VARIABLE, str(book.folder / "another.sqlite3"))
     inspector = Inspector(book, KeyAccess(), Pace(1_000_000, 0.01, 0.05))
     inspector.start()
     try:

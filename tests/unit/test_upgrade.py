@@ -25,7 +25,7 @@ DROP TABLE agreed;
 DELETE FROM state_object WHERE key LIKE 'class-total/%' OR key LIKE 'purpose-total/%'
     OR key LIKE 'paid-total/%' OR key LIKE 'aid-total/%' OR key LIKE 'organiser-total/%'
     OR key LIKE 'served-for/%' OR key LIKE 'wish-group/%' OR key = 'points-taken-back'
-    OR key LIKE 'matches-of/%';
+    OR key LIKE 'matches-of/%' OR key LIKE 'expired-out/%';
 UPDATE alembic_version SET version_num = '0002';
 """
 KEPT = ("pool", "asset", "state_object", "entry_kind")
@@ -60,6 +60,18 @@ def tell_what_is_summed_up(scribe: Scribe) -> None:
         scribe.tell("wish.posted", wish)
 
 
+def tell_what_was_too_old(scribe: Scribe) -> None:
+    """Goods of two lots, some handed out after their best-before date; one of it reversed."""
+    given = {"item": "rice", "site": "depot", "quantity": 5}
+    for lot, day in (("OLD", "2021-08-31"), ("NEW", "2031-08-31")):
+        scribe.tell("donation.goods", {**given, "lot": lot, "best_before": day}, day="2021-02-01")
+    out = {"item": "rice", "site": "depot", "quantity": 2, "recipient_class": "family"}
+    scribe.tell("goods.distributed", {**out, "lot": "OLD"}, day="2021-08-31")
+    undone = scribe.tell("goods.distributed", {**out, "lot": "OLD"}, day="2021-09-02")
+    scribe.tell("entry.reversed", {"entry": undone, "reason": "登记错批次"})
+    scribe.tell("goods.distributed", {**out, "quantity": 6}, day="2021-09-02")
+
+
 def test_the_pools_and_totals_are_those_that_the_recorder_would_have_kept(
     world_template: Path, tmp_path: Path
 ) -> None:
@@ -79,10 +91,12 @@ def test_the_pools_and_totals_are_those_that_the_recorder_would_have_kept(
     scribe.tell("donation.refunded", {"gift": FIRST_GIFT, "amount_fen": 9_000, "reason": "多付"})
     scribe.tell("grant.paid", {**payment, "amount_fen": 3_000})
     tell_what_is_summed_up(scribe)
+    tell_what_was_too_old(scribe)
     folder = book.folder
     with book.store.read() as reader:
         rows = {table: list(reader.scan(table)) for table in KEPT}
     assert any(row[4] for row in rows["pool"])
+    assert any(key.startswith("expired-out/") for key, _ in rows["state_object"])
     book.close()
     before = recorded(folder)
     with closing(Tamper(folder)) as tamper:

@@ -542,6 +542,33 @@ KEYS: Sequence[Told] = (
     ),
 )
 
+DISCLOSED: Sequence[Told] = (
+    rule("major", "disclosure", subject="major_change", within_days=30, amount_fen_min=1_000_000),
+    Told(
+        "document.attached",
+        {
+            "sha256": document("annual report"),
+            "media_type": "application/pdf",
+            "size_bytes": 1_204_731,
+            "shows": "经审计的年度报告",
+            "about": [0],
+            "discloses": "annual_report",
+            "year": 2020,
+        },
+    ),
+    Told(
+        "attention.disposed",
+        {
+            "flag": "restricted_unspent",
+            "entries": [WRONG],
+            "entries_total": 51,
+            "decision": "in_order",
+            "reason": "已核对",
+        },
+        recorded_by="auditor-1",
+    ),
+)
+
 KINDS_2: Sequence[Sequence[Told]] = [
-    [one] for one in (*REGISTERS, *LATER, *REPLACED, *UNDOING, *KEYS)
+    [one] for one in (*REGISTERS, *LATER, *REPLACED, *UNDOING, *KEYS, *DISCLOSED)
 ]

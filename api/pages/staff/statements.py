@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, Response
 from api.dependencies import INDEX_MAX, IndexInPath, get_book
 from api.forms import CSRF_FIELD, Form, FormOf, SessionOf, get_sessions, require_role
 from api.imports.statement_files import DAYS_MAX, TOKEN_CHARS, Draft, StatementFiles
+from api.pages.entries import reversed_by
 from api.pages.page import snapshot_log, translator_of
 from api.pages.staff.bank_views import (
     GIFTS_SHOWN,
@@ -528,6 +529,7 @@ def _page(
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
         row = bank_row(reader, entry)
+        undone = reversed_by(index, reader)
         sides = None
         if kept is not None:
             sides = both_sides(book, reader, index, kept, translator, state=state, after=after)
@@ -545,7 +547,8 @@ def _page(
         "ticked_lines": ticked[0],
         "ticked_gifts": ticked[1],
         "key": new_key(),
-        "may_match": session.person.role in RECORDERS,
+        "reversed_by": undone,
+        "may_match": session.person.role in RECORDERS and undone is None,
         "gifts_shown": GIFTS_SHOWN,
         "reason_most": REASON_CHARS_MAX,
         "limits": _limits(),

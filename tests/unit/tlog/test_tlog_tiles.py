@@ -410,6 +410,11 @@ def test_widths() -> None:
         lambda: TileReader(1, lambda level, number, width: b"", True),
         lambda: TileWriter(2**63, []),
         lambda: parse_bundle("", 0),  # type: ignore[arg-type]
+        lambda: parse_bundle(b"", 1),
+        lambda: parse_bundle(b"\0", 1),
+        lambda: parse_bundle(b"\0\5ab", 1),
+        lambda: parse_bundle(b"\0\5ab", 2),
+        lambda: parse_bundle(b"\0\0a", 1),
         lambda: format_bundle(["a"]),  # type: ignore[list-item]
         lambda: format_bundle([b""] * 257),
         lambda: format_bundle([bytes(ENTRY_BYTES_MAX + 1)]),
