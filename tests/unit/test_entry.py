@@ -26,6 +26,7 @@ from ledger.entry import (
     build_disclosure,
     format_canonical,
     format_entry,
+    hmac_sha256,
     open_disclosures,
     open_sealed,
     parse_base64url,
@@ -354,6 +355,18 @@ class TestSealed:
         assert build_commitment(disclosure) == commitment
         assert seal(SEED, {"donor_name": "示例"}) == {"donor_name": commitment}
         assert parse_disclosure(disclosure) == (salt_text, "donor_name", "示例")
+
+    def test_a_field_may_have_any_name_that_is_text(self) -> None:
+        disclosure = build_disclosure(SEED, "姓名", "示例")
+        assert parse_disclosure(disclosure)[1:] == ("姓名", "示例")
+        with pytest.raises(MalformedError):
+            build_disclosure(SEED, "e\u0301", "示例")
+
+    @pytest.mark.parametrize("length", [0, 16, 64])
+    def test_the_hmac_is_that_of_the_standard_library(self, length: int) -> None:
+        key = bytes(range(length))
+        for message in (b"", b"x", b"x" * 200):
+            assert hmac_sha256(key, message) == hmac.new(key, message, hashlib.sha256).digest()
 
     def test_the_commitment_of_rfc_9901(self) -> None:
         # RFC 9901, section 4.2.3: the digest of the disclosure of family_name.
