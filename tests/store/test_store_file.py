@@ -429,7 +429,12 @@ def full(path: Path, batches: Batches) -> sqlite3.Connection:
     with closing(Store.open(str(path))) as store:
         flow = Flow(0, 0, 0, "CNY", "world:donor", None, "fund:a", 0, 5)
         accounts = [(0, "CNY", "world:donor", 0), (1, "CNY", "fund:a", 5)]
-        put(store, batches.make(257, flows=[flow], accounts=accounts, references=[(0, 1)]))
+        put(
+            store,
+            batches.make(
+                257, flows=[flow], accounts=accounts, references=[(0, 1)], kinds=[("gift", 0)]
+            ),
+        )
         with store.append() as appender:
             appender.write_proposals([("count", b"encrypted")])
             head = appender.head()
