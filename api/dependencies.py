@@ -172,10 +172,12 @@ def parse_seed(text: str) -> bytes:
     return seed
 
 
-async def read_body(
-    request: Request, bytes_max: int, seconds_max: float = BODY_SECONDS_MAX
-) -> bytes:
+async def read_body(request: Request, bytes_max: int, seconds_max: float | None = None) -> bytes:
     """A request's body, refused as soon as it is too large.
+
+    Args:
+        bytes_max: How large it may be.
+        seconds_max: How long it may take to come; None for `BODY_SECONDS_MAX`.
 
     Raises:
         MalformedError: ``body_too_large`` (413), or ``body_too_slow`` (408).
@@ -183,6 +185,7 @@ async def read_body(
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > bytes_max:
         _refuse_size(bytes_max)
+    seconds_max = BODY_SECONDS_MAX if seconds_max is None else seconds_max
     parts: list[bytes] = []
     size = 0
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -46,6 +47,12 @@ def pytest_collection_finish() -> None:
     need not look at them again and again."""
     gc.collect()
     gc.freeze()
+
+
+# A shell that starts the tests in the background has them ignore the interrupt, and with them
+# every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

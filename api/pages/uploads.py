@@ -48,14 +48,14 @@ async def read_upload(
     *,
     bytes_max: int = UPLOAD_BYTES_MAX,
     fields_max: int = FIELDS_MAX,
-    seconds_max: float = BODY_SECONDS_MAX,
+    seconds_max: float | None = None,
 ) -> Upload:
     """A posted form, files and all.
 
     Args:
         bytes_max: The whole form's size.
         fields_max: Files and fields, each.
-        seconds_max: How long it may take to come.
+        seconds_max: How long it may take to come; None for `BODY_SECONDS_MAX`.
 
     Raises:
         MalformedError: ``body_too_large`` (413) or ``body_too_slow`` (408); ``bad_form``

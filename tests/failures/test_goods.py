@@ -61,7 +61,7 @@ class TestGoodsSentToTheWrongPlaceListsQuietlyReplaced:
         }
         given = desk.tell("goods.distributed", fields)
         before = desk.entry(given)
-        change = {"entry": given, "field": "recipient_class", "correct": "school"}
+        change = {"entry": given, "field": "recipient_class", "correct": "student"}
         problem = desk.refused("entry.annotated", change)
         assert any(one["field"] == "fields.reason" for one in problem["errors"])
         notice = desk.tell("entry.annotated", {**change, "reason": "名单有误"})
@@ -69,12 +69,12 @@ class TestGoodsSentToTheWrongPlaceListsQuietlyReplaced:
         assert after["entry"] == before["entry"]
         assert after["leaf_hash"] == before["leaf_hash"]
         assert {"index": notice, "kind": "entry.annotated"} in after["referred_by"]
-        for language, caption in (
-            ("zh", "原记录与更正并列"),
-            ("en", "As recorded and as corrected"),
+        for language, caption, words in (
+            ("zh", "原记录与更正并列", ["家庭", "学生"]),
+            ("en", "As recorded and as corrected", ["family", "student"]),
         ):
             (row,) = desk.page(f"/entries/{given}", language).table(caption).rows[1:]
-            assert row[1:] == ["family", "school", "名单有误", f"#{notice}"]
+            assert row[1:] == [*words, "名单有误", f"#{notice}"]
 
     def test_a_quantity_is_replaced_only_by_reversing_it_in_the_open(self, desk: Desk) -> None:
         fields = {"item": "rice", "quantity": 3, "site": "depot", "recipient_class": "family"}

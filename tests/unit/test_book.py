@@ -226,13 +226,12 @@ def test_another_log_s_key_opens_nothing(world_template: Path, tmp_path: Path) -
     assert caught.value.code == "wrong_log_key"
 
 
-def test_another_vault_key_opens_no_personal_field(world_template: Path, tmp_path: Path) -> None:
+def test_another_vault_key_opens_no_log(world_template: Path, tmp_path: Path) -> None:
     keys = copied(world_template, tmp_path / "book")
     (keys / "vault.key").write_text("ab" * 32)
-    book = Book.open(tmp_path / "book")
-    with pytest.raises(CorruptionError, match="the key file is another one"):
-        book.opening(FIRST_GIFT)
-    book.close()
+    with pytest.raises(CorruptionError, match="the vault's key here is not the one") as caught:
+        Book.open(tmp_path / "book")
+    assert caught.value.code == "wrong_vault_key"
 
 
 def test_the_parts_for_an_audit_need_no_log_key(world_template: Path, tmp_path: Path) -> None:

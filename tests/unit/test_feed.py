@@ -306,7 +306,9 @@ def test_a_receipt_is_pending_then_verified(book: Book, asked: list[Desk]) -> No
         assert settled
         found = verify_receipt(second, policy, now=now)
         assert found.witnessed is not None
-        assert (found.checkpoint.size, len(found.witnessed.cosigned)) == (3, 2)
+        # A witness that was asked about the second before the third was there signs that one.
+        assert found.checkpoint.size in (2, 3)
+        assert len(found.witnessed.cosigned) == 2
         # The third comes late, and more entries: the receipt stays as it is.
         asked[2].away = False
         eventually(lambda: sizes(feed) == [3, 3, 3])

@@ -255,7 +255,8 @@ def test_a_failure_between_the_statements(
         raise FatalError("broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"ledger.sequencer.{name}", fail)
+        place = "appending" if name == "leaf_hash" else "sequencer"
+        patch.setattr(f"ledger.{place}.{name}", fail)
         for future in brim.book.sequencer.submit(touching_all(brim)):
             with pytest.raises(FatalError, match="broken"):
                 future.result(60)

@@ -234,7 +234,8 @@ def read_csv(path: Path) -> Iterator[list[str]]:
     Raises:
         MalformedError: it has no BOM, or is no CSV.
     """
-    csv.field_size_limit(CELL_CHARS_MAX)
+    # The limit is one for the whole process: other readers of CSV have another.
+    before = csv.field_size_limit(CELL_CHARS_MAX)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             if file.read(1) != BOM.decode():
@@ -242,3 +243,5 @@ def read_csv(path: Path) -> Iterator[list[str]]:
             yield from csv.reader(file, strict=True)
     except (csv.Error, UnicodeDecodeError) as error:
         raise MalformedError(f"{path.name}: expected CSV in UTF-8: {error}") from None
+    finally:
+        csv.field_size_limit(before)

@@ -225,7 +225,7 @@ def test_a_damaged_file_is_found_or_harmless(
             report = audit(store, vault=vault, keys=keys)
         harmful += not report.clean
         assert not report.clean or not changed
-    assert harmful > times // 4
+    assert harmful >= times // 4
 
 
 def test_the_tamperer_of_these_tests_leaves_no_trace(copy: Book) -> None:
