@@ -23,6 +23,9 @@ MATCHES = importlib.import_module("ledger.store.migrations.versions.0009_stateme
 TAKEN_BACK = importlib.import_module("ledger.store.migrations.versions.0010_points_taken_back")
 
 
+WITHOUT = "DELETE FROM state_object WHERE key LIKE '{}'"
+
+
 def expected(book: Book) -> list[tuple[int, int]]:
     """What the entries say, turned round."""
     pairs = ((target, one.index) for one in whole_log(book) for target in one.references)
@@ -51,22 +54,8 @@ def test_every_reference_is_found_from_both_ends(world: Scribe) -> None:
 def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
     """The table is made anew, as from a database that was written before there was one."""
     before = stored(world.book)
-    folder = world.book.folder
     entries = [entry.previous for entry in whole_log(world.book)]
-    world.book.close()
-    where = place_of(folder)
-    if is_postgresql(where):
-        engine = postgresql.engine(where, writer=True)
-    else:
-        engine = sa.create_engine(f"sqlite:///{where}")
-    try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP TABLE entry_reference")
-            with Operations.context(MigrationContext.configure(connection)):
-                MIGRATION.upgrade()
-    finally:
-        engine.dispose()
-    book = Book.open(folder)
+    book = upgraded(world.book, "DROP TABLE entry_reference", MIGRATION)
     try:
         assert stored(book) == before
         assert [entry.previous for entry in whole_log(book)] == entries
@@ -75,14 +64,18 @@ def test_an_older_database_gets_it_from_its_own_entries(world: Scribe) -> None:
         book.close()
 
 
-def upgraded(book: Book, without: str, migration: ModuleType) -> Book:
-    """The same log, closed and opened after a migration, as from before it knew some objects."""
+def upgraded(book: Book, older: str, migration: ModuleType) -> Book:
+    """The same log, closed and opened after a migration; `older` takes out what it makes."""
     folder = book.folder
     book.close()
-    engine = sa.create_engine(f"sqlite:///{folder}/ledger.sqlite3")
+    where = place_of(folder)
+    if is_postgresql(where):
+        engine = postgresql.engine(where, writer=True)
+    else:
+        engine = sa.create_engine(f"sqlite:///{where}")
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql("DELETE FROM state_object WHERE key LIKE ?", (without,))
+            connection.execute(sa.text(older))
             with Operations.context(MigrationContext.configure(connection)):
                 migration.upgrade()
     finally:
@@ -101,7 +94,7 @@ def test_an_older_database_gets_the_matches_of_its_statements(world: Scribe) -> 
     world.tell("statement.matched", {**more, "gifts": [gift]})
     before = stored_object(world.book, f"matches-of/{match['statement']}")
     assert len(before["entries"]) == 2
-    book = upgraded(world.book, "matches-of/%", MATCHES)
+    book = upgraded(world.book, WITHOUT.format("matches-of/%"), MATCHES)
     try:
         assert stored_object(book, f"matches-of/{match['statement']}") == before
         audited(book)
@@ -114,7 +107,7 @@ def test_an_older_database_gets_the_points_that_went_back(world: Scribe) -> None
     world.tell("points.reversed", full("points.reversed"))
     before = stored_object(world.book, "points-taken-back")
     assert before["points"] > 0
-    book = upgraded(world.book, "points-taken-back", TAKEN_BACK)
+    book = upgraded(world.book, WITHOUT.format("points-taken-back"), TAKEN_BACK)
     try:
         assert stored_object(book, "points-taken-back") == before
         audited(book)
