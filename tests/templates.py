@@ -19,19 +19,22 @@ from ledger.demonstration import ORGANISATION, ORIGIN, load
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of this run, which `make` fills; nobody may change it afterwards.
 
-    On PostgreSQL each worker has a server of its own, and so makes its own.
+    On PostgreSQL each worker makes its own, at its place: a folder that is gone, a renamed one
+    too, has its database dropped.
     """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ and not wanted():
         root = root.parent
-    folder, part = root / name, root / f"{name}.part"
+    folder = root / name
+    part = folder if wanted() else root / f"{name}.part"
     with (root / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             # Where another worker failed to make it, half of it may lie there.
             shutil.rmtree(part, ignore_errors=True)
             make(part)
-            part.rename(folder)
+            if part != folder:
+                part.rename(folder)
     return folder
 
 
