@@ -1,12 +1,13 @@
-"""The questions that the store answers by index, whatever the size of the log."""
+"""The questions that the store answers by index, whatever the size of the log, and its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from batches import digest
+from batches import Batches, digest, put
 
-from ledger.store import Reader
+from ledger.flows import Flow
+from ledger.store import Reader, Store
 
 ENTRIES = 300
 FUND: tuple[str, str] = ("CNY", "fund:a")
@@ -144,3 +145,32 @@ def on_postgresql(wanted: str) -> set[str]:
     if wanted == "account_by_name":
         return NAMES
     return {f"{table}_pkey" if using else wanted}
+
+
+def fill(store: Store, batches: Batches, received: int = 10 * ENTRIES) -> None:
+    """Put `ENTRIES` entries into a store, and some rows into every other table.
+
+    Args:
+        received: How many units the fund is said to have received.
+    """
+    gifts = [
+        Flow(index, 0, 0, "CNY", "world:donor", None, "fund:a", 10 * index, 10)
+        for index in range(ENTRIES - 1)
+    ]
+    moved = Flow(ENTRIES - 1, 0, 0, "CNY", "fund:a", 7, "fund:b", 0, 5)
+    batch = batches.make(
+        ENTRIES,
+        accounts=[(0, "CNY", "world:donor", 0), (1, *FUND, received), (2, "CNY", "fund:b", 5)],
+        flows=[*gifts, moved],
+        holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
+        pools=[(1, "", 1500, 7, 0), (1, "flood", 1490, 1478, 5), (2, "", 5, 5, 0)],
+        objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
+        assets=[("CNY", 2, 3_000, 1_490)],
+        references=[(3, 4), (3, 5), (3, 9), (4, 9)],
+        kinds=[("gift", 3), ("gift", 9), ("payment", 5)],
+    )
+    put(store, batch)
+    with store.append() as appender:
+        appender.write_proposals([("count", b"encrypted"), ("000000000001", b"encrypted")])
+        appender.write_cosignatures(ENTRIES, [("key-1", b"line"), ("key-2", b"line")])
+        appender.commit()

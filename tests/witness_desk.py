@@ -27,7 +27,7 @@ WAIT_SECONDS_MAX = 60
 
 
 class Desk:
-    """One witness; `away` makes it drop every connection."""
+    """One witness; `away` makes it drop every connection, and count them in `turned_away`."""
 
     def __init__(self, folder: Path, number: int, *log_keys: VerifierKey) -> None:
         private = Ed25519PrivateKey.from_private_bytes(bytes([100 + number]) * 32)
@@ -40,6 +40,7 @@ class Desk:
         self.answers: list[int] = []
         self.behave: Behave | None = None
         self.away = False
+        self.turned_away = 0
         self._server = self._listen(0)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -52,6 +53,7 @@ class Desk:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if desk.away:
+                    desk.turned_away += 1
                     self.close_connection = True
                     return
                 assert self.path == "/add-checkpoint"

@@ -133,11 +133,11 @@ class Store:
         try:
             connection.begin()
             return connection, None if self._file else postgresql.lock_head(connection)
-        except BaseException:
+        except BaseException as error:
             # A server that was started again has ended the connection that was kept.
             stale = self._file is None and postgresql.drop_if_lost(connection)
             connection.close()
-            if not stale or attempts == 1:
+            if not stale or attempts == 1 or not isinstance(error, Exception):
                 raise
         return self._locked(attempts - 1)
 

@@ -14,16 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from batches import Batches, put
+from batches import Batches
 from postgresql_server import Databases
-from seeks import ENTRIES, FUND, SEEKS, TREE, on_postgresql
+from seeks import SEEKS, TREE, fill, on_postgresql
 
 from ledger.errors import LedgerError
-from ledger.flows import Flow
 from ledger.store import Reader, Store
 
 ROWS = 20_000
-ACCOUNTS = [(0, "CNY", "world:donor", 0), (1, *FUND, 10 * ROWS), (2, "CNY", "fund:b", 5)]
 FILLING = """
 INSERT INTO entry SELECT i, data, leaf_hash FROM entry, generate_series(300, {rows}) i
     WHERE index = 3;
@@ -57,28 +55,8 @@ ANALYZE;
 def full(databases: Databases) -> Iterator[Store]:
     """A store whose tables are large."""
     url = databases.server.url(databases.new())
-    gifts = [
-        Flow(index, 0, 0, "CNY", "world:donor", None, "fund:a", 10 * index, 10)
-        for index in range(ENTRIES - 1)
-    ]
-    moved = Flow(ENTRIES - 1, 0, 0, "CNY", "fund:a", 7, "fund:b", 0, 5)
     with closing(Store.open(url)) as store:
-        batch = Batches().make(
-            ENTRIES,
-            accounts=ACCOUNTS,
-            flows=[*gifts, moved],
-            holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
-            pools=[(1, "", 1500, 7, 0), (1, "flood", 1490, 1478, 5), (2, "", 5, 5, 0)],
-            objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
-            assets=[("CNY", 2, 3_000, 1_490)],
-            references=[(3, 4), (3, 5), (3, 9), (4, 9)],
-            kinds=[("gift", 3), ("gift", 9), ("payment", 5)],
-        )
-        put(store, batch)
-        with store.append() as appender:
-            appender.write_proposals([("count", b"encrypted"), ("000000000001", b"encrypted")])
-            appender.write_cosignatures(ENTRIES, [("key-1", b"line"), ("key-2", b"line")])
-            appender.commit()
+        fill(store, Batches(), 10 * ROWS)
         with psycopg.connect(url, autocommit=True) as raw:
             for statement in FILLING.format(rows=ROWS).split(";\n"):
                 if statement.strip():

@@ -19,13 +19,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from batches import Batches, put
-from seeks import ENTRIES, SEEKS
+from batches import Batches
+from seeks import ENTRIES, SEEKS, fill
 from sqlmodel import SQLModel
 from watched import OF_WHAT_WAS_FOUND
 
 from ledger.errors import LedgerError, MalformedError
-from ledger.flows import Flow
 from ledger.store import Reader, Store, schema
 from ledger.store.tables import OPERATIONAL, OPERATIONAL_METADATA, TABLES
 
@@ -33,36 +32,13 @@ pytestmark = pytest.mark.sqlite("its schema, types and query plans")
 
 STEPS_MAX = 150
 FUND = ("CNY", "fund:a")
-ACCOUNTS = [(0, "CNY", "world:donor", 0), (1, *FUND, 10 * ENTRIES), (2, "CNY", "fund:b", 5)]
 
 
 @pytest.fixture
 def full(path: Path, batches: Batches) -> Iterator[Store]:
     """A store that has rows in every table."""
-    gifts = [
-        Flow(index, 0, 0, "CNY", "world:donor", None, "fund:a", 10 * index, 10)
-        for index in range(ENTRIES - 1)
-    ]
-    moved = Flow(ENTRIES - 1, 0, 0, "CNY", "fund:a", 7, "fund:b", 0, 5)
     with closing(Store.open(str(path))) as store:
-        put(
-            store,
-            batches.make(
-                ENTRIES,
-                accounts=ACCOUNTS,
-                flows=[*gifts, moved],
-                holdings_set=[(1, 0, 7, ""), (1, 12, 10 * ENTRIES - 12, "flood"), (2, 0, 5, "")],
-                pools=[(1, "", 1500, 7, 0), (1, "flood", 1490, 1478, 5), (2, "", 5, 5, 0)],
-                objects=[("fund/a", b"{}"), ("fund/b", b"{}")],
-                assets=[("CNY", 2, 3_000, 1_490)],
-                references=[(3, 4), (3, 5), (3, 9), (4, 9)],
-                kinds=[("gift", 3), ("gift", 9), ("payment", 5)],
-            ),
-        )
-        with store.append() as appender:
-            appender.write_proposals([("count", b"encrypted"), ("000000000001", b"encrypted")])
-            appender.write_cosignatures(ENTRIES, [("key-1", b"line"), ("key-2", b"line")])
-            appender.commit()
+        fill(store, batches)
         yield store
 
 
