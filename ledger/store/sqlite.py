@@ -123,6 +123,13 @@ def copy_engine(path: Path) -> sa.Engine:
     return sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
 
 
+def is_connected(one: sa.Engine) -> bool:
+    """Whether it has a connection that nobody uses at the moment."""
+    pool = one.pool
+    assert isinstance(pool, sa.QueuePool)
+    return pool.checkedin() > 0
+
+
 def drop_old_pages(writer: sa.Engine) -> bool:
     """Copy the write-ahead log into the file and cut it to nothing, unless somebody is busy.
 

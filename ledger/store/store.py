@@ -257,8 +257,14 @@ class Store:
             return [f"file: {error.message}"]
 
     def close(self) -> None:
-        """Release the file; may be called more than once."""
+        """Release the file; may be called more than once.
+
+        A stopped service leaves its file whole: SQLite folds the write-ahead log into it only
+        where no connection is left, and one whose cursor waits for the garbage collector is.
+        """
         self._readers.dispose()
+        if self._file is not None and sqlite.is_connected(self._writer):
+            sqlite.drop_old_pages(self._writer)
         self._writer.dispose()
 
 

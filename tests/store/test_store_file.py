@@ -377,6 +377,21 @@ def test_a_file_system_without_a_write_ahead_log(path: Path) -> None:
     assert caught.value.code == "database_unwritable"
 
 
+def test_a_closed_file_holds_everything_by_itself(path: Path, batches: Batches) -> None:
+    batch = batches.make(2)
+    store = Store.open(str(path))
+    put(store, batch)
+    with store.read() as reader:
+        # SQLite does not end a connection of which a statement is left; it is not read any more.
+        kept = reader._connection.connection.cursor().execute("SELECT 1")
+    store.close()
+    alone = path.with_name("alone")
+    alone.write_bytes(path.read_bytes())
+    with closing(Store.open(str(alone), create=False)) as store, store.read() as reader:
+        assert reader.head() == batch.head
+    del kept
+
+
 DIES = """
 import os, sys
 sys.path.insert(0, "tests")
