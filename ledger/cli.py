@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -111,8 +112,9 @@ SERVER_PACKAGES = frozenset(
 )
 
 
+@cache
 def build() -> typer.Typer:
-    """The application with all commands that this installation has."""
+    """The application with all commands that this installation has; one a process."""
     app = typer.Typer(
         name="shanji",
         help="Shanji 善迹: a donation traceability ledger that anyone can verify.",

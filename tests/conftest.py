@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
 import sqlalchemy as sa
+import typer.testing
 from asking import Kept, Watch, without_database
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -161,6 +162,15 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     made: Databases = request.getfixturevalue("databases")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, "read_url", made.url_of)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands() -> Iterator[None]:
+    """Read the signatures of all commands once: to a command in the tests' own process that is
+    most of what it takes (0.1 s), and it is run a thousand times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
         yield
 
 
