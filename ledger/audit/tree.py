@@ -46,13 +46,13 @@ class PartialTile:
         if number != self._number:
             self._number, self._count, self._peaks = number, 0, []
         peaks = self._peaks
-        for one in split_hashes(hashes[self._count * HASH_SIZE :]):
+        for added in split_hashes(hashes[self._count * HASH_SIZE :]):
             # Each bit of the count is a peak: one more is added as one is to a binary number.
-            count = self._count
+            peak, count = added, self._count
             while count & 1:
-                one = node_hash(peaks.pop(), one)
+                peak = node_hash(peaks.pop(), peak)
                 count >>= 1
-            peaks.append(one)
+            peaks.append(peak)
             self._count += 1
         for peak in reversed(peaks):
             below = peak if below is None else node_hash(peak, below)

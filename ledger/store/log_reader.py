@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from ledger.errors import CorruptionError, MalformedError, NotFoundError
+from ledger.store import seeks
 from ledger.store.failures import translated
 from ledger.store.rows import AnchorRow, Head
 from ledger.store.tables import TABLES
@@ -30,7 +31,7 @@ NUMBER_MAX = 2**63 - 1
 """The largest number that a column holds; nothing stored comes near it."""
 
 _HEAD, _ENTRY, _TILE, _EDGE = (TABLES[one] for one in ("head", "entry", "tile", "edge"))
-_CHECKPOINT, _VAULT, _KEY = (TABLES[one] for one in ("checkpoint", "vault", "idempotency"))
+_CHECKPOINT, _KEY = TABLES["checkpoint"], TABLES["idempotency"]
 _ORDER, _ANCHOR = TABLES["order_number"], TABLES["anchor"]
 _COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
 
@@ -58,6 +59,21 @@ def _chosen_text(query: sa.Select[Any], values: int) -> str:
     return str(ready.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True}))
 
 
+_Shape = list[tuple[Any, type[Any], bool]]
+
+
+def _shape(query: sa.Select[Any]) -> _Shape:
+    """What the rows of a query must look like; see `check_types`."""
+    return [
+        (column, column.type.python_type, getattr(column, "nullable", True))
+        for column in query.selected_columns
+    ]
+
+
+_known_shape = cache(_shape)
+"""For queries that are made once."""
+
+
 class LogReader:
     """What of a snapshot is the log; `Reader` adds what follows from it."""
 
@@ -82,14 +98,12 @@ class LogReader:
 
         Args:
             query: What is asked.
-            parameters: The values of its bound parameters.
-            wanted: The values of `WANTED`, if it has that parameter.
+            parameters: The values of its bound parameters, for one that is made once.
+            wanted: The values of `WANTED`, if it has that parameter; made once, too.
             stream: Whether to hold `SCAN_ROWS` at once, which takes a server more questions.
         """
-        shape = [
-            (column, column.type.python_type, getattr(column, "nullable", True))
-            for column in query.selected_columns
-        ]
+        made_once = parameters is not None or wanted is not None
+        shape = _known_shape(query) if made_once else _shape(query)
         options = {"yield_per": SCAN_ROWS} if stream else {}
         with translated():
             result = (
@@ -108,6 +122,10 @@ class LogReader:
 
     def _one(self, query: sa.Select[Any]) -> Any:
         return next(self._rows(query.limit(1)), None)
+
+    def _seek(self, query: sa.Select[Any], **values: Any) -> Any:
+        """The only row of one of the ``seeks``; None without one."""
+        return next(self._rows(query, values), None)
 
     def _all(self, query: sa.Select[Any]) -> list[Any]:
         return list(self._rows(query))
@@ -140,7 +158,7 @@ class LogReader:
         return self._of_entry(index)[1]
 
     def _of_entry(self, index: int) -> tuple[bytes, bytes]:
-        row = self._one(_ENTRIES.where(_ENTRY.c.index == clamped(index)))
+        row = self._seek(seeks.ENTRY, index=clamped(index))
         if row is None:
             raise NotFoundError(f"the log has no entry {index}", code="no_entry")
         return checked_entry(*row), bytes(row[2])
@@ -263,7 +281,7 @@ class LogReader:
         Raises:
             NotFoundError: none was.
         """
-        row = self._one(sa.select(_CHECKPOINT.c.note).where(_CHECKPOINT.c.size == clamped(size)))
+        row = self._seek(seeks.CHECKPOINT, size=clamped(size))
         if row is None:
             raise NotFoundError(f"no checkpoint was signed at size {size}", code="no_checkpoint")
         return bytes(row[0])
@@ -343,7 +361,7 @@ class LogReader:
 
     def vault(self, index: int) -> bytes | None:
         """The vault's row of an entry, encrypted; None where it has none."""
-        row = self._one(sa.select(_VAULT.c.ciphertext).where(_VAULT.c.entry == clamped(index)))
+        row = self._seek(seeks.VAULT, entry=clamped(index))
         return None if row is None else bytes(row[0])
 
     def idempotency(self, keys: Collection[str]) -> dict[str, tuple[bytes, int]]:

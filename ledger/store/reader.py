@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
-from ledger.store import operational
+from ledger.store import operational, seeks
 from ledger.store.failures import translated
 from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
@@ -46,6 +46,14 @@ _FLOWS = (
     .join(_SOURCE, _FLOW.c.source == _SOURCE.c.id)
     .join(_TARGET, _FLOW.c.target == _TARGET.c.id)
 )
+_OVERLAPPING: dict[seeks.Side, sa.Select[Any]] = {
+    side: _FLOWS.where(
+        _FLOW.c[side] == sa.bindparam("account"),
+        _FLOW.c[f"{side}_first"] >= sa.bindparam("first"),
+        _FLOW.c[f"{side}_first"] < sa.bindparam("end"),
+    ).order_by(_FLOW.c[f"{side}_first"])
+    for side in seeks.BEFORE
+}
 _POOLS = sa.select(
     _POOL.c.account,
     _ACCOUNT.c.asset,
@@ -84,7 +92,7 @@ class Reader(LogReader):
 
     def object(self, key: str) -> bytes | None:
         """A named object's canonical JSON."""
-        row = self._one(sa.select(_OBJECT.c.value).where(_OBJECT.c.key == key))
+        row = self._seek(seeks.OBJECT, key=key)
         return None if row is None else bytes(row[0])
 
     def objects(self, prefix: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
@@ -170,11 +178,7 @@ class Reader(LogReader):
 
     def account(self, asset: str, name: str) -> AccountRow | None:
         """An account with what is still in it."""
-        row = self._one(
-            sa.select(_ACCOUNT.c.id, _ACCOUNT.c.received).where(
-                _ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name
-            )
-        )
+        row = self._seek(seeks.ACCOUNT, asset=asset, name=name)
         if row is None:
             return None
         held = self._holdings(row[0], row[0])
@@ -403,27 +407,23 @@ class Reader(LogReader):
         return self._overlapping("source", asset, account, first, end)
 
     def _overlapping(
-        self, side: Literal["source", "target"], asset: str, account: str, first: int, end: int
+        self, side: seeks.Side, asset: str, account: str, first: int, end: int
     ) -> list[Flow]:
         """Ranges on one side of an account never overlap, so one seek finds the first."""
-        row = self._one(
-            sa.select(_ACCOUNT.c.id).where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == account)
-        )
+        row = self._seek(seeks.ACCOUNT, asset=asset, name=account)
         if row is None:
             return []
         first, end = clamped(first), clamped(end)
-        here, number = _FLOW.c[side] == row[0], _FLOW.c[f"{side}_first"]
-        (before,) = self._one(sa.select(sa.func.max(number)).where(here, number <= first))
-        start = first if before is None else before
-        query = _FLOWS.where(here, number >= start, number < end).order_by(number)
-        flows = [Flow(*one) for one in self._all(query)]
+        (before,) = self._seek(seeks.BEFORE[side], account=row[0], first=first)
+        values = {"account": row[0], "first": first if before is None else before, "end": end}
+        flows = [Flow(*one) for one in self._rows(_OVERLAPPING[side], values)]
         # Only the range that the seek found can end before `first`.
         if before is not None and flows and before + flows[0].length <= first:
             del flows[0]
         return flows
 
     def numbered_flows(
-        self, side: Literal["source", "target"], account: int, *, first: int = 0, limit: int
+        self, side: seeks.Side, account: int, *, first: int = 0, limit: int
     ) -> list[Flow]:
         """Flows out of an account (its id) or into it, by the rising numbers of its units.
 
