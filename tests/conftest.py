@@ -30,6 +30,7 @@ from postgresql_server import (
     running,
     wanted,
 )
+from typer.main import get_command
 
 from ledger.store import place, schema
 
@@ -170,7 +171,7 @@ def _commands() -> Iterator[None]:
     """Read the signatures of all commands once: to a command in the tests' own process that is
     most of what it takes (0.1 s), and it is run a thousand times."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
+        patch.setattr(typer.testing, "_get_command", cache(get_command))
         yield
 
 
