@@ -40,6 +40,9 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
 
+LONG = ("browser", "fault", "e2e")
+"""Folders whose tests take seconds to minutes each: they run first, for one that came last would
+keep one worker busy and the others idle."""
 SQLITE_ONLY = "about SQLite alone"
 NO_ML_DSA = "the OpenSSL of this machine has no ML-DSA-44"
 
@@ -90,7 +93,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here; on PostgreSQL, what asks no database or is about SQLite."""
+    """Long tests first; leave out what cannot run here, and on PostgreSQL what asks no database
+    or is about SQLite."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
     if not has_ml_dsa():
         for item in items:
             if item.get_closest_marker("ml_dsa"):

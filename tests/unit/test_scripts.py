@@ -290,6 +290,16 @@ def test_test_runs_all_or_what_it_is_told(ready: Checkout, repository: Path) -> 
     whole = ready.take_calls()
     assert all(one.endswith("tests") for one in whole)
     assert len(whole) == bool(binaries())
+    # The rest of it is what was not run there yet: both together are the whole.
+    assert ready.run("checkout/scripts/test", "--postgresql-rest").returncode == 0
+    rest = ready.take_calls()
+    assert len(rest) == bool(binaries())
+    for first, then, all_of_it in zip(server, rest, whole, strict=True):
+        differs = [one for one in first.split() if one.startswith("tests/")]
+        assert all((repository / one).exists() for one in differs)
+        left = [*map("--ignore={}".format, differs)]
+        assert [one for one in then.split() if one not in left] == all_of_it.split()
+        assert set(left) <= set(then.split())
     assert ready.run("checkout/scripts/test", "tests/unit", "-k", "a b").returncode == 0
     assert ready.take_calls() == ["-m pytest tests/unit -k a b"]
 
@@ -336,15 +346,19 @@ def test_check_runs_every_check_and_names_the_failed(ready: Checkout) -> None:
     assert [call.split()[0] for call in ready.take_calls()] == ["ruff", "ruff", "lint-imports"]
 
 
-@pytest.mark.parametrize(("check", "test"), [(0, 0), (1, 0), (0, 1), (1, 1)])
-def test_ci_fails_when_either_does(checkout: Checkout, check: int, test: int) -> None:
-    for name, status in (("check", check), ("test", test)):
+@pytest.mark.parametrize("failing", [None, "check", "test", "test --postgresql-rest"])
+def test_ci_runs_everything_and_fails_where_any_of_it_does(
+    checkout: Checkout, failing: str | None
+) -> None:
+    for name in ("check", "test"):
         write_program(
-            checkout.root / "scripts" / name, f"#!/bin/sh\necho {name}ed\nexit {status}\n"
+            checkout.root / "scripts" / name,
+            f'#!/bin/sh\nset -- {name} "$@"\necho "ran $*"\n[ "$*" != "{failing}" ]\n',
         )
     done = checkout.run("bash", "checkout/.ci/run")
-    assert done.returncode == max(check, test)
-    assert {"checked", "tested"} <= set(done.stdout.splitlines())
+    assert done.returncode == (failing is not None)
+    ran = [line for line in done.stdout.splitlines() if line.startswith("ran ")]
+    assert ran == ["ran check", "ran test", "ran test --postgresql-rest"]
 
 
 # --- the locks ---
