@@ -20,6 +20,7 @@ DROP TABLE witness;
 DROP TABLE anchor;
 DROP TABLE entry_reference;
 DROP TABLE entry_kind;
+DROP TABLE movement;
 DROP TABLE hold;
 DROP TABLE agreed;
 DELETE FROM state_object WHERE key LIKE 'class-total/%' OR key LIKE 'purpose-total/%'
@@ -28,7 +29,7 @@ DELETE FROM state_object WHERE key LIKE 'class-total/%' OR key LIKE 'purpose-tot
     OR key LIKE 'matches-of/%' OR key LIKE 'expired-out/%';
 UPDATE alembic_version SET version_num = '0002';
 """
-KEPT = ("pool", "asset", "state_object", "entry_kind")
+KEPT = ("pool", "asset", "state_object", "entry_kind", "movement")
 
 
 def recorded(folder: Path) -> dict[str, list[Row]]:
