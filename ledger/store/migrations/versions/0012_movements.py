@@ -100,7 +100,7 @@ def _movements(bind: sa.Connection, account: int) -> Iterator[list[dict[str, Any
     days: dict[str, tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
     options = {"yield_per": ROWS_AT_ONCE}
     moved = bind.execute(MOVED, {"account": account}, execution_options=options)
-    for part in moved.partitions():
+    for part in moved.partitions(ROWS_AT_ONCE):
         data = dict(map(tuple, bind.execute(DATA, {"wanted": [entry for entry, *_ in part]})))
         rows = []
         for entry, incoming, outgoing in part:
