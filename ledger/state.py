@@ -452,6 +452,8 @@ class State:
         self._entries[entry.index] = entry
         flows = flows_of(entry.index, entry.postings, moved.runs)
         self._flows += flows
+        for document in documents_of(entry):
+            self.put(f"documented/{document}/{entry.index:016d}", {"entry": entry.index})
         reversal = entry.kind == REVERSAL
         for posting, runs, taken in zip(entry.postings, moved.runs, moved.taken, strict=True):
             asset, source, target = posting["asset"], posting["from"], posting["to"]
@@ -574,3 +576,9 @@ def references_of(*groups: dict[str, Any] | Sequence[int]) -> tuple[int, ...]:
         else:
             found.update(group)
     return tuple(sorted(found))
+
+
+def documents_of(entry: Entry) -> set[str]:
+    """The hex SHA-256 of the documents that an entry names: attached, or what it is about."""
+    about = entry.fields.get("sha256")
+    return {*entry.documents, about} if isinstance(about, str) else set(entry.documents)

@@ -113,7 +113,12 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
         ["state_object USING PRIMARY KEY"],
         lambda reader: reader.objects_with("fund/", "fund/a", looked_at=5, limit=5),
     ),
-    ("entries_with", ["entry USING"], lambda reader: reader.entries_with(0, 99, b"entry", 5)),
+    ("leaf_tiles", ["tile USING"], lambda reader: reader.leaf_tiles(0, 1)),
+    (
+        "size_of_root",
+        ["checkpoint_by_root"],
+        lambda reader: reader.size_of_root(reader.row("checkpoint", (ENTRIES,))[1]),
+    ),
     (
         "held_arrivals",
         ["holding USING PRIMARY KEY", "flow_by_target"],

@@ -110,7 +110,7 @@ class CheckpointTable(SQLModel, table=True):
     """Every checkpoint that was signed."""
 
     __tablename__ = "checkpoint"
-    __table_args__ = _STRICT
+    __table_args__ = (Index("checkpoint_by_root", "root"), _STRICT)
     size: int = _whole(primary_key=True)
     root: bytes = _bytes()
     note: bytes = _bytes()

@@ -275,6 +275,22 @@ def test_running_sums_of_an_account_at_any_size_and_on_any_day(
         assert reader.newest_movements([]) == []
 
 
+def test_leaf_hashes_are_found_in_whatever_tile_they_lie(store: Store, batches: Batches) -> None:
+    put(store, batches.make(TILE_WIDTH + 3))
+    with store.read() as older:
+        assert store.leaves.find(older, batches.leaves[TILE_WIDTH]) == TILE_WIDTH
+        assert store.leaves.find(older, batches.leaves[7]) == 7
+        put(store, batches.make(2 * TILE_WIDTH))
+        with store.read() as reader:
+            for index in (0, 7, TILE_WIDTH - 1, TILE_WIDTH, 2 * TILE_WIDTH, 3 * TILE_WIDTH + 2):
+                assert store.leaves.find(reader, batches.leaves[index]) == index
+            assert store.leaves.find(reader, batches.leaves[7][:4] + bytes(28)) is None
+            assert store.leaves.find(reader, batches.leaves[7][1:] + b"x") is None
+        later = batches.leaves[2 * TILE_WIDTH]
+        assert store.leaves.find(older, later) is None
+        assert store.leaves.find(older, batches.leaves[TILE_WIDTH + 2]) == TILE_WIDTH + 2
+
+
 def test_flows_come_back_by_entry_and_by_overlap(store: Store, batches: Batches) -> None:
     put(store, batches.make(5, accounts=ACCOUNTS, flows=FLOWS))
     first, second, third, paid, paid_more, paid_last = FLOWS

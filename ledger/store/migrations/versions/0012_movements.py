@@ -1,5 +1,6 @@
 """Running sums of each account, in the order of the log and by day; filled from the flows.
 
+Also which entries name a document, as objects of the state, and an index over the signed roots.
 Nothing that is recorded is touched.
 """
 
@@ -35,6 +36,10 @@ FROM (
 DATA = sa.text('SELECT "index", data FROM entry WHERE "index" IN :wanted').bindparams(
     sa.bindparam("wanted", expanding=True)
 )
+ENTRIES = sa.text(
+    'SELECT "index", data FROM entry WHERE "index" > :after ORDER BY "index" LIMIT :some'
+)
+ADD = sa.text("INSERT INTO state_object (key, value) VALUES (:key, :value)")
 
 
 def upgrade() -> None:
@@ -63,6 +68,8 @@ def upgrade() -> None:
         postgresql_where=first,
     )
     _refuse_changes(bind)
+    op.create_index("checkpoint_by_root", "checkpoint", ["root"])
+    _name_documents(bind)
 
 
 def _refuse_changes(bind: sa.Connection) -> None:
@@ -111,6 +118,37 @@ def _movements(bind: sa.Connection, account: int) -> Iterator[list[dict[str, Any
             values = dict(zip(COUNTED, (number, received, gone, *sums), strict=True))
             rows.append({"account": account, "entry": entry, "occurred_on": day, **values})
         yield rows
+
+
+def _name_documents(bind: sa.Connection) -> None:
+    """The objects ``documented/<SHA-256>/<entry>``, from the entries' own bytes."""
+    last = -1
+    while True:
+        found = bind.execute(ENTRIES, {"after": last, "some": ROWS_AT_ONCE}).all()
+        if not found:
+            return
+        objects = [
+            {
+                "key": f"documented/{document}/{index:016d}",
+                "value": orjson.dumps({"entry": index}),
+            }
+            for index, data in found
+            if b'"documents":["' in data or b'"sha256":"' in data
+            for document in sorted(_documents(data))
+        ]
+        if objects:
+            bind.execute(ADD, objects)
+        last = found[-1][0]
+
+
+def _documents(data: bytes) -> set[str]:
+    """What documents an entry names; nothing for damaged bytes, which the audit reports."""
+    try:
+        entry = orjson.loads(data)
+        named = [*entry["documents"], entry["fields"].get("sha256")]
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return set()
+    return {one for one in named if isinstance(one, str)}
 
 
 def _day(data: bytes) -> str:
