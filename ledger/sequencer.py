@@ -450,6 +450,7 @@ class Sequencer:
             account_ids=changes.account_ids,
             references=changes.references,
             kinds=changes.kinds,
+            movements=changes.movements,
         )
         return batch, answers
 

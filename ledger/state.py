@@ -23,6 +23,7 @@ from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import REVERSAL, Flow, Runs, flows_of, is_world, takes_back
 from ledger.frozen import frozen
+from ledger.movements import MovementReader, Movements, Row
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
@@ -43,7 +44,7 @@ class StoredAccount(Protocol):
     def segments(self) -> Sequence[Segment]: ...
 
 
-class StateReader(Protocol):
+class StateReader(MovementReader, Protocol):
     """Where the state is read from: a snapshot of the store."""
 
     def object(self, key: str) -> bytes | None:
@@ -141,6 +142,7 @@ class Changes:
     account_ids: dict[tuple[str, str], int]
     references: list[tuple[int, int]]
     kinds: list[tuple[str, int]]
+    movements: list[Row]
 
 
 @dataclass(slots=True)
@@ -166,6 +168,7 @@ class State:
         self._flows: list[Flow] = []
         self._entries: dict[int, Entry] = {}
         self._pools: dict[tuple[str, str, str], list[int]] = {}
+        self._movements = Movements()
 
     # Objects
 
@@ -449,11 +452,17 @@ class State:
         self._entries[entry.index] = entry
         flows = flows_of(entry.index, entry.postings, moved.runs)
         self._flows += flows
+        for document in documents_of(entry):
+            self.put(f"documented/{document}/{entry.index:016d}", {"entry": entry.index})
         reversal = entry.kind == REVERSAL
         for posting, runs, taken in zip(entry.postings, moved.runs, moved.taken, strict=True):
             asset, source, target = posting["asset"], posting["from"], posting["to"]
-            for account in (source, target):
-                self._accounts[asset, account].changed = True
+            amount = posting["amount"]
+            for name, came, went in ((source, 0, amount), (target, amount, 0)):
+                account = self._accounts[asset, name]
+                account.changed = True
+                if not is_world(name):
+                    self._movements.take(account.id, entry.index, came, went)
             back = takes_back(source, target, reversal=reversal)
             for length, label in taken:
                 self._pool(asset, source, label, 0, -length, length * back)
@@ -481,7 +490,9 @@ class State:
             for target in entry.references
         ]
         kinds = [(entry.kind, index) for index, entry in self._entries.items()]
-        changes = Changes([], [], [], [], [], [], self._flows, {}, references, kinds)
+        days = {index: entry.occurred_on for index, entry in self._entries.items()}
+        rows = self._movements.drain(self.reader, days)
+        changes = Changes([], [], [], [], [], [], self._flows, {}, references, kinds, rows)
         assets: dict[str, list[int]] = {}
         for key, account in self._accounts.items():
             if account.changed:
@@ -528,13 +539,13 @@ class State:
 
     def everything(self) -> Changes:
         """The whole state in memory as rows, each table in the order of its key, but for
-        the pools and assets, of which only changes are known.
+        the pools, assets and movements, of which only changes are known.
 
         Whole only where nothing was read from a store and nothing was trimmed, as in
         an audit that starts from the first entry. Flows and references are not in it: an
         audit compares those entry by entry.
         """
-        found = Changes([], [], [], [], [], [], [], {}, [], [])
+        found = Changes([], [], [], [], [], [], [], {}, [], [], [])
         for account in sorted(self._accounts.values(), key=lambda one: one.id):
             holdings = account.holdings
             found.accounts.append((account.id, account.asset, account.name, holdings.received))
@@ -565,3 +576,9 @@ def references_of(*groups: dict[str, Any] | Sequence[int]) -> tuple[int, ...]:
         else:
             found.update(group)
     return tuple(sorted(found))
+
+
+def documents_of(entry: Entry) -> set[str]:
+    """The hex SHA-256 of the documents that an entry names: attached, or what it is about."""
+    about = entry.fields.get("sha256")
+    return {*entry.documents, about} if isinstance(about, str) else set(entry.documents)

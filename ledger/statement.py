@@ -5,29 +5,29 @@ those on which entries were *recorded* (in the order of the log) or those on whi
 *occurred* (by day, then in the order of the log); the two are never mixed. By days of
 occurrence a balance in between may be below nothing: then something was recorded late.
 
-It reads the account's flows by their index; the sums and the page are the database's, but
-for days of occurrence, which are read from the account's entries.
+Nothing is summed up here: each movement's row says the account's sums up to it, and those of its
+day (``movements``). In the order of the log that is one seek for each end of the period, by
+days of occurrence one for each day on which the account moved; the page is as many rows as it has.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any, Literal, NoReturn
 
-import orjson
-
 from ledger.entry import Entry, parse_entry
-from ledger.errors import CorruptionError, LedgerError, MalformedError, NotFoundError
+from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.flows import is_world
+from ledger.movements import NOTHING, MovementRow, Sums
 from ledger.sequencer import CHINA
 from ledger.store import PoolRow, Reader
 from ledger.store.log_reader import NUMBER_MAX
 
-OCCURRED_ENTRIES_MAX = 200_000
-"""Entries of one account that can be put in the order of their days in one answer."""
 PAGE_MAX = 500
+LAST_DAY = dt.date.max.isoformat()
 
 By = Literal["recorded", "occurred"]
 
@@ -78,10 +78,6 @@ class Statement:
         return {**value, "movements": [asdict(one) for one in self.movements]}
 
 
-Moves = list[tuple[int, int, int]]
-"""``(entry, units in, units out)``."""
-
-
 def account_statement(
     reader: Reader,
     asset: str,
@@ -105,7 +101,6 @@ def account_statement(
     Raises:
         NotFoundError: no such account, the outside, or a size that the log has not reached.
         MalformedError: days the wrong way round, or an `after` that is not of this statement.
-        LedgerError: too many entries to put in the order of their days.
         CorruptionError: the movements do not add up to what the account holds.
     """
     if day_from and day_to and day_to < day_from:
@@ -122,13 +117,13 @@ def account_statement(
         _check_whole(reader, row)
     limit = min(limit, PAGE_MAX)
     pick = _recorded if by == "recorded" else _occurred
-    part = pick(reader, row.account, end, (day_from, day_to), after, limit)
+    part = pick(reader, row.account, end, (day_from, day_to), after, limit + 1)
     shown = part.moves[:limit]
-    data = reader.chosen_entries([one[0] for one in shown])
-    balances = accumulate((one[1] - one[2] for one in shown), initial=part.before)
+    data = reader.chosen_entries([one.entry for one, _ in shown])
+    balances = accumulate((moved.held for _, moved in shown), initial=part.before)
     movements = tuple(
-        _movement(parse_entry(data[one[0]]), one, balance)
-        for one, balance in zip(shown, list(balances)[1:], strict=True)
+        _movement(parse_entry(data[one.entry]), moved, balance)
+        for (one, moved), balance in zip(shown, list(balances)[1:], strict=True)
     )
     return Statement(
         asset=asset,
@@ -138,13 +133,17 @@ def account_statement(
         day_from=day_from,
         day_to=day_to,
         opening=part.opening,
-        incoming=part.incoming,
-        outgoing=part.outgoing,
-        closing=part.opening + part.incoming - part.outgoing,
-        movements_total=part.total,
+        incoming=part.inside.received,
+        outgoing=part.inside.gone,
+        closing=part.opening + part.inside.held,
+        movements_total=part.inside.number,
         movements=movements,
-        next=shown[-1][0] if len(part.moves) > limit else None,
+        next=shown[-1][0].entry if len(part.moves) > limit else None,
     )
+
+
+Moves = list[tuple[MovementRow, Sums]]
+"""Each movement, and what it alone moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +154,7 @@ class _Part:
     """
 
     opening: int
-    incoming: int
-    outgoing: int
-    total: int
+    inside: Sums
     before: int
     moves: Moves
 
@@ -189,38 +186,40 @@ def find_account(reader: Reader, asset: str, account: str) -> PoolRow:
 
 
 def _check_whole(reader: Reader, row: PoolRow) -> None:
-    """The flows must give what is held.
+    """The movements must give what is held.
 
     Raises:
         CorruptionError: they do not.
     """
-    _, incoming, outgoing = reader.account_sums(row.account, 0, NUMBER_MAX)
-    if incoming - outgoing != row.held:
+    sums = reader.account_sums(row.account, NUMBER_MAX)
+    if (sums.received, sums.held) != (row.received, row.held):
         raise CorruptionError(
-            f"the flows of {row.name} do not add up to the {row.held} {row.asset} that it holds; "
-            "run shanji audit",
+            f"the movements of {row.name} do not add up to the {row.held} {row.asset} that it "
+            "holds; run shanji audit",
             details={"asset": row.asset, "account": row.name},
         )
 
 
 def _recorded(
-    reader: Reader, account: int, end: int, days: Days, after: int | None, limit: int
+    reader: Reader, account: int, end: int, days: Days, after: int | None, rows: int
 ) -> _Part:
-    """In the order of the log: every sum and the page are the database's."""
+    """In the order of the log."""
     first = 0 if days[0] is None else first_after(reader, end, days[0], included=True)
     last = end if days[1] is None else first_after(reader, end, days[1], included=False)
-    _, came, went = reader.account_sums(account, 0, first)
-    total, incoming, outgoing = reader.account_sums(account, first, last)
-    opening = before = came - went
+    opening = before = reader.account_sums(account, first)
+    inside = reader.account_sums(account, last).less(opening)
     start = first
     if after is not None:
-        if not first <= after < last or not reader.account_moves(account, after + 1, first=after):
+        found = reader.movement(account, after)
+        if found is None or not first <= after < last:
             _refuse_cursor(after)
-        start = after + 1
-        _, came, went = reader.account_sums(account, first, start)
-        before += came - went
-    moves = reader.account_moves(account, last, first=start, limit=limit + 1)
-    return _Part(opening, incoming, outgoing, total, before, moves)
+        start, before = after + 1, found.sums
+    moves: Moves = []
+    sums = before
+    for row in reader.movements(account, start, last, rows):
+        moves.append((row, row.sums.less(sums)))
+        sums = row.sums
+    return _Part(opening.held, inside, before.held, moves)
 
 
 def first_after(reader: Reader, end: int, day: str, *, included: bool) -> int:
@@ -237,36 +236,66 @@ def first_after(reader: Reader, end: int, day: str, *, included: bool) -> int:
 
 
 def _occurred(
-    reader: Reader, account: int, end: int, days: Days, after: int | None, limit: int
+    reader: Reader, account: int, end: int, days: Days, after: int | None, rows: int
 ) -> _Part:
-    """By day of occurrence, which the entries alone know: all of the account's are read."""
-    moves = reader.account_moves(account, end, limit=OCCURRED_ENTRIES_MAX + 1)
-    if len(moves) > OCCURRED_ENTRIES_MAX:
-        raise LedgerError(
-            f"the account has more than {OCCURRED_ENTRIES_MAX} movements, no more can be put "
-            "in the order of their days; ask by=recorded, or as of a smaller size",
-            code="statement_too_large",
-        )
-    data = reader.chosen_entries([one[0] for one in moves])
-    when = {index: str(orjson.loads(one)["occurred_on"]) for index, one in data.items()}
-    day_from, day_to = days
-    opening = sum(one[1] - one[2] for one in moves if day_from and when[one[0]] < day_from)
-    inside = sorted(
-        (
-            one
-            for one in moves
-            if (not day_from or when[one[0]] >= day_from) and (not day_to or when[one[0]] <= day_to)
-        ),
-        key=lambda one: (when[one[0]], one[0]),
-    )
-    incoming, outgoing = (sum(one[side] for one in inside) for side in (1, 2))
-    start = 0
+    """By day of occurrence, and in the order of the log on each day."""
+    start, last = "" if days[0] is None else _day_before(days[0]), days[1] or LAST_DAY
+    opening = reader.days_sums(account, end, after="", last=start) if start else NOTHING
+    if days[1] is None:
+        inside = reader.account_sums(account, end).less(opening)
+    else:
+        inside = reader.days_sums(account, end, after=start, last=last)
+    before = opening
+    moves: Moves = []
     if after is not None:
-        places = {one[0]: number for number, one in enumerate(inside, 1)}
-        start = places.get(after) or _refuse_cursor(after)
-    before = opening + sum(one[1] - one[2] for one in inside[:start])
-    page = inside[start : start + limit + 1]
-    return _Part(opening, incoming, outgoing, len(inside), before, page)
+        found = reader.movement(account, after)
+        if found is None or after >= end or not start < found.occurred_on <= last:
+            _refuse_cursor(after)
+        day = found.occurred_on
+        earlier = reader.days_sums(account, end, after=start, last=_day_before(day))
+        before = opening.plus(earlier).plus(found.day_sums)
+        rest = reader.movements_of_day(account, day, after=after, end=end, limit=rows)
+        moves, start = _by_day(rest, found), day
+    if len(moves) < rows:
+        moves += _by_day(_of_days(reader, account, end, (start, last), rows - len(moves)))
+    return _Part(opening.held, inside, before.held, moves)
+
+
+def _of_days(
+    reader: Reader, account: int, end: int, days: tuple[str, str], rows: int
+) -> list[MovementRow]:
+    """The first movements after one day and up to another: all of some days, part of one more."""
+    start, last = days
+    whole, missing = "", rows
+    part: list[MovementRow] = []
+    for day, sums in reader.movement_days(account, end, after=start, last=last, limit=rows):
+        if sums.number > missing:
+            part = reader.movements_of_day(account, day, end=end, limit=missing) if missing else []
+            break
+        whole, missing = day, missing - sums.number
+    if not whole:
+        return part
+    return reader.movements_of_days(account, end, after=start, last=whole, limit=rows) + part
+
+
+def _by_day(rows: Sequence[MovementRow], before: MovementRow | None = None) -> Moves:
+    """Movements in the order of their days, and what each alone moved.
+
+    Args:
+        before: The one before the first, on the same day; None where a day begins.
+    """
+    moves: Moves = []
+    day, sums = ("", NOTHING) if before is None else (before.occurred_on, before.day_sums)
+    for row in rows:
+        moves.append((row, row.day_sums.less(sums) if row.occurred_on == day else row.day_sums))
+        day, sums = row.occurred_on, row.day_sums
+    return moves
+
+
+def _day_before(day: str) -> str:
+    """The day before one; nothing before the first that there is."""
+    date = dt.date.fromisoformat(day)
+    return "" if date == dt.date.min else (date - dt.timedelta(days=1)).isoformat()
 
 
 def _refuse_cursor(after: int) -> NoReturn:
@@ -282,14 +311,13 @@ def _recorded_on(entry: Entry) -> str:
     return moment.astimezone(CHINA).date().isoformat()
 
 
-def _movement(entry: Entry, move: tuple[int, int, int], balance: int) -> Movement:
-    _, incoming, outgoing = move
+def _movement(entry: Entry, moved: Sums, balance: int) -> Movement:
     return Movement(
         entry.index,
         entry.kind,
         _recorded_on(entry),
         entry.occurred_on,
-        incoming,
-        outgoing,
+        moved.received,
+        moved.gone,
         balance,
     )

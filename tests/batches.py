@@ -64,6 +64,7 @@ class Batches:
             "objects": [],
             "references": [],
             "kinds": [],
+            "movements": [],
             **rows,
         }
         return Batch(

@@ -11,6 +11,7 @@ from ledger.store import Reader, Store
 
 ENTRIES = 300
 FUND: tuple[str, str] = ("CNY", "fund:a")
+DAY = "2021-01-05"
 TREE = ("head", "edge")
 """Tables of one row, and of one for each level of the tree: there is nothing to seek in."""
 
@@ -29,15 +30,37 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
     ("checkpoints", ["checkpoint USING"], lambda reader: reader.checkpoints(1, 1)),
     ("vault", ["vault USING"], lambda reader: reader.vault(3)),
     ("idempotency", ["idempotency USING"], lambda reader: reader.idempotency(["key-1", "x"])),
+    ("account_sums", ["movement USING PRIMARY KEY"], lambda reader: reader.account_sums(1, 200)),
+    ("movement", ["movement USING PRIMARY KEY"], lambda reader: reader.movement(1, 9)),
     (
-        "account_moves",
-        ["flow_by_target", "flow_by_source"],
-        lambda reader: reader.account_moves(1, 200),
+        "movements",
+        ["movement USING PRIMARY KEY"],
+        lambda reader: reader.movements(1, 20, 200, 5),
     ),
     (
-        "account_sums",
-        ["flow_by_target", "flow_by_source"],
-        lambda reader: reader.account_sums(1, 20, 200),
+        "movements_of_day",
+        ["movement_by_day"],
+        lambda reader: reader.movements_of_day(1, DAY, after=8, end=200, limit=5),
+    ),
+    (
+        "movements_of_days",
+        ["movement_first_of_day", "movement_by_day"],
+        lambda reader: reader.movements_of_days(1, 200, after="2021", last=DAY, limit=5),
+    ),
+    (
+        "movement_days",
+        ["movement_first_of_day", "movement_by_day"],
+        lambda reader: reader.movement_days(1, 200, after="2021", last=DAY, limit=5),
+    ),
+    (
+        "days_sums",
+        ["movement_first_of_day", "movement_by_day"],
+        lambda reader: reader.days_sums(1, 200, after="2021", last=DAY),
+    ),
+    (
+        "newest_movements",
+        ["movement_by_day"],
+        lambda reader: reader.newest_movements([(1, DAY), (2, DAY)]),
     ),
     (
         "account_total",
@@ -90,7 +113,12 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
         ["state_object USING PRIMARY KEY"],
         lambda reader: reader.objects_with("fund/", "fund/a", looked_at=5, limit=5),
     ),
-    ("entries_with", ["entry USING"], lambda reader: reader.entries_with(0, 99, b"entry", 5)),
+    ("leaf_tiles", ["tile USING"], lambda reader: reader.leaf_tiles(0, 1)),
+    (
+        "size_of_root",
+        ["checkpoint_by_root"],
+        lambda reader: reader.size_of_root(reader.row("checkpoint", (ENTRIES,))[1]),
+    ),
     (
         "held_arrivals",
         ["holding USING PRIMARY KEY", "flow_by_target"],
@@ -168,6 +196,11 @@ def fill(store: Store, batches: Batches, received: int = 10 * ENTRIES) -> None:
         assets=[("CNY", 2, 3_000, 1_490)],
         references=[(3, 4), (3, 5), (3, 9), (4, 9)],
         kinds=[("gift", 3), ("gift", 9), ("payment", 5)],
+        movements=[
+            (1, index, f"2021-01-{1 + index % 20:02d}", index + 1, 10 * index + 10, 0, *of_day)
+            for index in range(ENTRIES - 1)
+            for of_day in [(1 + index // 20, 10 + 10 * (index // 20), 0)]
+        ],
     )
     put(store, batch)
     with store.append() as appender:

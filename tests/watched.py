@@ -94,6 +94,10 @@ OF_WHAT_WAS_FOUND = (
     "LEFT-MOST SUBQUERY",
     "UNION ALL",
     "USE TEMP B-TREE FOR",
+    "MATERIALIZE wanted",
+    "CO-ROUTINE wanted",
+    "SCAN w",
+    "SCAN 2 CONSTANT ROWS",
 )
 """Steps over the rows that the seeks have found, not over a table."""
 

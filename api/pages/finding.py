@@ -46,6 +46,7 @@ def search_page(
             found = search(
                 q,
                 reader=reader,
+                leaves=book.store.leaves,
                 origin=log.origin,
                 size=log.size,
                 directory=Directory(reader, translator),

@@ -26,7 +26,7 @@ from ledger.day import parse_day
 from ledger.entry import parse_entry
 from ledger.errors import LedgerError, MalformedError
 from ledger.locator import log_id, parse_locator, parse_short_code
-from ledger.store import Reader
+from ledger.store import LeafPlaces, Reader
 
 TEXT_MAX = 200
 NAMED_MAX = 2_000
@@ -34,12 +34,6 @@ NAMED_MAX = 2_000
 NAMED_SHOWN = 20
 NAMED_FOUND_MAX = 200
 """Things of one family in which the text stands anywhere."""
-LEAF_TILES_MAX = 4_096
-"""Tiles whose hashes are looked through for a leaf hash: 1,048,576 entries."""
-ROOTS_MAX = 10_000
-"""The newest checkpoints whose roots are looked through."""
-DOCUMENT_ENTRIES_MAX = 5_000
-"""The newest entries that are looked through for the SHA-256 of a document."""
 ORDER_CHARS_MIN = 8
 """Letters and digits that an order number of a payment platform has at least."""
 
@@ -93,6 +87,7 @@ def search(
     text: str,
     *,
     reader: Reader,
+    leaves: LeafPlaces,
     origin: str,
     size: int,
     directory: Directory,
@@ -103,12 +98,13 @@ def search(
     Args:
         text: As it was typed, at most `TEXT_MAX` characters; not empty.
         reader: The snapshot to look in; `size` is its size.
+        leaves: Where leaf hashes stand in the log.
         origin: The log's, for short codes.
         directory: Names of things in that snapshot.
         translator: The words of the answer.
     """
     typed = unicodedata.normalize("NFKC", text[:TEXT_MAX]).strip()
-    looker = _Looker(typed, reader, origin, size, directory, translator)
+    looker = _Looker(typed, reader, leaves, origin, size, directory, translator)
     looker.number()
     looker.short_code()
     looker.hash()
@@ -123,6 +119,7 @@ class _Looker:
         self,
         typed: str,
         reader: Reader,
+        leaves: LeafPlaces,
         origin: str,
         size: int,
         directory: Directory,
@@ -130,6 +127,7 @@ class _Looker:
     ) -> None:
         self._typed = typed
         self._reader = reader
+        self._leaves = leaves
         self._origin = origin
         self._size = size
         self._directory = directory
@@ -169,26 +167,18 @@ class _Looker:
             return
         self.found.looked_for.append(self._text("hash"))
         data = bytes.fromhex(digest)
-        leaf = self._reader.index_of_leaf(data, LEAF_TILES_MAX)
+        leaf = self._leaves.find(self._reader, data)
         if leaf is not None:
             self._entry(leaf, "leaf")
-        size = self._reader.size_of_root(data, ROOTS_MAX)
+        size = self._reader.size_of_root(data)
         if size is not None:
             name = self._translator.text("found.of_size", size=f"{size:,}")
             self._add("root", name, f"/entries/{size - 1}" if size else "/entries")
-        for index in self._documents(digest):
-            self._entry(index, "document")
-        if not self.found.results:
-            self.found.hints.append(self._text("hash_bounds"))
-
-    def _documents(self, digest: str) -> Iterator[int]:
-        """The entries among the newest that name a document."""
-        least = max(0, self._size - DOCUMENT_ENTRIES_MAX)
-        part = f'"{digest}"'.encode()
-        for index in self._reader.entries_with(least, self._size, part, NAMED_SHOWN):
-            entry = parse_entry(self._reader.entry(index))
-            if digest in (*entry.documents, entry.fields.get("sha256")):
-                yield index
+        named = self._reader.objects(f"documented/{digest}/", limit=NAMED_SHOWN + 1)
+        for _, found in named[:NAMED_SHOWN]:
+            self._entry(orjson.loads(found)["entry"], "document")
+        if len(named) > NAMED_SHOWN:
+            self.found.hints.append(self._text("more_documents"))
 
     def day(self) -> None:
         """A day: the entries that were recorded on it."""

@@ -38,6 +38,7 @@ TABLES = {
     "asset": 1,
     "entry_reference": 2,
     "entry_kind": 2,
+    "movement": 2,
     "state_object": 1,
 }
 """The tables of the derived state, and how many columns their keys have."""
@@ -101,6 +102,7 @@ class Rules:
             touched["asset"].update(row[:1] for row in changes.assets)
             touched["entry_reference"].update(changes.references)
             touched["entry_kind"].update(changes.kinds)
+            touched["movement"].update(row[:2] for row in changes.movements)
             touched["state_object"].update((key,) for key, _ in changes.objects)
             if sum(map(len, touched.values())) > TOUCHED_MAX:
                 self.touched_all = True

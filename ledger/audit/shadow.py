@@ -20,7 +20,7 @@ import hashlib
 import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,10 +29,11 @@ import orjson
 
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
+from ledger.movements import MovementRow
 from ledger.state import Changes
 from ledger.units import Segment
 
-FORMAT = 3
+FORMAT = 4
 """Of the state's file; another one is begun anew."""
 FILE, DIGEST = "state.sqlite3", "state.sha256"
 CACHE_KIBIBYTES = 32_768
@@ -67,6 +68,12 @@ CREATE TABLE entry_reference (
 CREATE TABLE entry_kind (
     kind TEXT, entry INTEGER, PRIMARY KEY (kind, entry)
 ) WITHOUT ROWID, STRICT;
+CREATE TABLE movement (
+    account INTEGER, entry INTEGER, occurred_on TEXT NOT NULL, number INTEGER NOT NULL,
+    received INTEGER NOT NULL, gone INTEGER NOT NULL, day_number INTEGER NOT NULL,
+    day_received INTEGER NOT NULL, day_gone INTEGER NOT NULL, PRIMARY KEY (account, entry)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX movement_by_day ON movement (account, occurred_on, entry);
 CREATE TABLE state_object (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE flow (
     entry INTEGER, posting INTEGER, part INTEGER, source INTEGER NOT NULL, source_first INTEGER,
@@ -89,6 +96,7 @@ _KEYS = {
     "asset": ("asset",),
     "entry_reference": ("target", "source"),
     "entry_kind": ("kind", "entry"),
+    "movement": ("account", "entry"),
     "state_object": ("key",),
 }
 """The derived tables that are compared, with their keys."""
@@ -102,6 +110,12 @@ _ASSET = """
 INSERT INTO asset VALUES (?, ?, ?, ?) ON CONFLICT (asset) DO UPDATE SET
     accounts = accounts + excluded.accounts, received = received + excluded.received,
     held = held + excluded.held
+"""
+
+
+_NEWEST = "SELECT * FROM movement WHERE account = ? ORDER BY entry DESC LIMIT 1"
+_NEWEST_OF_DAY = """
+SELECT * FROM movement WHERE account = ? AND occurred_on = ? ORDER BY entry DESC LIMIT 1
 """
 
 
@@ -272,6 +286,12 @@ class Shadow:
         query = "SELECT first, first + length, label FROM holding WHERE account = ? ORDER BY first"
         return KeptAccount(row[0], row[1], self._run(query, row[:1]).fetchall())
 
+    def newest_movements(self, days: Collection[tuple[int, str]]) -> list[MovementRow]:
+        """See `state.StateReader`."""
+        found = [self._run(_NEWEST_OF_DAY, one) for one in days]
+        found += [self._run(_NEWEST, (account,)) for account in {account for account, _ in days}]
+        return [MovementRow(*row) for rows in found for row in rows]
+
     def entry(self, index: int) -> bytes:
         """See `state.StateReader`.
 
@@ -347,6 +367,7 @@ class Shadow:
         many(_ASSET, changes.assets)
         many("INSERT OR IGNORE INTO entry_reference VALUES (?, ?)", changes.references)
         many("INSERT OR IGNORE INTO entry_kind VALUES (?, ?)", changes.kinds)
+        many("INSERT OR IGNORE INTO movement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", changes.movements)
         gone = [(key,) for key, value in changes.objects if value is None]
         many("DELETE FROM state_object WHERE key = ?", gone)
         kept = [row for row in changes.objects if row[1] is not None]

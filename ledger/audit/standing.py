@@ -27,6 +27,7 @@ _RULE_FILES = (
     "audit/*.py",
     "entry.py",
     "flows.py",
+    "movements.py",
     "state.py",
     "units.py",
 )

@@ -6,6 +6,7 @@ head. The only package that imports SQLModel, SQLAlchemy and Alembic.
 """
 
 from ledger.store.appender import Appender
+from ledger.store.leaves import LeafPlaces
 from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
 from ledger.store.rows import AccountRow, AnchorRow, AssetRow, Batch, Head, PoolRow
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "Found",
     "Head",
+    "LeafPlaces",
     "PoolRow",
     "Reader",
     "Store",

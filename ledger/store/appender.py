@@ -124,7 +124,8 @@ class Appender(Reader):
         self._insert("order_number", ("digest", "entry"), sorted(batch.order_numbers))
 
     def _write_state(self, batch: Batch) -> None:
-        """What follows from what is recorded: accounts, holdings, flows, objects, references."""
+        """What follows from what is recorded: accounts, holdings, flows, objects, references,
+        movements."""
         ids = batch.account_ids
         self._upsert("account", ("id", "asset", "name", "received"), batch.accounts)
         self._delete("holding", ("account", "first"), batch.holdings_gone)
@@ -154,6 +155,7 @@ class Appender(Reader):
         self._insert("flow", tuple(TABLES["flow"].columns.keys()), flows)
         self._insert("entry_reference", ("target", "source"), batch.references)
         self._insert("entry_kind", ("kind", "entry"), sorted(batch.kinds))
+        self._insert("movement", tuple(TABLES["movement"].columns.keys()), batch.movements)
 
     def write_proposals(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """Set rows of the proposals, ``(id, ciphertext)``; they count only after `commit`.

@@ -27,6 +27,7 @@ def needs_copy(batch: Batch) -> bool:
         batch.order_numbers,
         batch.flows,
         batch.references,
+        batch.movements,
     )
     return any(len(rows) >= COPY_ROWS_MIN for rows in sets)
 

@@ -23,8 +23,6 @@ SCAN_ROWS = 1000
 """Rows that a scan holds in memory at once."""
 PAGE_ROWS_MAX = 10_000
 """The largest `limit` of the methods that have one."""
-TILES_AT_ONCE = 256
-"""Tiles that a search for a hash holds in memory: two megabytes."""
 COSIGNATURES_MAX = 56
 """Cosignatures put on one checkpoint: a note holds 64 signatures, the log's own among them."""
 NUMBER_MAX = 2**63 - 1
@@ -202,63 +200,19 @@ class LogReader:
             )
         return bytes(row[0][: width * HASH_SIZE])
 
-    def index_of_leaf(self, leaf_hash: bytes, tiles_max: int) -> int | None:
-        """The newest entry with this leaf hash, among those of the newest `tiles_max` full
-        tiles and the partial one; None where it is none of theirs.
-
-        Looks through the tiles' hashes, some tiles at a time: no index is kept for it, which
-        every append would pay for.
-        """
-        edges = self.edges()
-        head = self.head()
-        tiles = 0 if head is None else head.size >> TILE_HEIGHT
-        found = _place_of(leaf_hash, edges[0] if edges else b"")
-        if found is not None:
-            return tiles * TILE_WIDTH + found
-        for end in range(tiles, max(0, tiles - tiles_max), -TILES_AT_ONCE):
-            query = sa.select(_TILE.c.number, _TILE.c.hashes).where(
-                _TILE.c.level == 0,
-                _TILE.c.number >= end - TILES_AT_ONCE,
-                _TILE.c.number < end,
-            )
-            for number, hashes in reversed(self._all(query.order_by(_TILE.c.number))):
-                found = _place_of(leaf_hash, hashes)
-                if found is not None:
-                    return int(number) * TILE_WIDTH + found
-        return None
-
-    def entries_with(self, first: int, end: int, part: bytes, limit: int) -> list[int]:
-        """Entries [first, end) whose bytes contain a part, by falling index.
-
-        The database looks through their bytes; what it finds is not checked against hashes.
-
-        Raises:
-            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
-        """
-        query = sa.select(_ENTRY.c.index).where(
-            _ENTRY.c.index >= clamped(first),
-            _ENTRY.c.index < clamped(end),
-            self._contains(_ENTRY.c.data, part),
+    def leaf_tiles(self, first: int, end: int) -> list[tuple[int, bytes]]:
+        """The full tiles [first, end) of leaf hashes that are stored: ``(number, hashes)``."""
+        query = sa.select(_TILE.c.number, _TILE.c.hashes).where(
+            _TILE.c.level == 0,
+            _TILE.c.number >= clamped(first),
+            _TILE.c.number < clamped(end),
         )
-        query = query.order_by(_ENTRY.c.index.desc()).limit(checked_limit(limit))
-        return [index for (index,) in self._all(query)]
+        return [(number, hashes) for number, hashes in self._all(query.order_by(_TILE.c.number))]
 
-    def _contains(self, column: sa.ColumnElement[Any], part: bytes) -> sa.ColumnElement[bool]:
-        """Whether a column of bytes contains these."""
-        wanted = sa.literal(part, sa.LargeBinary)
-        if self._connection.dialect.name == "sqlite":
-            return sa.func.instr(column, wanted) > 0
-        return sa.func.pg_catalog.position(column, wanted) > 0
-
-    def size_of_root(self, root: bytes, checkpoints_max: int) -> int | None:
-        """The size at which this root was signed, among the newest `checkpoints_max`
-        checkpoints; None where it is none of theirs."""
-        newest = sa.select(_CHECKPOINT.c.size, _CHECKPOINT.c.root)
-        newest = newest.order_by(_CHECKPOINT.c.size.desc()).limit(checkpoints_max)
-        for size, found in self._rows(newest):
-            if found == root:
-                return int(size)
-        return None
+    def size_of_root(self, root: bytes) -> int | None:
+        """The size at which this root was signed; None where it never was."""
+        row = self._one(sa.select(_CHECKPOINT.c.size).where(_CHECKPOINT.c.root == root))
+        return None if row is None else int(row[0])
 
     def bundle(self, number: int, width: int) -> bytes:
         """The first `width` entries of a bundle (c2sp.org/tlog-tiles).
@@ -437,14 +391,6 @@ def checked_entry(index: int, data: bytes, leaf: bytes) -> bytes:
             details={"index": index},
         )
     return data
-
-
-def _place_of(leaf_hash: bytes, hashes: bytes) -> int | None:
-    """The last place of a hash among hashes that lie end to end."""
-    at = hashes.rfind(leaf_hash)
-    while at % HASH_SIZE and at > 0:
-        at = hashes.rfind(leaf_hash, 0, at + len(leaf_hash) - 1)
-    return None if at < 0 else at // HASH_SIZE
 
 
 def check_types(row: sa.Row[Any], shape: Sequence[tuple[Any, type[Any], bool]]) -> None:

@@ -16,11 +16,11 @@ from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
     WANTED,
-    LogReader,
     checked_entry,
     checked_limit,
     clamped,
 )
+from ledger.store.movement_reader import MovementReader
 from ledger.store.rows import AccountRow, AssetRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
@@ -79,7 +79,7 @@ _THOSE_ABOUT = sa.select(_REFERENCE.c.source).where(
 )
 
 
-class Reader(LogReader):
+class Reader(MovementReader):
     """One snapshot: everything read through it is of one size of the log.
 
     For one thread. Numbers that no column can hold are simply not there. Besides what
@@ -440,30 +440,6 @@ class Reader(LogReader):
         rows = self._all(query.order_by(number).limit(checked_limit(limit)))
         return [Flow(*one) for one in rows]
 
-    def account_moves(
-        self, account: int, end: int, *, first: int = 0, limit: int | None = None
-    ) -> list[tuple[int, int, int]]:
-        """What each of the entries [first, end) moved: ``(entry, units in, out)``, rising.
-
-        By the two indexes of the flows: it reads those of this account (its id) only.
-
-        Args:
-            limit: At most so many entries; None for all.
-        """
-        moved = _moved(account, first, end)
-        incoming, outgoing = (_sum(moved.c[name]) for name in ("incoming", "outgoing"))
-        query = sa.select(moved.c.entry, incoming, outgoing)
-        query = query.group_by(moved.c.entry).order_by(moved.c.entry)
-        return list(map(tuple, self._all(query if limit is None else query.limit(limit))))
-
-    def account_sums(self, account: int, first: int, end: int) -> tuple[int, int, int]:
-        """What the entries [first, end) moved in all: ``(entries, units in, units out)``."""
-        moved = _moved(account, first, end)
-        sums = [sa.func.coalesce(_sum(moved.c[name]), 0) for name in ("incoming", "outgoing")]
-        columns: list[Any] = [sa.func.count(moved.c.entry.distinct()), *sums]
-        (entries, incoming, outgoing) = self._one(sa.select(*columns))
-        return int(entries), int(incoming), int(outgoing)
-
     def chosen_entries(self, indices: Collection[int]) -> dict[int, bytes]:
         """The bytes of these entries: ``{index: bytes}``; those that are not there are left out."""
         rows = self._chosen(CHOSEN_ENTRIES, indices)
@@ -568,25 +544,6 @@ class Reader(LogReader):
 def _sum(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """The sum as what the column holds: PostgreSQL sums whole numbers into decimals."""
     return sa.cast(sa.func.sum(column), WIDE)
-
-
-def _moved(account: int, first: int, end: int) -> sa.Subquery:
-    """The flows of an account by entries [first, end): entry, units in, units out."""
-    sides = []
-    for side, amounts in (("target", ("length", None)), ("source", (None, "length"))):
-        columns = [
-            (sa.literal_column("0", WIDE) if name is None else _FLOW.c[name]).label(what)
-            for name, what in zip(amounts, ("incoming", "outgoing"), strict=True)
-        ]
-        sides.append(
-            sa.select(_FLOW.c.entry, *columns).where(
-                _FLOW.c[side] == account,
-                _FLOW.c[f"{side}_first"] >= 0,
-                _FLOW.c.entry >= clamped(first),
-                _FLOW.c.entry < clamped(end),
-            )
-        )
-    return sa.union_all(*sides).subquery("moved")
 
 
 def _table(name: str) -> sa.Table:

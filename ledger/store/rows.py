@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.flows import Flow
+from ledger.movements import Row as Movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Batch:
         objects: ``(key, canonical JSON or None)``; None removes it.
         references: ``(entry that is referred to, entry that refers to it)``.
         kinds: ``(kind, index)`` of each entry.
+        movements: What each entry moved in each account, with the sums up to it.
     """
 
     head: Head
@@ -114,3 +116,4 @@ class Batch:
     account_ids: Mapping[tuple[str, str], int]
     references: Sequence[tuple[int, int]]
     kinds: Sequence[tuple[str, int]]
+    movements: Sequence[Movement]

@@ -13,6 +13,7 @@ from ledger.errors import ConflictError, CorruptionError, NotFoundError, NotRead
 from ledger.store import operational, postgresql, schema, sqlite
 from ledger.store.appender import Appender
 from ledger.store.failures import translated
+from ledger.store.leaves import LeafPlaces
 from ledger.store.place import is_postgresql, shown
 from ledger.store.reader import Reader
 from ledger.store.rows import Head
@@ -28,12 +29,14 @@ class Store:
         name: The database as people may see it: a path, or a URL without its password.
         place: As a process that this one starts finds it; it may hold a password, and belongs
             into that process's environment, not on its command line.
+        leaves: Where leaf hashes stand, as far as this process was asked.
     """
 
     def __init__(self, place: Path | str) -> None:
         self._file = place if isinstance(place, Path) else None
         self.place = str(place)
         self.name = shown(self.place)
+        self.leaves = LeafPlaces()
         if isinstance(place, Path):
             self._writer = sqlite.engine(place, writer=True)
             self._readers = sqlite.engine(place, writer=False)

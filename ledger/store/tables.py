@@ -32,6 +32,9 @@ TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 _CLUSTERED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
 
+FIRST_OF_DAY = text("day_number = 1")
+"""An index over these movements has each day of an account once."""
+
 
 def _whole(*, primary_key: bool = False, nullable: bool = False) -> Any:
     column: Column[Any] = Column(
@@ -107,7 +110,7 @@ class CheckpointTable(SQLModel, table=True):
     """Every checkpoint that was signed."""
 
     __tablename__ = "checkpoint"
-    __table_args__ = _STRICT
+    __table_args__ = (Index("checkpoint_by_root", "root"), _STRICT)
     size: int = _whole(primary_key=True)
     root: bytes = _bytes()
     note: bytes = _bytes()
@@ -235,6 +238,38 @@ class EntryKindTable(SQLModel, table=True):
     entry: int = _whole(primary_key=True)
 
 
+class MovementTable(SQLModel, table=True):
+    """What each entry moved in an account: the account's sums up to it, in the order of the
+    log, and those of its day of occurrence (``movements``).
+
+    One row answers what an account was at any size. By the first movements of its days, and
+    the last one of each as of a size, it answers what the account was on any day.
+    """
+
+    __tablename__ = "movement"
+    __table_args__ = (
+        Index("movement_by_day", "account", "occurred_on", "entry"),
+        Index(
+            "movement_first_of_day",
+            "account",
+            "occurred_on",
+            unique=True,
+            sqlite_where=FIRST_OF_DAY,
+            postgresql_where=FIRST_OF_DAY,
+        ),
+        _CLUSTERED,
+    )
+    account: int = _whole(primary_key=True)
+    entry: int = _whole(primary_key=True)
+    occurred_on: str = _text()
+    number: int = _whole()
+    received: int = _whole()
+    gone: int = _whole()
+    day_number: int = _whole()
+    day_received: int = _whole()
+    day_gone: int = _whole()
+
+
 class StateObjectTable(SQLModel, table=True):
     """Named objects of the state, as canonical JSON."""
 
@@ -333,6 +368,7 @@ IMMUTABLE = (
     "anchor",
     "entry_reference",
     "entry_kind",
+    "movement",
 )
 UNDELETABLE = ("head", "vault", "proposal", "witness")
 OUTSIDE = ("anchor",)

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 from browser import fetch, read
 from caller import Caller
+from scribe import Scribe
 
-from api.pages.search import DOCUMENT_ENTRIES_MAX, LEAF_TILES_MAX, ROOTS_MAX
 from ledger.entry import Entry, parse_entry
 from ledger.locator import Locator, format_locator, format_short_code, log_id
 
@@ -45,12 +45,24 @@ def test_the_box_knows_an_entry_by_everything_that_names_it(untouched: Caller) -
 def test_the_box_knows_roots_documents_days_and_things(untouched: Caller) -> None:
     head = untouched.book.head()
     assert f"/entries/{head.size - 1}" in found(untouched, head.root.hex())
+    assert found(untouched, "ab" * 32) == []
     assert "/projects/flood" in found(untouched, "flood")
     assert "/funds/relief" in found(untouched, "relief")
     day = entries_of(untouched)[0].recorded_at[:10]
     for typed in (day, day.replace("-", "/"), day.replace("-", "")):
         page = read(untouched, f"/search?q={typed}", "en")
         assert "a day of recording" in page.html
+
+
+def test_the_box_knows_documents_however_many_entries_name_one(
+    service: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.pages.search.NAMED_SHOWN", 1)
+    scribe = Scribe(service.book)
+    shown = {"media_type": "application/pdf", "size_bytes": 9, "shows": "协议", "about": [1]}
+    first, _ = (scribe.tell("document.attached", {"sha256": "5f" * 32, **shown}) for _ in range(2))
+    assert found(service, "5f" * 32) == [f"/entries/{first}"]
+    assert "More entries name this document" in read(service, f"/search?q={'5f' * 32}", "en").html
 
 
 def test_it_says_what_it_looked_for_and_what_to_try(untouched: Caller) -> None:
@@ -187,9 +199,3 @@ def test_the_keys_are_listed_and_bound_alike(untouched: Caller) -> None:
     assert set(bound) <= listed
     assert listed - set(bound) == {"n", "b"}
     assert "accesskey" not in page.html
-
-
-def test_the_bounds_that_the_page_names_are_those_of_the_search(untouched: Caller) -> None:
-    assert (LEAF_TILES_MAX * 256, ROOTS_MAX, DOCUMENT_ENTRIES_MAX) == (1_048_576, 10_000, 5_000)
-    text = read(untouched, f"/search?q={'ab' * 32}", "en").html
-    assert "newest million entries, ten thousand checkpoints" in text

@@ -41,6 +41,8 @@ INSERT INTO flow SELECT i, 1, 0, 1 + i * 7919 % {rows}, 100000 + 10 * i,
 INSERT INTO entry_reference SELECT i / 3, i FROM generate_series(300, {rows}) i;
 INSERT INTO asset SELECT 'item:' || i, 1, 1, 1 FROM generate_series(1, {rows}) i;
 INSERT INTO entry_kind SELECT 'kind-' || i % 40, i FROM generate_series(300, {rows}) i;
+INSERT INTO movement SELECT 1 + i % 50, i, to_char(DATE '2021-01-21' + i / 500, 'YYYY-MM-DD'),
+    i / 50, i, 0, 1 + i / 50 % 10, i, 0 FROM generate_series(500, {rows}) i;
 INSERT INTO state_object SELECT 'party/' || i, '\\x7b7d' FROM generate_series(1, {rows}) i;
 INSERT INTO proposal SELECT to_char(i, 'FM000000000000'), '\\x00'
     FROM generate_series(2, {rows}) i;

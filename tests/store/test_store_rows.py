@@ -9,6 +9,7 @@ from batches import Batches, digest, put
 
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
+from ledger.movements import MovementRow
 from ledger.store import AccountRow, AnchorRow, AssetRow, PoolRow, Store
 from ledger.store.log_reader import IN_MAX
 from ledger.store.tables import TABLES
@@ -236,15 +237,58 @@ def test_ranges_are_given_in_pages_and_by_label(store: Store, batches: Batches) 
         assert reader.held_ranges(2, limit=99) == []
 
 
-def test_moves_and_sums_of_an_account(store: Store, batches: Batches) -> None:
-    put(store, batches.make(5, accounts=ACCOUNTS, flows=FLOWS))
+def test_running_sums_of_an_account_at_any_size_and_on_any_day(
+    store: Store, batches: Batches
+) -> None:
+    first, second = "2022-01-03", "2022-01-05"
+    rows = [
+        (1, 0, second, 1, 30, 0, 1, 30, 0),
+        (1, 1, first, 2, 50, 0, 1, 20, 0),
+        (1, 3, second, 3, 50, 20, 2, 30, 20),
+        (2, 3, second, 1, 20, 0, 1, 20, 0),
+        (1, 4, first, 4, 50, 30, 2, 20, 10),
+    ]
+    put(store, batches.make(5, accounts=ACCOUNTS, movements=sorted(rows)))
+    moved = {(row[0], row[1]): MovementRow(*row) for row in rows}
     with store.read() as reader:
-        moves = reader.account_moves(1, 5)
-        assert moves == [(0, 30, 0), (1, 20, 0), (2, 50, 0), (3, 0, 20), (4, 0, 10)]
-        assert reader.account_moves(1, 4, first=1, limit=2) == moves[1:3]
-        assert reader.account_sums(1, 0, 5) == (5, 100, 30)
-        assert reader.account_sums(1, 2, 4) == (2, 50, 20)
-        assert reader.account_sums(1, 9, 9) == (0, 0, 0)
+        ends = [reader.account_sums(1, end) for end in (0, 1, 2, 3, 4, 5)]
+        assert ends == [(0, 0, 0), (1, 30, 0), (2, 50, 0), (2, 50, 0), (3, 50, 20), (4, 50, 30)]
+        assert reader.movement(1, 3) == moved[1, 3]
+        assert reader.movement(1, 2) is None
+        assert reader.movements(1, 1, 4, 9) == [moved[1, 1], moved[1, 3]]
+        assert reader.movements(1, 0, 5, 1) == [moved[1, 0]]
+        assert reader.movements_of_day(1, second, end=3, limit=9) == [moved[1, 0]]
+        assert reader.movements_of_day(1, second, after=0, end=5, limit=9) == [moved[1, 3]]
+        of_days = reader.movements_of_days(1, 5, after="", last=second, limit=9)
+        assert of_days == [moved[1, one] for one in (1, 4, 0, 3)]
+        assert reader.movements_of_days(1, 4, after=first, last=second, limit=1) == [moved[1, 0]]
+        days = reader.movement_days(1, 5, after="", last=second, limit=9)
+        assert days == [(first, (2, 20, 10)), (second, (2, 30, 20))]
+        assert reader.movement_days(1, 1, after="", last=second, limit=9) == [(second, (1, 30, 0))]
+        assert reader.movement_days(1, 5, after="", last=second, limit=1) == days[:1]
+        assert reader.days_sums(1, 4, after="", last=second) == (3, 50, 20)
+        assert reader.days_sums(1, 5, after=first, last=second) == (2, 30, 20)
+        assert reader.days_sums(1, 5, after=second, last="9999-12-31") == (0, 0, 0)
+        wanted = [(1, first), (2, second), (2, first), (7, first)]
+        newest = sorted(set(reader.newest_movements(wanted)), key=lambda one: one.account)
+        assert newest == [moved[1, 4], moved[2, 3]]
+        assert reader.newest_movements([]) == []
+
+
+def test_leaf_hashes_are_found_in_whatever_tile_they_lie(store: Store, batches: Batches) -> None:
+    put(store, batches.make(TILE_WIDTH + 3))
+    with store.read() as older:
+        assert store.leaves.find(older, batches.leaves[TILE_WIDTH]) == TILE_WIDTH
+        assert store.leaves.find(older, batches.leaves[7]) == 7
+        put(store, batches.make(2 * TILE_WIDTH))
+        with store.read() as reader:
+            for index in (0, 7, TILE_WIDTH - 1, TILE_WIDTH, 2 * TILE_WIDTH, 3 * TILE_WIDTH + 2):
+                assert store.leaves.find(reader, batches.leaves[index]) == index
+            assert store.leaves.find(reader, batches.leaves[7][:4] + bytes(28)) is None
+            assert store.leaves.find(reader, batches.leaves[7][1:] + b"x") is None
+        later = batches.leaves[2 * TILE_WIDTH]
+        assert store.leaves.find(older, later) is None
+        assert store.leaves.find(older, batches.leaves[TILE_WIDTH + 2]) == TILE_WIDTH + 2
 
 
 def test_flows_come_back_by_entry_and_by_overlap(store: Store, batches: Batches) -> None:
@@ -282,6 +326,7 @@ def test_a_scan_gives_every_row_in_the_order_of_its_key(
             holdings_set=[(1, 60, 40, "b"), (1, 0, 60, "a")],
             pools=[(1, "b", 40, 40, 0), (1, "a", 60, 60, 0)],
             assets=[("points", 1, 7, 7), ("CNY", 1, 100, 100)],
+            movements=[(2, 5, "2021-01-01", 1, 9, 0, 1, 9, 0), (1, 7, "", 1, 9, 0, 1, 9, 0)],
             objects=[("b", b"2"), ("a", b"1")],
             references=[(9, 10), (2, 11), (2, 3)],
             kinds=[("b", 1), ("a", 2), ("a", 0)],

@@ -140,7 +140,7 @@ def test_a_query_seeks_and_never_scans(
         plans = [
             row[3]
             for statement, parameters in asked
-            if statement.startswith("SELECT")
+            if statement.startswith(("SELECT", "WITH"))
             for row in reader._connection.exec_driver_sql(
                 "EXPLAIN QUERY PLAN " + statement, parameters
             ).all()

@@ -20,15 +20,17 @@ DROP TABLE witness;
 DROP TABLE anchor;
 DROP TABLE entry_reference;
 DROP TABLE entry_kind;
+DROP TABLE movement;
+DROP INDEX checkpoint_by_root;
 DROP TABLE hold;
 DROP TABLE agreed;
 DELETE FROM state_object WHERE key LIKE 'class-total/%' OR key LIKE 'purpose-total/%'
     OR key LIKE 'paid-total/%' OR key LIKE 'aid-total/%' OR key LIKE 'organiser-total/%'
     OR key LIKE 'served-for/%' OR key LIKE 'wish-group/%' OR key = 'points-taken-back'
-    OR key LIKE 'matches-of/%' OR key LIKE 'expired-out/%';
+    OR key LIKE 'matches-of/%' OR key LIKE 'expired-out/%' OR key LIKE 'documented/%';
 UPDATE alembic_version SET version_num = '0002';
 """
-KEPT = ("pool", "asset", "state_object", "entry_kind")
+KEPT = ("pool", "asset", "state_object", "entry_kind", "movement")
 
 
 def recorded(folder: Path) -> dict[str, list[Row]]:
@@ -92,11 +94,15 @@ def test_the_pools_and_totals_are_those_that_the_recorder_would_have_kept(
     scribe.tell("grant.paid", {**payment, "amount_fen": 3_000})
     tell_what_is_summed_up(scribe)
     tell_what_was_too_old(scribe)
+    shown = {"sha256": "5f" * 32, "media_type": "application/pdf", "size_bytes": 9, "shows": "协议"}
+    attached = scribe.tell("document.attached", {**shown, "about": [gift]})
     folder = book.folder
     with book.store.read() as reader:
         rows = {table: list(reader.scan(table)) for table in KEPT}
     assert any(row[4] for row in rows["pool"])
-    assert any(key.startswith("expired-out/") for key, _ in rows["state_object"])
+    keys = [key for key, _ in rows["state_object"]]
+    assert any(key.startswith("expired-out/") for key in keys)
+    assert f"documented/{'5f' * 32}/{attached:016d}" in keys
     book.close()
     before = recorded(folder)
     with closing(Tamper(folder)) as tamper:

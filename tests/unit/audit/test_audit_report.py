@@ -81,6 +81,7 @@ FORM: dict[str, Any] = {
             "flows",
             "holding",
             "idempotency",
+            "movement",
             "order_number",
             "pool",
             "proposal",
