@@ -375,7 +375,8 @@ def _audit(
                 notes.find("schema", text.partition(":")[0], None, text)
         log.begin(standing)
         tally = Tally(standing.tally)
-        rules = Rules(shadow, notes, tally, log.flows)
+        part = standing.relies_on() is not None
+        rules = Rules(shadow, notes, tally, log.flows, remember=part)
         history = History(known, trust_in(log.stated, keys), notes)
         walk = run.walk = Walk(log, shadow, standing, notes, tally, rules, history)
         shadow.attach(

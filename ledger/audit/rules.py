@@ -28,8 +28,9 @@ from ledger.state import Move, Moved, State
 if TYPE_CHECKING:
     from ledger.store import Reader
 
-TOUCHED_MAX = 200_000
-"""Changed rows of the state that are remembered; over it, the whole state is compared."""
+TOUCHED_MAX = 60_000
+"""Changed rows of the state that are remembered (a gift has three); over it, the whole state
+is compared."""
 
 TABLES = {
     "account": 1,
@@ -62,9 +63,18 @@ class Rules:
         notes: Where findings go.
         tally: What is summed up.
         flows: The database's flow rows from here on; None where there is no database.
+        remember: Keep which rows change, so that `compare` can look at those alone.
     """
 
-    def __init__(self, shadow: Shadow, notes: Notes, tally: Tally, flows: Rows | None) -> None:
+    def __init__(
+        self,
+        shadow: Shadow,
+        notes: Notes,
+        tally: Tally,
+        flows: Rows | None,
+        *,
+        remember: bool = False,
+    ) -> None:
         self._shadow = shadow
         self._notes = notes
         self._tally = tally
@@ -73,7 +83,7 @@ class Rules:
         self._rows = flows
         self.replaying = True
         self._touched: dict[str, set[tuple[Any, ...]]] = {table: set() for table in TABLES}
-        self.touched_all = False
+        self.touched_all = not remember
         """Whether more rows changed than are remembered."""
 
     def stop(self, index: int) -> None:

@@ -36,7 +36,7 @@ from ledger.units import Segment
 FORMAT = 4
 """Of the state's file; another one is begun anew."""
 FILE, DIGEST = "state.sqlite3", "state.sha256"
-CACHE_KIBIBYTES = 32_768
+CACHE_KIBIBYTES = 8_192
 ENTRIES_CACHED_MAX = 256
 """Earlier entries that records are about, kept for the next record about them."""
 SCAN_ROWS = 1000
