@@ -253,9 +253,14 @@ def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner can read, durably and as a whole."""
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        # Interrupted, or the disk is full: nothing half written stays.
+        part.unlink(missing_ok=True)
+        raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from api.app import create_app
 from api.auth import Tokens, create_token, write_private
 from api.connections import Connection
 from api.settings import Settings
+from api.stopping import STOPPING
 from api.workers import Workers
 from ledger import demonstration
 from ledger.book import Book
@@ -53,7 +53,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if STOPPING.asked:
+            # Told before this server listened for it, and lost on the way.
+            self.should_exit = True
+        elif self.started:
             for one in sockets or ():
                 one.listen(BACKLOG)
             # What is there now stays: the collector need not look at it again.
@@ -73,11 +76,12 @@ def run(settings: Settings, *, demonstration: bool, full: bool) -> None:
     Raises:
         LedgerError: the service cannot start; the message says what to do.
     """
-    # SIGTERM ends as Ctrl-C does, during the demonstration too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM ends as Ctrl-C does, during the start and the demonstration too.
+    STOPPING.listen()
     _set_up_logging(settings)
     with suppress(KeyboardInterrupt), bind(settings.host, settings.port) as listener:
         tokens = prepare_log(settings, with_demonstration=demonstration, full=full)
+        STOPPING.check()
         if settings.workers == 1:
             _serve(settings, listener, tokens)
         else:
@@ -136,7 +140,8 @@ def prepare_log(settings: Settings, *, with_demonstration: bool, full: bool) -> 
             return _demonstration_tokens(settings.data)
         return {}
     finally:
-        book.close()
+        with STOPPING.closing():
+            book.close()
 
 
 def _open_or_create(settings: Settings, with_demonstration: bool) -> Book:

@@ -30,6 +30,7 @@ from multiprocessing.context import SpawnProcess
 from socket import socket
 from typing import Any
 
+from api.stopping import STOPPING
 from ledger.errors import FatalError
 
 READY = b"ready"
@@ -37,6 +38,8 @@ DEATHS_MAX = 5
 """So many workers may die within `DEATHS_SECONDS`; one more ends the service."""
 DEATHS_SECONDS = 60.0
 START_FAILED = 3
+WAIT_SECONDS = 1.0
+"""How often the parent looks whether it was told to end, if nothing else happens."""
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +93,7 @@ class Workers:
                 self._start(number)
             announced = False
             while True:
+                STOPPING.check()
                 self._wait()
                 if not announced and all(one.ready for one in self._workers.values()):
                     announced = True
@@ -110,13 +114,13 @@ class Workers:
         self._workers[number] = _Worker(number, process, ours)
 
     def _wait(self) -> None:
-        """Wait until a worker says that it answers, or has ended."""
+        """Wait a moment, until a worker says that it answers, or has ended."""
         by_handle: dict[object, _Worker] = {}
         for one in self._workers.values():
             by_handle[one.process.sentinel] = one
             if not one.ready:
                 by_handle[one.line] = one
-        for handle in wait(list(by_handle)):  # type: ignore[arg-type]
+        for handle in wait(list(by_handle), WAIT_SECONDS):  # type: ignore[arg-type]
             one = by_handle[handle]
             if handle is one.line:
                 with suppress(EOFError, OSError):
@@ -166,7 +170,7 @@ class Workers:
 def _work(number: int, serve: Serve, given: Any, listener: socket, line: Connection) -> None:
     """One worker's whole life, in its own process."""
     # As in the parent: the server finishes what is under way, then this raises.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    STOPPING.listen()
     threading.Thread(target=_end_with_parent, args=(line,), daemon=True).start()
     started = False
 

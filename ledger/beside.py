@@ -6,9 +6,11 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 
 GARBAGE_EVERY = 10_000
 """Entries are many objects without cycles, and each database query a few with. By default
@@ -25,21 +27,44 @@ def cores() -> int:
 
 @contextmanager
 def worker_pool(processes: int) -> Iterator[Executor]:
-    """So many processes on this machine, for the length of the block."""
+    """So many processes on this machine, for the length of the block.
+
+    None of them outlives it: where the block is left by an error or an interrupt, nobody wants
+    what they would still find, and where this process is killed, nobody could.
+    """
     # Spawned, not forked: this process has threads and an open database.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_begin, initargs=(theirs,)
+    )
+    with theirs, ours:
+        try:
+            yield pool
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    """In a worker: an interrupt at the terminal is its parent's business."""
+def _begin(line: Connection) -> None:
+    """In a worker: an interrupt at the terminal is its parent's business.
+
+    Args:
+        line: Nothing is ever said on it; that its other end is closed ends the worker, which
+            would otherwise wait for work for ever when its parent is gone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(line,), daemon=True).start()
     gc.freeze()
     gc.set_threshold(GARBAGE_EVERY)
+
+
+def _end_with(line: Connection) -> None:
+    with suppress(EOFError, OSError):
+        line.recv_bytes()
+    os._exit(1)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from functools import cache
 from importlib.metadata import entry_points
@@ -173,8 +174,13 @@ def exit_code(error: LedgerError) -> int:
 
 
 def main() -> None:
-    """Run a command; a ledger error becomes one line and its exit code."""
+    """Run a command; a ledger error becomes one line and its exit code.
+
+    SIGTERM ends it as Ctrl-C does: what it has opened is closed, what it has begun is undone or
+    can be gone on with, and no process that it started is left.
+    """
     gc.set_threshold(max(GARBAGE_EVERY, gc.get_threshold()[0]))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         build()()
     except LedgerError as error:

@@ -31,6 +31,8 @@ RETRY_SECONDS = 5.0
 """After a step that could not look: the database is away, or too many are reading."""
 ROUND_SECONDS_MIN = 10.0
 """A small log is not read over and over: the least time from one round to the next."""
+END_SECONDS_MAX = 5.0
+"""A whole audit that was told to end and goes on for so long is killed: it only reads."""
 FINDINGS_KEPT = 20
 NICE = 19
 AUDIT_BYTES_MAX = 64_000_000
@@ -222,8 +224,12 @@ class Inspector(threading.Thread):
         self._audit_ended, self._audit_failed = time.time(), None
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        """End the audit when the service stops."""
+        """End the audit when the service stops, which waits for it."""
         while process.poll() is None:
             if self._closing.wait(0.2):
                 process.terminate()
+                try:
+                    process.wait(END_SECONDS_MAX)
+                except subprocess.TimeoutExpired:
+                    process.kill()
                 return
