@@ -55,6 +55,7 @@ NO_PAGE = {
     "/entries.csv",
     "/funds.csv",
     "/staff/import/{number}/problems.csv",
+    "/staff/import/{number}/refused.csv",
     "/projects.csv",
     "/items.csv",
     "/audit/sample.{form}",
