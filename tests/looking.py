@@ -88,13 +88,13 @@ class Eye:
         """
         stops = page.evaluate(_STOPS)
         wrong: list[str] = []
-        learnt: list[str] = []
+        learnt: set[str] = set()
         before = "top"
         held: int | None = None
         for at, stop in enumerate(stops):
             pair = "k" + _digest([shown, before, stop["key"]])
             before = stop["key"]
-            if pair in self._known:
+            if pair in self._known or pair in learnt:
                 continue
             if held != at - 1:
                 page.evaluate("(at) => window.stops.hold(at)", at - 1)
@@ -102,7 +102,7 @@ class Eye:
             found = self._press(page, at, stop["inside"])
             wrong += found
             if not found:
-                learnt.append(pair)
+                learnt.add(pair)
         if held is not None:
             page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
         self._learn(learnt)

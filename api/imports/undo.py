@@ -47,6 +47,7 @@ class Undo:
         decided_by, decided_why: Who withdrew or rejected it, and why.
         reversed: Entries that this took back; `before` were taken back by somebody earlier.
         refused: Entries that stay as they are.
+        spans: The first ranges of the reversals' own entries, both ends included.
         trouble: Why it does not go on.
     """
 
@@ -62,6 +63,7 @@ class Undo:
     reversed: int = 0
     before: int = 0
     refused: int = 0
+    spans: Sequence[Sequence[int]] = ()
     trouble: Trouble | None = None
 
 
@@ -76,9 +78,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What became of the entries so far."""
+    """What became of the entries so far; `entries` are the reversals, in no order."""
 
-    reversed: int
+    entries: Sequence[int]
     before: int
     refused: Sequence[Refusal]
 
@@ -116,7 +118,8 @@ def take_back(
     Raises:
         LedgerError: the log takes nothing now.
     """
-    done = before = 0
+    entries: list[int] = []
+    before = 0
     refused: list[Refusal] = []
     room = int(book.sequencer.stats()["queue_max"]) // QUEUE_SHARE
     for some in _slices(spans, max(1, min(SLICE, room))):
@@ -125,8 +128,7 @@ def take_back(
         wait(futures[-1:])
         for index, future in zip(some, futures, strict=True):
             try:
-                future.result()
-                done += 1
+                entries.append(future.result().index)
             except (RetryableError, OutcomeUnknownError, FatalError):
                 raise
             except LedgerError as error:
@@ -134,7 +136,7 @@ def take_back(
                     before += 1
                 else:
                     refused.append(Refusal(index, error.code, error.message))
-        progress(TakenBack(done, before, refused))
+        progress(TakenBack(entries, before, refused))
 
 
 def _slices(spans: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:

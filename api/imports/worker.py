@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import orjson
@@ -223,7 +223,7 @@ class Worker:
                 self._stopping.wait(RETRY_SECONDS * number)
             self._check_stopping()
         indices = self._recorded_since(plan, job.begun_size or 0)
-        spans = [(first, end - 1) for first, end in joined((one, one + 1) for one in indices)]
+        spans = _spans(indices)
         if len(spans) > SPANS_MAX:
             self._desk.keep(job.number, "spans", orjson.dumps(spans))
         with self._desk.changing(job.number) as change:
@@ -264,7 +264,7 @@ class Worker:
             self._check_stopping()
 
     def _take_back_once(self, job: Job, undo: Undo) -> None:
-        found = TakenBack(0, 0, ())
+        found = TakenBack((), 0, ())
 
         def progress(so_far: TakenBack) -> None:
             nonlocal found
@@ -275,13 +275,16 @@ class Worker:
         take_back(self._book, job.number, undo, self._desk.spans(job), progress)
         rows = [(one.entry, one.code, one.message) for one in found.refused]
         self._desk.keep(job.number, "refused", orjson.dumps(rows))
-        self._count_undo(job, "done", found)
+        spans = _spans(found.entries)
+        self._count_undo(job, "done", found, spans=spans[:SPANS_MAX])
 
-    def _count_undo(self, job: Job, status: UndoStatus, found: TakenBack) -> None:
-        counts = {"reversed": found.reversed, "before": found.before}
-        self._desk.change_undo(
-            job.number, ("recording",), status, refused=len(found.refused), **counts
-        )
+    def _count_undo(self, job: Job, status: UndoStatus, found: TakenBack, **more: Any) -> None:
+        counts = {
+            "reversed": len(found.entries),
+            "before": found.before,
+            "refused": len(found.refused),
+        }
+        self._desk.change_undo(job.number, ("recording",), status, **counts, **more)
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():
@@ -319,6 +322,12 @@ class Worker:
         with book.store.read() as reader:
             found = reader.order_numbers(digests)
         return sorted(index for index in found.values() if index >= size)
+
+
+def _spans(indices: Iterable[int]) -> list[tuple[int, int]]:
+    """Entries as ranges that include both ends, rising."""
+    found = joined((one, one + 1) for one in sorted(indices))
+    return [(first, end - 1) for first, end in found]
 
 
 def summary_of(plan: Plan) -> Summary:

@@ -97,6 +97,7 @@ def test_what_an_import_recorded_is_reversed_but_for_what_moved_on(
     page = clerk.get(path)
     assert f'href="/staff/correct/{first + 1}"' in page.html
     assert "已被后来的条目动用" in page.html
+    assert f'href="/entries/{size}"' in page.html, "the reversals themselves"
     rows = clerk.request("GET", f"{path}/refused.csv").text
     assert f"{first + 1},units_moved_on," in rows
     # What could not be taken back may be asked for again; what was, stays so.

@@ -161,7 +161,7 @@ def check_page(page: Page, setting: Setting, eye: Eye) -> list[str]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("who", [VISITOR, *sorted(Role)])
+@pytest.mark.parametrize("who", [*sorted(Role), VISITOR])
 def test_every_page_is_for_everybody(
     visit: Visiting, site: Site, stage: Stage, seen: Seen, who: str
 ) -> None:
