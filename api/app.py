@@ -42,6 +42,7 @@ from api.pages.staff import (
     sign_in,
     statements,
     today,
+    undoing,
 )
 from api.pages.staff import proposals as staff_proposals
 from api.routes import (
@@ -115,6 +116,7 @@ DERIVED_ROUTERS = (
     lots.router,
     printing.router,
     importing.router,
+    undoing.router,
     statements.router,
 )
 """Figures, lists and pages made from the state: not shown where the inspection found damage."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,8 +131,14 @@ class Visit:
         assert not self.complaints, f"the browser complains: {self.complaints}"
 
 
-def open_visit(browser: Browser, url: str, mode: Mode, **options: Any) -> Visit:
-    """A new visitor of the site at `url`; `options` go to Playwright's ``new_context``."""
+def open_visit(
+    browser: Browser, url: str, mode: Mode, *, keeping: bool = False, **options: Any
+) -> Visit:
+    """A new visitor of the site at `url`; `options` go to Playwright's ``new_context``.
+
+    One that is `keeping` what it was given (styles, scripts) asks for it once, as browsers do;
+    requests to another host are then refused by the browser's own flags alone.
+    """
     width, height = SIZES[mode.device]
     context = browser.new_context(
         base_url=url,
@@ -166,7 +172,9 @@ def open_visit(browser: Browser, url: str, mode: Mode, **options: Any) -> Visit:
         page.on("websocket", lambda socket: visit.foreign.append(socket.url))
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
 
-    context.route(is_foreign, refuse)
+    if not keeping:
+        # Playwright turns the browser's cache off for who looks at each request first.
+        context.route(is_foreign, refuse)
     context.on("request", note)
     context.on("page", watch)
     context.on(
@@ -212,11 +220,18 @@ def violations(
     axe-core comes into the page as the developer's tools do, past the page's policy, which
     stays as it is for everything else.
     """
+    return findings(page, {"type": "tag", "values": list(tags)}, without)
+
+
+def findings(
+    page: Page, asked: Mapping[str, Any], without: Sequence[str] = (), context: str = "document"
+) -> list[str]:
+    """What axe-core finds of what is `asked` (its ``runOnly``), in what `context` gives."""
     page.evaluate(f"() => {{ if (!window.axe) {{ {AXE_SCRIPT} }} }}")
     found = page.evaluate(
-        "async (options) => (await axe.run(document, options)).violations",
+        f"async (options) => (await axe.run({context}, options)).violations",
         {
-            "runOnly": {"type": "tag", "values": list(tags)},
+            "runOnly": dict(asked),
             "resultTypes": ["violations"],
             "rules": {name: {"enabled": False} for name in without},
         },

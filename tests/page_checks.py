@@ -111,6 +111,27 @@ _COLOUR = """() => {
 }"""
 
 
+def same_words(page: Page) -> list[str]:
+    """Links of one sentence, row or line whose words are the same though they lead apart."""
+    found: list[str] = page.evaluate(_SAME)
+    return [f"the same words lead to two places: {one}" for one in found]
+
+
+_SAME = """() => {
+  const met = new Map();
+  const wrong = [];
+  for (const one of document.querySelectorAll("main a[href]")) {
+    const around = one.closest("p, li, dd, td, th, caption");
+    if (!around || !one.checkVisibility()) continue;
+    const words = (one.getAttribute("aria-label") || one.textContent).replace(/\\s+/g, " ").trim();
+    const before = met.get(around) || met.set(around, new Map()).get(around);
+    if (before.has(words) && before.get(words) !== one.href) wrong.push(one.outerHTML);
+    before.set(words, one.href);
+  }
+  return wrong;
+}"""
+
+
 def moving(page: Page) -> list[str]:
     """What still moves though the reader asked for less movement."""
     found: list[str] = page.evaluate(_MOVING)

@@ -126,7 +126,7 @@ class Stage:
     Attributes:
         entries: An entry of each kind that the log has.
         gift: A gift that was taken back.
-        annotated: A gift whose public field was corrected.
+        annotated: A gift to a project by its campaign, whose public field was corrected.
         proposals: Waiting, rejected.
         decision: The page on which an open flag is decided.
         uploads: The pages of a list of gifts to be confirmed, and of a bank statement's draft.
@@ -316,7 +316,18 @@ def set_stage(site: Site) -> Stage:
             "payee_class": "elderly",
         },
     }
-    first, second = (ask(site, "/v1/entries", gift, **clerk)["index"] for _ in range(2))
+    earmarked = {
+        "kind": "donation.money",
+        "occurred_on": "2021-09-09",
+        "fields": {
+            "fund": "giving-day",
+            "project": "giving-day-2021",
+            "campaign": "giving-day-2021",
+            "amount_fen": 8_765,
+            "channel": "bank",
+        },
+    }
+    first, second = (ask(site, "/v1/entries", one, **clerk)["index"] for one in (gift, earmarked))
     reversal = {
         "kind": "entry.reversed",
         "occurred_on": "2021-10-08",

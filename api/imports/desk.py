@@ -7,10 +7,13 @@
     <data>/imports/<number>/file     what was uploaded
     <data>/imports/<number>/details  rows that are wrong, and the first gifts
     <data>/imports/<number>/problems the rows that are wrong, as a CSV file
+    <data>/imports/<number>/spans    its entries, where they are more ranges than its state holds
+    <data>/imports/<number>/undo     that it is to be taken back (`undo.Undo`)
+    <data>/imports/<number>/refused  the entries that could not be
 
 Every file is 0600 and AES-256-GCM under the vault's key, with its own name as associated
-data: whoever reads the folder learns nothing, and a byte that was changed is noticed. All but
-``job`` is deleted as soon as the import is over. A change of state is made under the folder's
+data: whoever reads the folder learns nothing, and a byte that was changed is noticed. What came
+from the file is deleted as soon as the import is over. A change of state is made under the folder's
 lock, whichever process makes it; a crash leaves the old state or the new one.
 """
 
@@ -22,7 +25,7 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,6 +35,7 @@ import orjson
 
 from api.imports.job import DAYS_MAX, OPEN, Job, Status, Trouble, parse_job
 from api.imports.sealed_files import read_sealed, write_sealed
+from api.imports.undo import UNDO_OPEN, Refusal, Undo, UndoStatus, parse_undo
 from ledger.book import Book
 from ledger.errors import ConflictError, CorruptionError, NotFoundError
 from ledger.intake.gift_list import Choices
@@ -124,7 +128,98 @@ class Desk:
         """
         return self._read(number, "problems")
 
+    def spans(self, job: Job) -> Sequence[Sequence[int]]:
+        """The entries of an import that is done, as ranges that include both ends."""
+        try:
+            spans: list[list[int]] = orjson.loads(self._read(job.number, "spans"))
+        except NotFoundError:
+            return job.spans
+        return spans
+
+    def undo(self, number: int) -> Undo | None:
+        """That an import is to be taken back, or was; None where nobody asked for it.
+
+        Raises:
+            CorruptionError: its file was altered, or was written under another key.
+        """
+        try:
+            value = orjson.loads(self._read(number, "undo"))
+        except NotFoundError:
+            return None
+        try:
+            return parse_undo(value)
+        except (TypeError, KeyError):
+            raise CorruptionError(
+                f"import {number}: its undo holds something else; remove that file",
+                code="import_file",
+            ) from None
+
+    def open_undo(self, number: int) -> Undo | None:
+        """An undo that somebody, or the worker, has something to do for.
+
+        One that cannot be read is told on its own page; the others go on.
+        """
+        try:
+            undo = self.undo(number)
+        except CorruptionError as error:
+            logger.error("%s (%s)", error.message, error.code)
+            return None
+        return undo if undo is not None and undo.status in UNDO_OPEN else None
+
+    def refused(self, number: int) -> list[Refusal]:
+        """The entries of an import that could not be taken back."""
+        try:
+            return [Refusal(*one) for one in orjson.loads(self._read(number, "refused"))]
+        except NotFoundError:
+            return []
+
     # Changing
+
+    def propose_undo(self, number: int, *, person: str, reason: str) -> Undo:
+        """Ask for an import to be taken back; asked again by the same person, it is the same.
+
+        Raises:
+            ConflictError: ``import_state``: it is not done, or that is under way already.
+        """
+        with self.changing(number) as change:
+            change.job.require("done")
+            before = self.undo(number)
+            if before is not None and before.status in UNDO_OPEN:
+                if before.proposed_by == person and before.reason == reason:
+                    return before
+                raise _undo_is(number, before)
+            now = stamp()
+            undo = Undo(
+                status="waiting", reason=reason, proposed_by=person, proposed_at=now, changed_at=now
+            )
+            self._save_undo(number, undo)
+            self.drop(number, "refused")
+        return undo
+
+    def change_undo(
+        self, number: int, expected: Sequence[UndoStatus], status: UndoStatus, **values: Any
+    ) -> Undo:
+        """Bring the undo of an import from one of some states into another.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: ``import_state``: somebody was quicker, or the page is an old one.
+        """
+        with self._locked():
+            undo = self.undo(number)
+            if undo is None:
+                raise NotFoundError(
+                    f"nobody asked to take import {number} back", code="no_file_kept"
+                )
+            if undo.status not in expected:
+                raise _undo_is(number, undo)
+            changed = {"status": status, "changed_at": stamp(), "trouble": None, **values}
+            undo = replace(undo, **changed)
+            self._save_undo(number, undo)
+        return undo
+
+    def _save_undo(self, number: int, undo: Undo) -> None:
+        self._write(number, "undo", orjson.dumps(asdict(undo)))
 
     def add(
         self,
@@ -177,7 +272,8 @@ class Desk:
             self.keep(number, "file", data)
             self.save(job)
             for old in [one for one in jobs if one.status not in OPEN][KEPT_MAX:]:
-                shutil.rmtree(self.folder / str(old.number), ignore_errors=True)
+                if self.open_undo(old.number) is None:
+                    shutil.rmtree(self.folder / str(old.number), ignore_errors=True)
         return job, False
 
     @contextmanager
@@ -255,6 +351,15 @@ class Change:
         if over:
             self._desk.drop(self.job.number)
         return self.job
+
+
+def _undo_is(number: int, undo: Undo) -> ConflictError:
+    return ConflictError(
+        f"taking import {number} back is {undo.status} since {undo.changed_at}: "
+        "open its page again",
+        code="import_state",
+        details={"status": undo.status},
+    )
 
 
 def stamp() -> str:

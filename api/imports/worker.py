@@ -7,7 +7,8 @@ the data folder, so that of several processes one works; when it dies, the lock 
 What a crash leaves behind: before the first gift, an import to be recorded anew; between two
 slices, some gifts in the log. Recording begins again with the same bytes. Gifts that are there
 are found by their order numbers and skipped, and each gift's idempotency key is made of its
-order number, so that none can enter twice, whatever was answered when.
+order number, so that none can enter twice, whatever was answered when. To take an import back
+(`undo`) is work of the same thread, under keys of the same kind.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import orjson
 
 from api.imports.desk import Desk
 from api.imports.job import AT_WORK, Job, Status, Summary, Trouble
+from api.imports.undo import TakenBack, Undo, UndoStatus, take_back
 from ledger.book import Book
 from ledger.errors import (
     FatalError,
@@ -88,7 +90,7 @@ class Worker:
         """Wait a moment for an import to be read or recorded: most are small."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopping.is_set() or self._desk.read(number).status not in AT_WORK,
+                lambda: self._stopping.is_set() or not self._is_at_work(self._desk.read(number)),
                 seconds,
             )
 
@@ -109,7 +111,7 @@ class Worker:
             pause = PAUSE_SECONDS
             try:
                 self._desk.sweep()
-                if any(job.status in AT_WORK for job in self._desk.jobs()):
+                if self._next() is not None:
                     with self._desk.working() as held:
                         if held:
                             self._work_all()
@@ -124,12 +126,23 @@ class Worker:
     def _work_all(self) -> None:
         """Everything there is to do, the oldest first."""
         while not self._stopping.is_set():
-            waiting = [job for job in self._desk.jobs() if job.status in AT_WORK]
-            if not waiting:
+            job = self._next()
+            if job is None:
                 return
-            self._work(waiting[-1])
+            self._work(job)
             with self._changed:
                 self._changed.notify_all()
+
+    def _next(self) -> Job | None:
+        """The oldest import with something to do."""
+        waiting = [job for job in self._desk.jobs() if self._is_at_work(job)]
+        return waiting[-1] if waiting else None
+
+    def _is_at_work(self, job: Job) -> bool:
+        if job.status != "done":
+            return job.status in AT_WORK
+        undo = self._desk.open_undo(job.number)
+        return undo is not None and undo.status == "recording"
 
     def _work(self, job: Job) -> None:
         """One import, as far as it goes; what stops it is kept with it."""
@@ -137,8 +150,10 @@ class Worker:
         try:
             if before == "reading":
                 self._read(job)
-            else:
+            elif before == "recording":
                 self._record(job)
+            else:
+                self._take_back(job)
         except _StoppingError:
             raise
         except LedgerError as error:
@@ -154,6 +169,9 @@ class Worker:
             self._end(job, before, Trouble("internal_error", type(error).__name__))
 
     def _end(self, job: Job, before: Status, trouble: Trouble) -> None:
+        if before == "done":
+            self._desk.change_undo(job.number, ("recording",), "stopped", trouble=trouble)
+            return
         with self._desk.changing(job.number) as change:
             if change.job.status == before:
                 change.to("unread" if before == "reading" else "stopped", trouble=trouble)
@@ -205,7 +223,9 @@ class Worker:
                 self._stopping.wait(RETRY_SECONDS * number)
             self._check_stopping()
         indices = self._recorded_since(plan, job.begun_size or 0)
-        spans = [(first, end - 1) for first, end in joined((one, one + 1) for one in indices)]
+        spans = _spans(indices)
+        if len(spans) > SPANS_MAX:
+            self._desk.keep(job.number, "spans", orjson.dumps(spans))
         with self._desk.changing(job.number) as change:
             change.to(
                 "done",
@@ -225,6 +245,46 @@ class Worker:
 
         outcome = record_plan(self._book, plan, job.target, progress)
         self._rows["recorded"] += outcome.recorded
+
+    # Taking back
+
+    def _take_back(self, job: Job) -> None:
+        """Reverse what the import recorded, again where the answer was "later" or uncertain."""
+        undo = self._desk.undo(job.number)
+        if undo is None:
+            return
+        for number in range(1, TRIES_MAX + 1):
+            try:
+                self._take_back_once(job, undo)
+                return
+            except (RetryableError, OutcomeUnknownError):
+                if number == TRIES_MAX:
+                    raise
+                self._stopping.wait(RETRY_SECONDS * number)
+            self._check_stopping()
+
+    def _take_back_once(self, job: Job, undo: Undo) -> None:
+        found = TakenBack((), 0, ())
+
+        def progress(so_far: TakenBack) -> None:
+            nonlocal found
+            found = so_far
+            self._count_undo(job, "recording", so_far)
+            self._check_stopping()
+
+        take_back(self._book, job.number, undo, self._desk.spans(job), progress)
+        rows = [(one.entry, one.code, one.message) for one in found.refused]
+        self._desk.keep(job.number, "refused", orjson.dumps(rows))
+        spans = _spans(found.entries)
+        self._count_undo(job, "done", found, spans=spans[:SPANS_MAX])
+
+    def _count_undo(self, job: Job, status: UndoStatus, found: TakenBack, **more: Any) -> None:
+        counts = {
+            "reversed": len(found.entries),
+            "before": found.before,
+            "refused": len(found.refused),
+        }
+        self._desk.change_undo(job.number, ("recording",), status, **counts, **more)
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():
@@ -262,6 +322,12 @@ class Worker:
         with book.store.read() as reader:
             found = reader.order_numbers(digests)
         return sorted(index for index in found.values() if index >= size)
+
+
+def _spans(indices: Iterable[int]) -> list[tuple[int, int]]:
+    """Entries as ranges that include both ends, rising."""
+    found = joined((one, one + 1) for one in sorted(indices))
+    return [(first, end - 1) for first, end in found]
 
 
 def summary_of(plan: Plan) -> Summary:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -159,7 +159,7 @@ def gift_view(
         entry.kind,
         amount,
         format_yuan_words(posting["amount"]) if money else "",
-        list(_places(entry, directory, hidden)),
+        list(_places(entry, directory, translator, hidden)),
         entry.occurred_on,
         entry.recorded_at,
         () if walk is None else _stages(entry, walk, reader, directory),
@@ -175,12 +175,18 @@ def gift_view(
     )
 
 
-def _places(entry: Entry, directory: Directory, hidden: bool) -> Iterable[Place]:
-    """What it was given for: fund and project, or where goods came to."""
+def _places(
+    entry: Entry, directory: Directory, translator: Translator, hidden: bool
+) -> Iterable[Place]:
+    """What it was given for: fund, project and campaign, or where goods came to.
+
+    A project and its campaign often have one name, so each says which of them it is.
+    """
     yield directory.account(entry.postings[0]["to"])
     for family in ("project", "campaign"):
         if family in entry.fields and not hidden:
-            yield directory.place(family, entry.fields[family])
+            place = directory.place(family, entry.fields[family])
+            yield replace(place, name=translator.text(f"gift.for_{family}", name=place.name))
 
 
 def _parts(walk: Walk, directory: Directory) -> list[PartRow]:

@@ -127,14 +127,19 @@ class BankStatement:
         return sum(line.moved_fen for line in self.credits)
 
     @property
+    def outgoing(self) -> tuple[BankLine, ...]:
+        """The lines that took something out."""
+        return tuple(line for line in self.lines if line.moved_fen < 0)
+
+    @property
     def debits(self) -> int:
         """How many lines took something out."""
-        return sum(line.moved_fen < 0 for line in self.lines)
+        return len(self.outgoing)
 
     @property
     def debits_fen(self) -> int:
         """What went out."""
-        return -sum(line.moved_fen for line in self.lines if line.moved_fen < 0)
+        return -sum(line.moved_fen for line in self.outgoing)
 
 
 class StatementError(RejectedError):

@@ -1,4 +1,4 @@
-"""Which gifts a bank line brought: candidates with reasons, ranked; a person decides.
+"""Which gifts a bank line brought, and which payment one took out: ranked; a person decides.
 
 A line is compared with the gifts that no line has yet, of days around the statement's. Nothing
 is matched by itself: a suggestion that stands alone is offered, several that are equally good
@@ -12,6 +12,11 @@ Ranks, the best first:
 4. ``near``: one gift of that amount, some days away; the nearer, the better.
 5. ``payout``: all gifts of one channel and one day add up to the line: a platform pays out a
    day's gifts together, on the day or some days later.
+
+A line that took something out stands beside payments by the same ranks (`PAYMENTS`): the
+reference or the remark quotes the invoice or the order number, the name is the payee, and a
+day's payments of one kind may leave the account as one. The log has no record for such a match;
+it is shown.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -43,6 +48,10 @@ NEAREST_MAX = 20
 """Gifts of one amount that are looked at for one line, the nearest days first."""
 SHOWN_MAX = 5
 """Suggestions for one line."""
+QUOTED_CHARS_MIN = 6
+"""A shorter number in a remark may be anything."""
+
+MONEY = "CNY"
 
 Reason = Literal["reference", "payer", "same_day", "near", "payout"]
 RANKS: Mapping[Reason, int] = {
@@ -53,20 +62,52 @@ RANKS: Mapping[Reason, int] = {
     "payout": 400,
 }
 
-_GIFT = b'"kind":"donation.m'
-"""What the bytes of a gift of money hold; a first sieve before they are parsed."""
-KINDS = frozenset(("donation.money", "donation.matched"))
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What stands on the other side of a bank's lines.
+
+    Attributes:
+        kinds: The entries' kinds.
+        marks: What the bytes of such an entry hold; a first sieve before they are parsed.
+        sealed: The sealed field that names the other person.
+        parties: The public fields that name a registered party instead.
+        numbers: Sealed fields with a number that the bank's reference or remark may quote.
+    """
+
+    kinds: frozenset[str]
+    marks: tuple[bytes, ...]
+    sealed: str
+    parties: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+GIFTS = Side(
+    frozenset(("donation.money", "donation.matched")), (b'"kind":"donation.m',), "donor_name"
+)
+PAYMENTS = Side(
+    frozenset(("aid.paid", "grant.paid", "purchase.made", "donation.refunded")),
+    (b'"kind":"aid.p', b'"kind":"grant.p', b'"kind":"purchase.m', b'"kind":"donation.r'),
+    "payee_name",
+    ("payee", "supplier"),
+    ("invoice_number", "order_number"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """A gift that no bank line has yet."""
+    """A gift, or a payment, that no bank line has yet.
+
+    `channel` is a gift's channel; of others their kind. `party` is the code of a registered
+    party on the other side, if the entry names one.
+    """
 
     index: int
     day: str
     amount_fen: int
     channel: str
     fund: str
+    party: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +144,10 @@ class Suggested:
     clear: bool
 
 
-def unmatched_gifts(reader: Reader, period_from: str, period_to: str) -> Unmatched:
-    """Gifts of money of days around a period that stand for no bank line, by rising index."""
+def unmatched_gifts(
+    reader: Reader, period_from: str, period_to: str, side: Side = GIFTS
+) -> Unmatched:
+    """Gifts of money, or payments, of days around a period that stand for no bank line, rising."""
     first_day, last_day = _moved(period_from, -DAYS_APART_MAX), _moved(period_to, DAYS_APART_MAX)
     head = reader.head()
     size = head.size if head else 0
@@ -114,8 +157,8 @@ def unmatched_gifts(reader: Reader, period_from: str, period_to: str) -> Unmatch
     found: list[Gift] = []
     for begin in range(start, end, SLICE):
         gifts = [
-            _gift(entry)
-            for entry in _gifts(reader.entries(begin, min(end, begin + SLICE)))
+            _gift(entry, side)
+            for entry in _gifts(reader.entries(begin, min(end, begin + SLICE)), side)
             if first_day <= entry.occurred_on <= last_day
         ]
         states = ("bank-match", "reversed")
@@ -133,10 +176,14 @@ def matched_lines(reader: Reader, statement: int, rows: Iterable[int]) -> dict[i
 
 
 def suggest(
-    book: Book, reader: Reader, lines: Sequence[BankLine], gifts: Sequence[Gift]
+    book: Book,
+    reader: Reader,
+    lines: Sequence[BankLine],
+    gifts: Sequence[Gift],
+    side: Side = GIFTS,
 ) -> list[Suggested]:
     """Suggestions for lines that are not matched yet, in their order."""
-    matcher = _Matcher(book, reader, lines, gifts)
+    matcher = _Matcher(book, reader, lines, gifts, side)
     found = [_ranked(line, matcher.candidates(line)) for line in lines]
     # A gift that fits two lines best, and equally well, is clear for neither.
     claims: dict[int, Counter[int]] = {}
@@ -159,8 +206,14 @@ class _Matcher:
     """Finds candidates for one line after the other."""
 
     def __init__(
-        self, book: Book, reader: Reader, lines: Sequence[BankLine], gifts: Sequence[Gift]
+        self,
+        book: Book,
+        reader: Reader,
+        lines: Sequence[BankLine],
+        gifts: Sequence[Gift],
+        side: Side,
     ) -> None:
+        self._side = side
         self._book = book
         self._reader = reader
         self._free = {gift.index: gift for gift in gifts}
@@ -176,7 +229,7 @@ class _Matcher:
                 indices = tuple(one.index for one in some)
                 self._payouts.setdefault(total, []).append((channel, day, indices))
         self._references = _references(book, reader, lines)
-        self._donors: dict[int, str] = {}
+        self._opened: dict[int, Mapping[str, Any]] = {}
 
     def candidates(self, line: BankLine) -> list[Suggestion]:
         """Everything that fits the line's amount."""
@@ -184,36 +237,55 @@ class _Matcher:
         found: list[Suggestion] = []
         named = self._references.get(line.reference or "")
         gift = None if named is None else self._free.get(named)
-        if gift is not None and gift.amount_fen == line.moved_fen:
+        amount = abs(line.moved_fen)
+        if gift is not None and gift.amount_fen == amount:
             found.append(Suggestion((gift.index,), "reference", RANKS["reference"]))
         near = nsmallest(
             NEAREST_MAX,
-            ((abs(day - when), one.index) for day, one in self._by_amount.get(line.moved_fen, ())),
+            ((abs(day - when), one.index) for day, one in self._by_amount.get(amount, ())),
         )
-        payer = header_key(line.payer or "")
         for days, index in near:
             if days <= DAYS_APART_MAX and (not found or index != named):
-                found.append(self._alone(index, days, payer))
-        for channel, day, indices in self._payouts.get(line.moved_fen, ()):
+                found.append(self._alone(index, days, line))
+        for channel, day, indices in self._payouts.get(amount, ()):
             back = when - _ordinal(day)
             if 0 <= back <= DAYS_APART_MAX:
                 score = RANKS["payout"] + back
                 found.append(Suggestion(indices, "payout", score, back, channel, day))
         return found
 
-    def _alone(self, index: int, days: int, payer: str) -> Suggestion:
+    def _alone(self, index: int, days: int, line: BankLine) -> Suggestion:
         reason: Reason = "near" if days else "same_day"
-        if payer and payer == self._donor(index):
+        payer = header_key(line.payer or "")
+        if payer and payer == header_key(self._name(index)):
             reason = "payer"
+        if any(_quotes(line, self._sealed(index).get(one)) for one in self._side.numbers):
+            reason = "reference"
         return Suggestion((index,), reason, RANKS[reason] + days, days)
 
-    def _donor(self, index: int) -> str:
-        """The donor's name as names are compared; empty where there is none, or no more."""
-        if index not in self._donors:
+    def _name(self, index: int) -> str:
+        """The other person's name; empty for none, or no more."""
+        party = self._free[index].party
+        return self._named(party) if party else str(self._sealed(index).get(self._side.sealed, ""))
+
+    def _sealed(self, index: int) -> Mapping[str, Any]:
+        if index not in self._opened:
             data = self._reader.vault(index)
             values = None if data is None else self._book.vault.decrypt(index, data).values
-            self._donors[index] = header_key(str((values or {}).get("donor_name", "")))
-        return self._donors[index]
+            self._opened[index] = values or {}
+        return self._opened[index]
+
+    def _named(self, party: str) -> str:
+        data = self._reader.object(f"party/{party}")
+        return "" if data is None else str(orjson.loads(data).get("name", ""))
+
+
+def _quotes(line: BankLine, number: str | None) -> bool:
+    """Whether the bank quotes a number: as its reference, or in the remark."""
+    if not number:
+        return False
+    quoted = len(number) >= QUOTED_CHARS_MIN and number in (line.remark or "")
+    return quoted or number == line.reference
 
 
 def _ranked(line: BankLine, candidates: Sequence[Suggestion]) -> Suggested:
@@ -229,19 +301,25 @@ def _references(book: Book, reader: Reader, lines: Sequence[BankLine]) -> dict[s
     return {digests[digest]: index for digest, index in reader.order_numbers(list(digests)).items()}
 
 
-def _gifts(rows: Iterable[bytes]) -> Iterator[Entry]:
+def _gifts(rows: Iterable[bytes], side: Side) -> Iterator[Entry]:
     for data in rows:
-        if _GIFT in data:
+        if any(mark in data for mark in side.marks):
             entry = parse_entry(data)
-            if entry.kind in KINDS:
+            if entry.kind in side.kinds:
                 yield entry
 
 
-def _gift(entry: Entry) -> Gift:
+def _gift(entry: Entry, side: Side) -> Gift:
     fields = entry.fields
-    channel = str(fields.get("channel", entry.kind))
+    party = next((str(fields[name]) for name in side.parties if name in fields), "")
+    moved = [one for one in entry.postings if one["asset"] == MONEY]
     return Gift(
-        entry.index, entry.occurred_on, fields["amount_fen"], channel, str(fields.get("fund", ""))
+        entry.index,
+        entry.occurred_on,
+        sum(one["amount"] for one in moved),
+        str(fields.get("channel", entry.kind)),
+        str(fields.get("fund", "")),
+        party,
     )
 
 

@@ -88,6 +88,9 @@ def test_a_statement_is_recorded_and_matched_to_the_last_fen(world: Caller) -> N
     assert pairs(page, ticked=True) == [f"2:{first}"], "one clear suggestion"
     assert pairs(page) == [f"2:{first}", f"3:{second}", f"3:{twin}"]
     assert "有几种可能" in page.html
+    # What went out has no payment yet, and all of it is counted.
+    assert page.table("出账和对应的付款").rows[1][1] == "3.00"
+    assert "没有找到付款" in page.html
     assert "没有找到捐赠" in page.html
     for state, count in (("clear", 1), ("ambiguous", 1), ("alone", 1), ("matched", 0)):
         rows = clerk.get(f"{path}?state={state}").table("进账和对应的捐赠").rows[1:]

@@ -420,7 +420,8 @@ def test_a_file_is_only_for_who_may_see_it(
     caplog.set_level(logging.DEBUG)
     person = Clerk(untouched, role)
     seen = set()
-    paths = [PATH, "/staff", imported, f"{imported}/problems.csv", "/staff/import/999"]
+    paths = [PATH, "/staff", imported, f"{imported}/problems.csv", f"{imported}/refused.csv"]
+    paths.append("/staff/import/999")
     for path in paths:
         answer = person.request("GET", path)
         allowed = (200, 404) if role in OPENERS or path == "/staff" else (403,)
@@ -432,7 +433,8 @@ def test_a_file_is_only_for_who_may_see_it(
     assert seen == ({imported, f"{imported}/problems.csv"} if role in OPENERS else set())
     if role not in (Role.CLERK, Role.APPROVER):
         csrf = form_values(person.get("/staff"), "/staff/sign-out")["csrf"]
-        for do in ("read", "confirm", "approve", "resume", "end"):
+        undo = ("undo", "undo/approve", "undo/resume", "undo/end")
+        for do in ("read", "confirm", "approve", "resume", "end", *undo):
             assert person.send(f"{imported}/{do}", {"csrf": csrf}).status_code == 403
     if role is not Role.CLERK:
         files = {"file": ("a.csv", b"x")}

@@ -8,6 +8,7 @@ its width.
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from chromium import (
     DESKTOP_EN,
     EVERYBODY,
     PHONE_ZH,
+    PICTURES,
     Mode,
     Site,
     Visiting,
@@ -63,6 +65,17 @@ class Clerk:
         assert not wrong, "\n".join(wrong)
         if name in PICTURED:
             picture(self.page, f"staff-{name}-{self.mode}")
+
+    def pictured_in_chinese(self, name: str) -> None:
+        """Keep a second picture of a page that this journey sees in English alone."""
+        if PICTURES not in os.environ:
+            return
+        for language in ("zh", "en"):
+            cookie = {"name": "lang", "value": language, "url": self.site.url}
+            self.page.context.add_cookies([cookie])
+            self.page.reload()
+            if language == "zh":
+                picture(self.page, f"staff-{name}-{self.mode.device}-zh")
 
     def fill(self, **values: str) -> None:
         """Type into fields; ``__`` stands for a dot in a field's name."""
@@ -233,6 +246,7 @@ def test_a_list_and_a_bank_statement(visit: Visiting, site: Site) -> None:
     rows = [(f"JOURNEY-{n}", f"{n}.25", "2022-01-10", f"示例捐赠人{n}") for n in (1, 2, 3)]
     upload(as_csv(HEADER, *rows, ("1.465E+27", "12.345", "2022-01-10", "示例捐赠人")))
     clerk.looked("import-wrong")
+    clerk.pictured_in_chinese("import-wrong")
     assert clerk.page.locator("#total").count() == 0
     with clerk.page.expect_download() as download:
         clerk.page.get_by_role("link", name="Download the wrong rows").click()
@@ -241,6 +255,7 @@ def test_a_list_and_a_bank_statement(visit: Visiting, site: Site) -> None:
     # Mended, as a workbook; the keyboard alone from the total to the approval.
     upload(as_xlsx(HEADER, *rows))
     clerk.looked("import-plan")
+    clerk.pictured_in_chinese("import-plan")
     clerk.page.locator("#total").fill("6.57")
     clerk.page.keyboard.press("Enter")
     clerk.page.locator(".error-summary a").click()
@@ -266,5 +281,6 @@ def test_a_list_and_a_bank_statement(visit: Visiting, site: Site) -> None:
     clerk.page.get_by_role("button", name="Record the statement").click()
     expect(clerk.page).to_have_url(re.compile(r"/staff/statements/\d+$"))
     clerk.looked("bank")
+    clerk.pictured_in_chinese("bank")
     clerk.page.locator("#confirm button").click()
     expect(clerk.page.locator("dl.facts").first).to_contain_text("All of it is matched")

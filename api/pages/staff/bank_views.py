@@ -8,11 +8,13 @@ from typing import Literal
 
 import orjson
 
+from api.pages.kinds import kind_title
 from api.pages.texts import Translator
 from ledger.book import Book
 from ledger.entry import Entry, parse_entry
 from ledger.intake.bank_lines import BankLine, BankStatement
 from ledger.intake.bank_matching import (
+    PAYMENTS,
     Gift,
     Suggested,
     Suggestion,
@@ -92,6 +94,30 @@ class Sides:
     gifts: tuple[Gift, ...]
     gifts_total: int
     gifts_fen: int
+    looked: Unmatched
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What went out beside the payments of those days. The log has no record for such a match.
+
+    Attributes:
+        lines: One page of them; `next`: the row after which the next one begins.
+        counts, sums: Of all lines, by state; the sums add up to what the statement says went out.
+        payments: The first payments; those that no line clearly stands for come first.
+        total, total_fen: All payments of these days.
+        paired, paired_fen: Those that a line clearly stands for.
+    """
+
+    lines: tuple[LineView, ...]
+    next: int | None
+    counts: Mapping[LineState, int]
+    sums: Mapping[LineState, int]
+    payments: tuple[tuple[Gift, str, bool], ...]
+    total: int
+    total_fen: int
+    paired: int
+    paired_fen: int
     looked: Unmatched
 
 
@@ -184,6 +210,52 @@ def both_sides(
     )
 
 
+def outgoing(
+    book: Book,
+    reader: Reader,
+    statement: BankStatement,
+    translator: Translator,
+    *,
+    after: int | None,
+) -> Outgoing | None:
+    """The lines that took something out, each beside the payments it may be; None for no lines.
+
+    Args:
+        after: The row that the last page ended with, in the statement's order.
+    """
+    lines = statement.outgoing
+    if not lines:
+        return None
+    looked = unmatched_gifts(reader, statement.period_from, statement.period_to, PAYMENTS)
+    suggested = {one.line.row: one for one in suggest(book, reader, lines, looked.gifts, PAYMENTS)}
+    states = {line.row: _state(line, {}, suggested) for line in lines}
+    rows = [line.row for line in lines]
+    start = rows.index(after) + 1 if after in rows else 0
+    page = lines[start : start + LINES_SHOWN]
+    named = {gift for one in suggested.values() if one.clear for gift in one.suggestions[0].gifts}
+    paired = [one for one in looked.gifts if one.index in named]
+    return Outgoing(
+        lines=tuple(
+            LineView(line, states[line.row], None, _views(suggested[line.row], translator))
+            for line in page
+        ),
+        next=page[-1].row if start + LINES_SHOWN < len(lines) else None,
+        counts={one: sum(found == one for found in states.values()) for one in STATES},
+        sums={
+            one: -sum(line.moved_fen for line in lines if states[line.row] == one) for one in STATES
+        },
+        payments=tuple(
+            (one, kind_title(one.channel, translator), one.index in named)
+            for one in _nearest(looked.gifts, suggested)
+        ),
+        total=len(looked.gifts),
+        total_fen=sum(one.amount_fen for one in looked.gifts),
+        paired=len(paired),
+        paired_fen=sum(one.amount_fen for one in paired),
+        looked=looked,
+    )
+
+
 def _nearest(gifts: Sequence[Gift], suggested: Mapping[int, Suggested]) -> tuple[Gift, ...]:
     """The first gifts by day; those that nothing is suggested for come first."""
     named = {gift for one in suggested.values() if one.clear for gift in one.suggestions[0].gifts}
@@ -211,9 +283,14 @@ def _views(found: Suggested | None, translator: Translator) -> tuple[SuggestionV
 def _view(line: BankLine, one: Suggestion, translator: Translator) -> SuggestionView:
     spans = tuple((first, end - 1) for first, end in joined((i, i + 1) for i in sorted(one.gifts)))
     written = ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)
-    channel = translator.word("suggested", one.channel) if one.channel else ""
+    out = "out_" if line.moved_fen < 0 else ""
+    channel = ""
+    if one.channel and out:
+        channel = kind_title(one.channel, translator)
+    elif one.channel:
+        channel = translator.word("suggested", one.channel)
     reason = translator.text(
-        f"bank.why_{one.reason}",
+        f"bank.{out}why_{one.reason}",
         days=one.days,
         channel=channel,
         day=one.day,

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from api.auth import Person
 from api.imports.desk import Desk
 from api.imports.job import Job, Status
+from api.imports.undo import UNDO_OPEN, Undo
 from api.pages.format import format_instant
 from api.pages.staff.sheet import Told, tell
 from api.pages.staff.typed import Problem
 from api.pages.texts import Translator, catalogue
+from ledger.flows import REVERSAL
+from ledger.records.catalog import KIND_BY_NAME
+from ledger.records.kind import APPROVERS
 
 ASKING: frozenset[Status] = frozenset(
     ("reading", "unread", "planned", "waiting", "recording", "stopped")
 )
 """Somebody has to do something, or is about to see the result."""
+UNDOERS = KIND_BY_NAME["donation.money"].recorders & KIND_BY_NAME[REVERSAL].recorders
+"""Who may ask for an import to be taken back."""
+REFUSED_SHOWN = 200
+"""Entries that could not be taken back and that the page lists; the file of them has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,22 @@ class NoticeRow:
     rows: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoView:
+    """Taking an import back, as its page shows it to one person; `status` is empty for none."""
+
+    status: str
+    undo: Undo | None
+    changed: str
+    trouble: Told | None
+    refused: Sequence[tuple[int, Told]]
+    own: bool
+    may_propose: bool
+    may_approve: bool
+    may_end: bool
+    may_resume: bool
+
+
 def row_of(job: Job) -> ImportRow:
     """An import for a list."""
     summary = job.summary
@@ -74,11 +99,16 @@ def row_of(job: Job) -> ImportRow:
 
 
 def asking(desk: Desk, most: int) -> list[ImportRow]:
-    """The imports that wait for somebody, the newest first."""
+    """The imports that wait for somebody, the newest first; those to be taken back too."""
     found: list[ImportRow] = []
     for job in desk.jobs():
-        if job.status in ASKING:
-            found.append(row_of(job))
+        row = row_of(job)
+        undo = desk.open_undo(job.number) if job.status == "done" else None
+        if undo is not None:
+            tone = "wrong" if undo.status == "stopped" else ""
+            found.append(replace(row, status=f"undo_{undo.status}", tone=tone))
+        elif job.status in ASKING:
+            found.append(row)
             if len(found) == most:
                 break
     return found
@@ -95,6 +125,40 @@ def problem_rows(details: Mapping[str, Any], translator: Translator) -> list[Pro
         )
         for row, column, value, code, reason, remedy in details["problems"]
     ]
+
+
+def undo_view(desk: Desk, job: Job, person: Person, translator: Translator) -> UndoView:
+    """How an import is taken back, and what this person may do about it."""
+    undo = desk.undo(job.number) if job.status == "done" else None
+    spans = desk.spans(job)
+    status = "" if undo is None else undo.status
+    own = undo is not None and undo.proposed_by == person.id
+    approver = person.role in APPROVERS
+    named = sum(last - first + 1 for first, last in spans) == job.recorded
+    begins = undo is None or undo.status not in UNDO_OPEN
+    refused = desk.refused(job.number) if status == "done" else []
+    trouble = None if undo is None else undo.trouble
+    return UndoView(
+        status=status,
+        undo=undo,
+        changed="" if undo is None else format_instant(undo.changed_at),
+        trouble=None
+        if trouble is None
+        else tell(Problem("", trouble.code, trouble.message), None, translator),
+        refused=[
+            (one.entry, tell(Problem("", one.code, one.message), None, translator))
+            for one in refused[:REFUSED_SHOWN]
+        ],
+        own=own,
+        may_propose=job.recorded > 0
+        and named
+        and begins
+        and person.role in UNDOERS
+        and (undo is None or undo.reversed + undo.before < job.recorded),
+        may_approve=status == "waiting" and not own and approver,
+        may_end=status in ("waiting", "stopped") and (own or approver),
+        may_resume=status == "stopped" and (person.role in UNDOERS or approver),
+    )
 
 
 def notice_rows(details: Mapping[str, Any], translator: Translator) -> list[NoticeRow]:

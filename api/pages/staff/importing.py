@@ -39,7 +39,7 @@ from api.pages.staff.import_form import (
     written_choices,
     written_target,
 )
-from api.pages.staff.import_views import notice_rows, problem_rows, row_of
+from api.pages.staff.import_views import notice_rows, problem_rows, row_of, undo_view
 from api.pages.staff.recording import KEY, given_key, new_key, told
 from api.pages.staff.sheet import Drawer, tell
 from api.pages.staff.suggestions import find_suggestions
@@ -153,7 +153,7 @@ def _keep(request: Request, session: Session, sent: Upload, key: str) -> Respons
     except RejectedError as error:
         status, found = told(error)
         return _begin_page(request, session, values, key, found, status)
-    _wait(request, job)
+    wait_for(request, job.number)
     return go_to(f"{PATH}/{job.number}{'?again=1' if again else ''}")
 
 
@@ -193,8 +193,8 @@ def read_anew(request: Request, session: SessionOf, posted: FormOf, number: Numb
             change.job.require(*CHANGEABLE)
             job = change.to("reading", target=target, choices=choices, summary=None)
     except LedgerError as error:
-        return _refused(request, session, number, error)
-    _wait(request, job)
+        return refused_page(request, session, number, error)
+    wait_for(request, job.number)
     return go_to(f"{PATH}/{number}")
 
 
@@ -214,7 +214,7 @@ def confirm(request: Request, session: SessionOf, posted: FormOf, number: Number
             if problem is None:
                 change.to("waiting", confirmed_at=stamp())
     except LedgerError as error:
-        return _refused(request, session, number, error)
+        return refused_page(request, session, number, error)
     if problem is None:
         return go_to(f"{PATH}/{number}")
     return _show(request, session, job, values={"total": typed}, problems=[problem], status=422)
@@ -255,8 +255,8 @@ def approve(request: Request, session: SessionOf, posted: FormOf, number: Number
                 )
             job = change.to("recording", approved_by=session.person.id, approved_at=stamp())
     except LedgerError as error:
-        return _refused(request, session, number, error)
-    _wait(request, job)
+        return refused_page(request, session, number, error)
+    wait_for(request, job.number)
     return go_to(f"{PATH}/{number}")
 
 
@@ -271,8 +271,8 @@ def resume(request: Request, session: SessionOf, posted: FormOf, number: Number)
             change.job.require("stopped")
             job = change.to("recording")
     except LedgerError as error:
-        return _refused(request, session, number, error)
-    _wait(request, job)
+        return refused_page(request, session, number, error)
+    wait_for(request, job.number)
     return go_to(f"{PATH}/{number}")
 
 
@@ -299,7 +299,7 @@ def end(request: Request, session: SessionOf, posted: FormOf, number: Number) ->
                 reason=reason[:REASON_CHARS_MAX] or None,
             )
     except LedgerError as error:
-        return _refused(request, session, number, error)
+        return refused_page(request, session, number, error)
     return go_to(f"{PATH}/{number}")
 
 
@@ -329,10 +329,11 @@ def _require_other(job: Job, session: Session) -> None:
         )
 
 
-def _wait(request: Request, job: Job) -> None:
+def wait_for(request: Request, number: int) -> None:
+    """Have the worker begin, and wait a moment for it."""
     worker: Worker = request.app.state.imports
     worker.wake()
-    worker.wait(job.number, WAIT_SECONDS)
+    worker.wait(number, WAIT_SECONDS)
 
 
 def _printable(name: str) -> str:
@@ -343,7 +344,7 @@ def _limits() -> Mapping[str, str]:
     return {"limit": f"{UPLOAD_BYTES_MAX // (1024 * 1024)} MiB"}
 
 
-def _refused(request: Request, session: Session, number: int, error: LedgerError) -> Response:
+def refused_page(request: Request, session: Session, number: int, error: LedgerError) -> Response:
     """The import's page as it is now, with why nothing was done."""
     status, problems = told(error)
     job = Desk(get_book(request)).read(number)
@@ -411,8 +412,10 @@ def _show(
     book = get_book(request)
     own = job.created_by == session.person.id
     written = written_target(job.target) | written_choices(job.choices)
-    typed = {"total": "", "reason": ""} | written | (values or {})
-    details = Desk(book).details(job.number) if job.status in OPEN else None
+    typed = {"total": "", "reason": "", "undo_reason": ""} | written | (values or {})
+    desk = Desk(book)
+    details = desk.details(job.number) if job.status in OPEN else None
+    undo = undo_view(desk, job, session.person, translator)
     trouble = job.trouble
     more = {
         **_target_values(book, typed, problems, translator),
@@ -421,7 +424,8 @@ def _show(
         "values": typed,
         "again": again,
         "own": own,
-        "busy": job.status in AT_WORK,
+        "undo": undo,
+        "busy": job.status in AT_WORK or undo.status == "recording",
         "trouble": None
         if trouble is None
         else tell(Problem("", trouble.code, trouble.message), None, translator),

@@ -4,6 +4,7 @@
 
     file ──► draft: do the sums tie? ──► statement.imported ──► lines | gifts
                                                           └──► statement.matched
+                                                     lines out | payments: shown, never recorded
 
 The draft is looked at before it is recorded, for nothing takes a recorded statement back. Then
 its lines stand beside the gifts of those days; what fits is suggested with its reason, and a
@@ -31,6 +32,7 @@ from api.pages.staff.bank_views import (
     all_statements,
     bank_row,
     both_sides,
+    outgoing,
 )
 from api.pages.staff.frame import go_to, render_staff
 from api.pages.staff.import_views import ProblemRow
@@ -289,11 +291,12 @@ def statement(
     index: IndexInPath,
     state: Shown = None,
     after: After = None,
+    out: After = None,
     done: Annotated[int, Query(ge=0, le=CONFIRMED_MAX)] = 0,
 ) -> Response:
     """One statement: its lines beside the gifts."""
     require_role(session, *OPENERS)
-    return _page(request, session, index, state=state, after=after, done=done)
+    return _page(request, session, index, state=state, after=after, out=out, done=done)
 
 
 @router.post(f"{PATH}/{{index}}/lines")
@@ -516,6 +519,7 @@ def _page(
     *,
     state: LineState | None = None,
     after: int | None = None,
+    out: int | None = None,
     done: int = 0,
     problems: Sequence[Problem] = (),
     status: int = 200,
@@ -530,14 +534,16 @@ def _page(
         log = snapshot_log(book, reader)
         row = bank_row(reader, entry)
         undone = reversed_by(index, reader)
-        sides = None
+        sides = went = None
         if kept is not None:
             sides = both_sides(book, reader, index, kept, translator, state=state, after=after)
+            went = outgoing(book, reader, kept, translator, after=out)
     errors = {one.path: tell(one, None, translator) for one in reversed(problems)}
     more = {
         "row": row,
         "entry": entry,
         "sides": sides,
+        "went": went,
         "state": state,
         "states": STATES,
         "done": done,

@@ -15,6 +15,7 @@ from ledger.intake.bank_lines import (
     signed_fen,
 )
 from ledger.intake.bank_matching import (
+    PAYMENTS,
     Suggestion,
     matched_lines,
     suggest,
@@ -131,7 +132,7 @@ def test_an_unknown_direction_is_no_direction() -> None:
 
 
 def line(row: int, fen: int, day: str = "2022-01-10", **more: str) -> BankLine:
-    return BankLine(row, day, fen, None, more.get("payer"), more.get("reference"))
+    return BankLine(row, day, fen, **more)
 
 
 def test_suggestions_are_ranked_and_say_why(world: Scribe) -> None:
@@ -192,3 +193,40 @@ def test_what_is_matched_or_reversed_is_suggested_no_more(world: Scribe) -> None
         left = {one.index for one in unmatched_gifts(reader, "2022-01-10", "2022-01-10").gifts}
         assert unmatched_gifts(reader, "1999-01-10", "1999-01-31").gifts == ()
     assert left & set(gifts) == {gifts[2]}
+
+
+def test_what_went_out_stands_beside_the_payments(world: Scribe) -> None:
+    gift = {"fund": "general", "amount_fen": 100_000, "channel": "bank"}
+    ordered = world.tell("donation.money", gift, {"order_number": "REF-OUT"}, day="2022-01-08")
+
+    def aid(fen: int, day: str = "2022-01-10", **sealed: str) -> int:
+        fields = {"fund": "general", "amount_fen": fen, "purpose": "elderly-care"}
+        fields["payee_class"] = "elderly"
+        return world.tell("aid.paid", fields, sealed or None, day=day)
+
+    named, other = aid(700, payee_name="示例受益人乙"), aid(700)
+    day = [aid(33, "2022-01-08"), aid(44, "2022-01-08")]
+    undone = aid(999)
+    world.tell("entry.reversed", {"entry": undone, "reason": "误录"})
+    refund = {"gift": ordered, "amount_fen": 250, "reason": "多付"}
+    quoted = {"order_number": "BACK-250"}
+    back = world.tell("donation.refunded", refund, quoted, day="2022-01-09")
+    again = world.tell("donation.refunded", refund, day="2022-01-09")
+    lines = [
+        line(2, -700, payer="示例受益人乙"),
+        line(3, -250, remark="退款 BACK-250"),
+        line(4, -77),
+        line(5, -999),
+    ]
+    with world.book.store.read() as reader:
+        looked = unmatched_gifts(reader, "2022-01-01", "2022-01-31", PAYMENTS)
+        assert {named, other, back, again, *day} == {one.index for one in looked.gifts}
+        assert {one.index: one.amount_fen for one in looked.gifts}[back] == 250
+        found = suggest(world.book, reader, lines, looked.gifts, PAYMENTS)
+    best = [one.suggestions[0].reason if one.suggestions else None for one in found]
+    assert best == ["payer", "reference", "payout", None]
+    assert [one.clear for one in found] == [True, True, True, False]
+    assert found[0].suggestions[0].gifts == (named,)
+    assert found[1].suggestions[0].gifts == (back,)
+    assert found[2].suggestions[0].gifts == tuple(day)
+    assert found[2].suggestions[0].channel == "aid.paid"
