@@ -126,6 +126,18 @@ def test_the_processes_of_a_pool_end_with_who_started_them() -> None:
     until(lambda: not alive(worker))
 
 
+def test_a_process_that_listens_to_its_input_ends_with_who_holds_it() -> None:
+    program = "import time, ledger.beside as b; b.end_with_input(); print(1, flush=True)"
+    command = [sys.executable, "-c", f"{program}; time.sleep(600)"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(WAIT_SECONDS) == -signal.SIGTERM
+
+
 def test_nobody_waits_for_what_a_pool_still_does_after_an_error() -> None:
     pids: list[int] = []
 
