@@ -34,13 +34,13 @@ class Store:
         self._file = place if isinstance(place, Path) else None
         self.place = str(place)
         self.name = shown(self.place)
-        self._closed = False
         if isinstance(place, Path):
             self._writer = sqlite.engine(place, writer=True)
             self._readers = sqlite.engine(place, writer=False)
         else:
             self._writer = postgresql.engine(place, writer=True)
             self._readers = postgresql.engine(place, writer=False)
+        self._closed = False
 
     @property
     def is_file(self) -> bool:
