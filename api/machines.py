@@ -71,10 +71,15 @@ def compare(book: Book, folder: Path, machine: str | None = None) -> list[str]:
         logger.warning("whether other machines have the same keys is not known: %s", error)
         return []
     told = [
-        f"{one.name} here ({here}) is not what {one.machine} had at its start of {one.noted_at}: "
-        f"{_TOLD[one.name]} (docs/operations.md)"
+        f"{one.name} here ({here}) is not what {_who(one.machine, here)} had at its start of "
+        f"{one.noted_at}: {_TOLD[one.name]} (docs/operations.md)"
         for one in differing
     ]
     for text in told:
         logger.warning("%s", text)
     return told
+
+
+def _who(machine: str, here: str) -> str:
+    """The machine in a sentence about this one: it may have changed its own files since."""
+    return "this machine itself" if machine == here else machine

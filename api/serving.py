@@ -248,7 +248,7 @@ def _demonstration_tokens(folder: Path) -> Mapping[Role, str]:
 def _serve(settings: Settings, listener: socket.socket, tokens: Mapping[Role, str]) -> None:
     app = create_app(settings)
     config = _configured(settings, app, BACKLOG)
-    _Server(config, lambda: _announce(app.state.book, listener, tokens)).run(sockets=[listener])
+    _run(_Server(config, lambda: _announce(app.state.book, listener, tokens)), listener)
 
 
 def _serve_by_workers(
@@ -274,7 +274,14 @@ def serve_worker(
         # One of them reads all that is stored, again and again; that is enough.
         settings = settings.model_copy(update={"inspection_rows_per_second": 0})
     config = _configured(settings, create_app(settings), ACCEPTED_AT_ONCE)
-    _Server(config, ready).run(sockets=[listener])
+    _run(_Server(config, ready), listener)
+
+
+def _run(server: _Server, listener: socket.socket) -> None:
+    """Serve until told to end. The server hears signals itself; one that comes again while what
+    it has opened is being closed interrupts that no more."""
+    with STOPPING.closing():
+        server.run(sockets=[listener])
 
 
 def _configured(settings: Settings, app: FastAPI, accepted_at_once: int) -> uvicorn.Config:

@@ -67,6 +67,21 @@ def _end_with(line: Connection) -> None:
     os._exit(1)
 
 
+def end_with_input() -> None:
+    """From here on this process is told to end (SIGTERM) when its standard input ends.
+
+    Whoever started it holds the other end and writes nothing: killed, it takes this one along.
+    """
+    threading.Thread(target=_end_at_its_end, daemon=True).start()
+
+
+def _end_at_its_end() -> None:
+    with suppress(OSError):
+        while os.read(0, 1):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 @contextmanager
 def rare_garbage() -> Iterator[None]:
     """The collector looks for cycles less often inside the block."""

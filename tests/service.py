@@ -7,6 +7,7 @@ the process that it started.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,17 +16,28 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 READY_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 120
 
 
+PORTS = range(10_000, 32_768)
+"""Below those from which Linux takes the ports of outgoing connections: one that the system
+chose itself, and that is bound only seconds later, may be a client's of another test by then."""
+PORT_TRIES = 100
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A loopback port that nobody has now, and that nobody is given without asking for it."""
+    for _ in range(PORT_TRIES):
+        # Not by the generator that tests seed: several processes choose at the same time.
+        port = secrets.choice(PORTS)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"no port of {PORTS} is free in {PORT_TRIES} tries")
 
 
 class Service:

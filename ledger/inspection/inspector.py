@@ -36,6 +36,13 @@ END_SECONDS_MAX = 5.0
 FINDINGS_KEPT = 20
 NICE = 19
 AUDIT_BYTES_MAX = 64_000_000
+AUDIT_PROGRAM = """
+from ledger.beside import end_with_input
+from ledger.cli import main
+end_with_input()
+main()
+"""
+"""The command, which does not go on without the service that has asked for it."""
 
 log = logging.getLogger(__name__)
 
@@ -189,11 +196,10 @@ class Inspector(threading.Thread):
         }
         if access.passphrase_file is not None:
             environment[PASSPHRASE_VARIABLE] = str(access.passphrase_file)
-        program = "from ledger.cli import main; main()"
-        command = [sys.executable, "-c", program, "audit", "--data", str(folder), "--json"]
+        command = [sys.executable, "-c", AUDIT_PROGRAM, "audit", "--data", str(folder), "--json"]
         with subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,

@@ -43,6 +43,7 @@ class Store:
         else:
             self._writer = postgresql.engine(place, writer=True)
             self._readers = postgresql.engine(place, writer=False)
+        self._closed = False
 
     @property
     def is_file(self) -> bool:
@@ -111,7 +112,12 @@ class Store:
         with translated():
             connection = self._readers.connect()
         with connection, closing(Reader(connection)) as reader:
-            yield reader
+            try:
+                yield reader
+            finally:
+                if self._closed:
+                    # Its pool is gone: nobody else would close it, and let the file be whole.
+                    connection.detach()
 
     @contextmanager
     def append(self) -> Iterator[Appender]:
@@ -264,7 +270,9 @@ class Store:
 
         A stopped service leaves its file whole: SQLite folds the write-ahead log into it only
         where no connection is left, and one whose cursor waits for the garbage collector is.
+        Where somebody still reads, whoever ends last does it.
         """
+        self._closed = True
         self._readers.dispose()
         if self._file is not None and sqlite.is_connected(self._writer):
             sqlite.drop_old_pages(self._writer)

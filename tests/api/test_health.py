@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -130,3 +131,12 @@ def test_the_counters_are_in_the_text_form(untouched: Caller) -> None:
             assert match, line
             names.append(match[1])
     assert all(name.startswith("shanji_") for name in names)
+
+
+def test_the_page_for_operators_says_what_each_counter_means(
+    untouched: Caller, repository: Path
+) -> None:
+    served = re.findall(r"^# TYPE (\w+)", untouched.get("/metrics").text, re.M)
+    page = (repository / "docs" / "operations.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`shanji_.+?) \|", page, re.M)
+    assert sorted(re.findall(r"shanji_\w+", " ".join(rows))) == sorted(served)

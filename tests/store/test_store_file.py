@@ -392,6 +392,20 @@ def test_a_closed_file_holds_everything_by_itself(path: Path, batches: Batches) 
     del kept
 
 
+def test_who_still_reads_when_it_is_closed_leaves_the_file_whole(
+    path: Path, batches: Batches
+) -> None:
+    store = Store.open(str(path))
+    put(store, batches.make(2))
+    with store.read() as reader:
+        before = reader.head()
+        put(store, batches.make(2))
+        store.close()
+        assert reader.head() == before
+    # Nothing of it is open any more: SQLite has taken its write-ahead log in, and away.
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
 DIES = """
 import os, sys
 sys.path.insert(0, "tests")

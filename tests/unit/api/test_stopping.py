@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from processes import WAIT_SECONDS, alive, until
 
 from api import auth, serving
 from api.stopping import SIGNALS, Stopping
@@ -22,7 +22,6 @@ from ledger.book import Book
 from ledger.inspection import Inspector, inspector
 from ledger.keys.access import KeyAccess
 
-WAIT_SECONDS = 60
 POOL = """
 import os, time
 from ledger.beside import worker_pool
@@ -117,28 +116,26 @@ def test_a_file_that_could_not_be_written_leaves_nothing(
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"before"]
 
 
-def runs(pid: int) -> bool:
-    """Whether a process is there that has not ended."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_the_processes_of_a_pool_end_with_who_started_them() -> None:
     command = [sys.executable, "-c", POOL]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         worker = int(process.stdout.readline())
-        assert runs(worker)
+        assert alive(worker)
         process.kill()
-    until(lambda: not runs(worker))
+    until(lambda: not alive(worker))
+
+
+def test_a_process_that_listens_to_its_input_ends_with_who_holds_it() -> None:
+    program = "import time, ledger.beside as b; b.end_with_input(); print(1, flush=True)"
+    command = [sys.executable, "-c", f"{program}; time.sleep(600)"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(WAIT_SECONDS) == -signal.SIGTERM
 
 
 def test_nobody_waits_for_what_a_pool_still_does_after_an_error() -> None:
@@ -153,7 +150,7 @@ def test_nobody_waits_for_what_a_pool_still_does_after_an_error() -> None:
     began = time.monotonic()
     with pytest.raises(LookupError):
         fail()
-    assert not runs(*pids)
+    assert not alive(*pids)
     assert time.monotonic() - began < 10 * WAIT_SECONDS
 
 

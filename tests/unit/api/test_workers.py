@@ -7,19 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import worker_targets
+from processes import alive, until
 
 from api import workers
 from api.workers import Serve, Workers
 from ledger.errors import FatalError
 
-WAIT_SECONDS = 60
 PARENT = """
 import sys, worker_targets
 from pathlib import Path
@@ -32,21 +30,6 @@ Workers(2, worker_targets.good, Path(sys.argv[1]), create_server(("127.0.0.1", 0
 
 def pids(folder: Path) -> list[int]:
     return [int(one.name.split("-")[1]) for one in folder.iterdir()]
-
-
-def alive(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        # A zombie has ended: nobody has asked for its code yet.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture
