@@ -7,7 +7,6 @@ the process that it started.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -15,29 +14,46 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import count, islice
 from pathlib import Path
+from random import randrange
 
+PORTS_FIRST = 20_000
+"""Linux gives away 32,768 and above by itself (``ip_local_port_range``)."""
+PORTS_OF_A_SHARE = 1500
+PORT_SHARES = 8
 READY_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 120
 
 
-PORTS = range(10_000, 32_768)
-"""Below those from which Linux takes the ports of outgoing connections: one that the system
-chose itself, and that is bound only seconds later, may be a client's of another test by then."""
-PORT_TRIES = 100
+def _ports() -> Iterator[int]:
+    """Ports of this process: another worker of the run has others.
+
+    None of them is one that the system gives away by itself, to whoever connects somewhere or
+    asks for any: such a port may be gone when the server that is to have it has started, or while
+    it is away.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]
+    first = PORTS_FIRST + int(worker) % PORT_SHARES * PORTS_OF_A_SHARE
+    start = randrange(PORTS_OF_A_SHARE)
+    for number in count(start):
+        yield first + number % PORTS_OF_A_SHARE
+
+
+_PORTS = _ports()
 
 
 def free_port() -> int:
-    """A loopback port that nobody has now, and that nobody is given without asking for it."""
-    for _ in range(PORT_TRIES):
-        # Not by the generator that tests seed: several processes choose at the same time.
-        port = secrets.choice(PORTS)
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError(f"no port of {PORTS} is free in {PORT_TRIES} tries")
+    """A loopback port that nobody listens on, and that no other test of this run is given."""
+    for port in islice(_PORTS, PORTS_OF_A_SHARE):
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                return port
+    raise RuntimeError("no port is free")
 
 
 class Service:

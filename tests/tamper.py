@@ -96,12 +96,9 @@ class Tamper:
     def change(self, table: str, key: Key, column: str, value: object) -> None:
         """Set one column of one row."""
         with self.unlocked():
-            holder, values = ("?", [value])
-            if value is NOT_UTF8:
-                text = "convert_from('\\x41ff42', 'UTF8')"
-                holder, values = (text if self._on_server else "CAST(x'41ff42' AS TEXT)", [])
+            holders, values = self._held([value])
             done = self.run(
-                f'UPDATE "{table}" SET "{column}" = {holder} WHERE {_where(table)}',
+                f'UPDATE "{table}" SET "{column}" = {holders} WHERE {_where(table)}',
                 [*values, *key],
             )
             assert done.rowcount == 1
@@ -115,7 +112,14 @@ class Tamper:
     def add(self, table: str, row: Row) -> None:
         """Put one row in."""
         with self.unlocked():
-            self.run(_insertion(table), row)
+            holders, values = self._held(row)
+            self.run(f'INSERT INTO "{table}" VALUES ({holders})', values)
+
+    def _held(self, values: Sequence[object]) -> tuple[str, list[object]]:
+        """The places of values in a statement, and those that stand there as parameters."""
+        text = "convert_from('\\x41ff42', 'UTF8')" if self._on_server else "CAST(x'41ff42' AS TEXT)"
+        places = [text if one is NOT_UTF8 else "?" for one in values]
+        return ", ".join(places), [one for one in values if one is not NOT_UTF8]
 
     def replace(self, table: str, rows: Sequence[Row]) -> None:
         """Make these the only rows of a table."""

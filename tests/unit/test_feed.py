@@ -75,7 +75,8 @@ def test_it_feeds_and_then_is_silent(book: Book, asked: list[Desk]) -> None:
     feed = feed_of(book, asked)
     feed.start()
     try:
-        assert sizes(feed) == [1, 1, 1]
+        # The start waits for them no longer than START_SECONDS_MAX.
+        eventually(lambda: sizes(feed) == [1, 1, 1])
         fund(book, "a")
         eventually(lambda: sizes(feed) == [2, 2, 2])
         counts = [len(one.answers) for one in asked]

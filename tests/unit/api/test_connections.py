@@ -66,10 +66,10 @@ async def never_reads(_reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     writer.write(GET.replace(b" / ", b" /large "))
 
 
-async def held(server: uvicorn.Server, count: int) -> None:
-    """Wait until the server has so many connections."""
+async def let_go(server: uvicorn.Server) -> None:
+    """Wait until the server has no connection any more."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while len(server.server_state.connections) != count:
+        while server.server_state.connections:
             await asyncio.sleep(0.01)
 
 
@@ -89,8 +89,17 @@ async def served(host: str, port: int) -> None:
 
 
 async def played(client: Client, listener: socket.socket) -> None:
+    accepted = asyncio.Event()
+
+    class Told(Connection):
+        """Tells that it is there: on a busy machine it may be cut before anybody has looked."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            accepted.set()
+
     config = uvicorn.Config(
-        application, http=Connection, lifespan="off", log_config=None, timeout_keep_alive=1
+        application, http=Told, lifespan="off", log_config=None, timeout_keep_alive=1
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -99,11 +108,12 @@ async def played(client: Client, listener: socket.socket) -> None:
             await asyncio.sleep(0.01)
     host, port = listener.getsockname()
     reader, writer = await asyncio.open_connection(host, port)
-    await held(server, 1)
+    async with asyncio.timeout(WAIT_SECONDS):
+        await accepted.wait()
     doing = asyncio.ensure_future(client(reader, writer))
     # Somebody else is served meanwhile.
     await served(host, port)
-    await held(server, 0)
+    await let_go(server)
     writer.transport.abort()
     doing.cancel()
     await asyncio.gather(doing, return_exceptions=True)
