@@ -108,6 +108,7 @@ def _lists(log: Log) -> dict[str, str]:
         "/entries of a day": f"/entries?from={log.deep['day']}&to={log.deep['day']}",
         "/entries.csv": "/entries.csv",
         "/entries.csv deep": f"/entries.csv?before={middle}",
+        "/entries.csv deepest": f"/entries.csv?before={deep}",
         "/search by number": f"/search?q={middle}",
         "/search by name": f"/search?q={quote('示例项目project-7')}",
         "/search by code": "/search?q=holder-9",
@@ -218,6 +219,12 @@ def _programs(log: Log) -> dict[str, str]:
         "/v1/accounts/{asset}/{account}/statement": statement,
         "/v1/accounts/{asset}/{account}/statement deep": f"{statement}?after={gift}",
         "/v1/accounts/{asset}/{account}/statement by day": f"{statement}?by=occurred",
+        "/v1/accounts/{asset}/{account}/statement by day, deep": (
+            f"{statement}?by=occurred&after={gift}"
+        ),
+        "/v1/accounts/{asset}/{account}/statement by day, of an older size": (
+            f"{statement}?by=occurred&from={log.deep['day']}&as_of={log.size * 7 // 8}"
+        ),
         "/v1/shipments": "/v1/shipments",
         "/v1/shipments/{code}": f"/v1/shipments/{log.shipment}",
         "/v1/rules": "/v1/rules",

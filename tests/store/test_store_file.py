@@ -461,7 +461,12 @@ def full(path: Path, batches: Batches) -> sqlite3.Connection:
         put(
             store,
             batches.make(
-                257, flows=[flow], accounts=accounts, references=[(0, 1)], kinds=[("gift", 0)]
+                257,
+                flows=[flow],
+                accounts=accounts,
+                references=[(0, 1)],
+                kinds=[("gift", 0)],
+                movements=[(1, 0, "2022-01-10", 1, 10, 0, 1, 10, 0)],
             ),
         )
         with store.append() as appender:

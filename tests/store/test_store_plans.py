@@ -26,7 +26,8 @@ FILLING = """
 INSERT INTO entry SELECT i, data, leaf_hash FROM entry, generate_series(300, {rows}) i
     WHERE index = 3;
 INSERT INTO vault SELECT i, ciphertext FROM vault, generate_series(300, {rows}) i WHERE entry = 3;
-INSERT INTO checkpoint SELECT i, root, note FROM checkpoint, generate_series(301, {rows}) i;
+INSERT INTO checkpoint SELECT i, sha256(i::text::bytea), note
+    FROM checkpoint, generate_series(301, {rows}) i;
 INSERT INTO tile SELECT 0, i, hashes FROM tile, generate_series(1, {rows}) i WHERE number = 0;
 INSERT INTO idempotency SELECT 'more-' || i, '\\x00', i FROM generate_series(300, {rows}) i;
 INSERT INTO order_number SELECT sha256(i::text::bytea), i FROM generate_series(300, {rows}) i;

@@ -69,6 +69,7 @@ def _everything(batches: Batches) -> object:
         assets=[("CNY", 1, 100, 100)],
         references=[(0, 1)],
         kinds=[("gift", 0)],
+        movements=[(1, 0, "2022-01-10", 1, 10, 0, 1, 10, 0)],
     )
 
 
