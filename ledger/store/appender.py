@@ -24,23 +24,35 @@ HEAD_ID = 0
 FILL_ROWS = 5_000
 """Rows copied at once from another store."""
 
+_HEAD = ("size", "root", "last_leaf_hash", "last_recorded_at", "checkpoint")
+_FIRST_HEAD = f"INSERT INTO head (id, {', '.join(_HEAD)}) VALUES (?{', ?' * len(_HEAD)})"
+_NEXT_HEAD = f"UPDATE head SET {', '.join(f'{name} = ?' for name in _HEAD)} WHERE size = ?"
+"""As text: SQLAlchemy puts such a statement together anew each time."""
+
 
 class Appender(Reader):
     """The write transaction: reads see the newest head, and nobody else can write.
 
     Args:
         connection: The transaction, which has the lock.
-        head: The head, where it came with the lock.
+        locked: What a server told with the lock.
     """
 
-    def __init__(self, connection: sa.Connection, head: Head | None = None) -> None:
+    def __init__(self, connection: sa.Connection, locked: postgresql.Locked | None = None) -> None:
         super().__init__(connection)
-        self._locked = head
+        self._locked = locked
+        self._heads = [] if locked is None else [locked.head]
         self._waits_for_commit = False
 
     def head(self) -> Head | None:
-        """As in `Reader`; no question to a server that told it with the lock."""
-        return super().head() if self._locked is None else self._locked
+        """As in `Reader`; asked for once, since nobody else can change it."""
+        if not self._heads:
+            self._heads.append(super().head())
+        return self._heads[0]
+
+    def holds(self) -> dict[str, str]:
+        """As in `Reader`; no question to a server that told them with the lock."""
+        return super().holds() if self._locked is None else self._locked.holds
 
     def look_up(self, wanted: Wanted) -> Found:
         """What a batch needs to know, in one question.
@@ -63,17 +75,21 @@ class Appender(Reader):
         """
         with translated():
             try:
-                self._swap_head(batch)
-                self._locked = None
+                before = self._followed(batch)
                 with self._at_once(batch):
+                    swapped = self._swap_head(before, batch.head)
                     self._write_log(batch)
                     self._write_state(batch)
                     if self._on_server:
                         postgresql.wait_for_commit(self._connection)
                         self._waits_for_commit = True
+                if swapped.rowcount != 1:
+                    raise _not_at(batch.entries[0][0])
+                self._heads = [batch.head]
             except BaseException:
                 # A part of a batch must not be there to be committed by mistake.
                 self._connection.rollback()
+                self._heads = []
                 raise
 
     def _at_once(self, batch: Batch) -> AbstractContextManager[Any]:
@@ -82,30 +98,29 @@ class Appender(Reader):
             return nullcontext()
         return postgresql.pipeline(self._connection)
 
-    def _swap_head(self, batch: Batch) -> None:
-        """Compare and swap the size: two writers can never write the same index."""
-        table, head = TABLES["head"], batch.head
+    def _followed(self, batch: Batch) -> Head | None:
+        """The head that the batch follows, if it follows it and does not contradict itself."""
+        before, head = self.head(), batch.head
         first = head.size - len(batch.entries)
         signed = parse_checkpoint(split_note(head.checkpoint)[0])
         if (signed.size, signed.root) != (head.size, head.root):
             raise FatalError("the head and its checkpoint differ; nothing was written")
         if not batch.entries or [row[0] for row in batch.entries] != list(range(first, head.size)):
             raise FatalError("the batch's entries do not end at the head; nothing was written")
-        values = {
-            "size": head.size,
-            "root": head.root,
-            "last_leaf_hash": head.last_leaf_hash,
-            "last_recorded_at": head.last_recorded_at,
-            "checkpoint": head.checkpoint,
-        }
-        if first == 0 and self.head() is None:
-            self._connection.execute(sa.insert(table).values(id=HEAD_ID, **values))
-            return
-        done = self._connection.execute(
-            sa.update(table).where(table.c.size == first).values(**values)
-        )
-        if done.rowcount != 1:
-            raise ConflictError(f"the log's head is not at size {first}; nothing was written")
+        if first != (0 if before is None else before.size):
+            raise _not_at(first)
+        return before
+
+    def _swap_head(self, before: Head | None, head: Head) -> Any:
+        """Compare and swap the size: two writers can never write the same index.
+
+        Returns:
+            The cursor, which has set one row if it was still `before`.
+        """
+        values = [getattr(head, name) for name in _HEAD]
+        if before is None:
+            return self._run(_FIRST_HEAD, [HEAD_ID, *values])
+        return self._run(_NEXT_HEAD, [*values, before.size])
 
     def _write_log(self, batch: Batch) -> None:
         """What is recorded, and what it is found by."""
@@ -234,6 +249,8 @@ class Appender(Reader):
         Raises:
             FatalError: the disk failed; nothing counts.
         """
+        # What was told with the lock is no more all.
+        self._locked = None
         with translated():
             operational.place_hold(self._connection, code, reason)
 
@@ -244,29 +261,36 @@ class Appender(Reader):
             FatalError: the disk failed, or the rows contradict each other.
         """
         with translated():
+            self._heads = []
             for table in TABLES:
-                columns = TABLES[table].columns.keys()
+                columns = tuple(TABLES[table].columns.keys())
                 rows = reader.scan(table)
                 while some := list(islice(rows, FILL_ROWS)):
                     self._insert(table, columns, some)
+
+    def _run(self, statement: str, values: Sequence[Any]) -> Any:
+        """A statement with a question mark for each value; its cursor."""
+        if self._on_server:
+            return postgresql.run(self._connection, statement.replace("?", "%s"), values)
+        return self._connection.exec_driver_sql(statement, tuple(values))
 
     @property
     def _on_server(self) -> bool:
         return self._connection.dialect.name != "sqlite"
 
-    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def _insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
         if self._on_server:
             if rows:
                 bulk.insert(self._connection, table, columns, rows)
             return
-        query = partial(statements.insert, table, tuple(columns))
+        query = partial(statements.insert, table, columns)
         for statement, values in statements.in_statements(query, rows):
             self._connection.exec_driver_sql(statement, values)
 
     def _upsert(
         self,
         table: str,
-        columns: Sequence[str],
+        columns: tuple[str, ...],
         rows: Sequence[tuple[Any, ...]],
         *,
         add: bool = False,
@@ -276,15 +300,15 @@ class Appender(Reader):
             if rows:
                 bulk.upsert(self._connection, table, columns, rows, add=add)
             return
-        query = partial(statements.upsert, table, tuple(columns), add=add)
+        query = partial(statements.upsert, table, columns, add=add)
         for statement, values in statements.in_statements(query, rows):
             self._connection.exec_driver_sql(statement, values)
 
-    def _delete(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def _delete(self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
         if rows and self._on_server:
             bulk.delete(self._connection, table, columns, rows)
         elif rows:
-            query = statements.delete(table, tuple(columns))
+            query = statements.delete(table, columns)
             self._connection.exec_driver_sql(query, [tuple(row) for row in rows])
 
     def commit(self) -> None:
@@ -297,10 +321,11 @@ class Appender(Reader):
         """
         if not self._connection.in_transaction():
             raise FatalError("expected a batch to commit, none is written; nothing happened")
+        if self._on_server and not self._waits_for_commit:
+            with translated():
+                postgresql.wait_for_commit(self._connection)
         try:
             if self._on_server:
-                if not self._waits_for_commit:
-                    postgresql.wait_for_commit(self._connection)
                 postgresql.commit(self._connection)
             else:
                 self._connection.commit()
@@ -312,3 +337,7 @@ class Appender(Reader):
                 f"the database failed while committing ({error.orig}); whether the batch is "
                 "there is unknown: repeat with the same idempotency keys"
             ) from error
+
+
+def _not_at(size: int) -> ConflictError:
+    return ConflictError(f"the log's head is not at size {size}; nothing was written")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from ledger.store import postgresql
 from ledger.store.rows import Batch
 from ledger.store.tables import TABLES
 
@@ -15,6 +17,7 @@ COPY_ROWS_MIN = 256
 which waits for the server once for all tables."""
 
 Rows = Sequence[Sequence[Any]]
+Columns = tuple[str, ...]
 
 
 def needs_copy(batch: Batch) -> bool:
@@ -32,16 +35,21 @@ def needs_copy(batch: Batch) -> bool:
     return any(len(rows) >= COPY_ROWS_MIN for rows in sets)
 
 
+@cache
+def _types(table: str, columns: Columns) -> tuple[str, ...]:
+    return tuple(_type_of(TABLES[table].c[name]) for name in columns)
+
+
 def _type_of(column: sa.Column[Any]) -> str:
     if isinstance(column.type, sa.LargeBinary):
         return "bytea"
     return "bigint" if isinstance(column.type, sa.BigInteger) else "text"
 
 
-def insert(connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
+def insert(connection: sa.Connection, table: str, columns: Columns, rows: Rows) -> None:
     """Add rows that are not there."""
     if len(rows) < COPY_ROWS_MIN:
-        connection.exec_driver_sql(_insert_sql(table, columns), _arrays(table, columns, rows))
+        postgresql.run(connection, _insert_sql(table, columns), _arrays(table, columns, rows))
         return
     names = ", ".join(f'"{name}"' for name in columns)
     driver: Any = connection.connection.driver_connection
@@ -49,15 +57,32 @@ def insert(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
         driver.cursor() as cursor,
         cursor.copy(f'COPY "{table}" ({names}) FROM STDIN (FORMAT BINARY)') as copy,
     ):
-        copy.set_types([_type_of(TABLES[table].c[name]) for name in columns])
+        copy.set_types(_types(table, columns))
         for row in rows:
             copy.write_row(row)
 
 
 def upsert(
-    connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows, *, add: bool
+    connection: sa.Connection, table: str, columns: Columns, rows: Rows, *, add: bool
 ) -> None:
     """Set rows, each key once, or add their numbers to those of the rows that are there."""
+    statement = _upsert_sql(table, columns, add=add)
+    postgresql.run(connection, statement, _arrays(table, columns, rows))
+
+
+def delete(connection: sa.Connection, table: str, columns: Columns, rows: Rows) -> None:
+    """Remove the rows of these keys."""
+    postgresql.run(connection, _delete_sql(table, columns), _arrays(table, columns, rows))
+
+
+@cache
+def _insert_sql(table: str, columns: Columns) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f'INSERT INTO "{table}" ({names}) SELECT {names} FROM {_unnest(table, columns)} AS rows'
+
+
+@cache
+def _upsert_sql(table: str, columns: Columns, *, add: bool) -> str:
     key = [column.name for column in TABLES[table].primary_key.columns]
     changed = ", ".join(
         f'"{name}" = ' + (f'"{table}"."{name}" + ' if add else "") + f'excluded."{name}"'
@@ -65,36 +90,28 @@ def upsert(
         if name not in key
     )
     target = ", ".join(f'"{name}"' for name in key)
-    statement = f"{_insert_sql(table, columns)} ON CONFLICT ({target}) DO UPDATE SET {changed}"
-    connection.exec_driver_sql(statement, _arrays(table, columns, rows))
+    return f"{_insert_sql(table, columns)} ON CONFLICT ({target}) DO UPDATE SET {changed}"
 
 
-def delete(connection: sa.Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
-    """Remove the rows of these keys."""
+@cache
+def _delete_sql(table: str, columns: Columns) -> str:
     same = " AND ".join(f'"{table}"."{name}" = gone."{name}"' for name in columns)
-    statement = f'DELETE FROM "{table}" USING {_unnest(table, columns)} AS gone WHERE {same}'
-    connection.exec_driver_sql(statement, _arrays(table, columns, rows))
+    return f'DELETE FROM "{table}" USING {_unnest(table, columns)} AS gone WHERE {same}'
 
 
-def _insert_sql(table: str, columns: Sequence[str]) -> str:
-    names = ", ".join(f'"{name}"' for name in columns)
-    return f'INSERT INTO "{table}" ({names}) SELECT {names} FROM {_unnest(table, columns)} AS rows'
-
-
-def _unnest(table: str, columns: Sequence[str]) -> str:
+def _unnest(table: str, columns: Columns) -> str:
     arrays = ", ".join(
-        f"CAST(%(v{place})s AS {_type_of(TABLES[table].c[name])}[])"
-        for place, name in enumerate(columns)
+        f"CAST(%(v{place})s AS {kind}[])" for place, kind in enumerate(_types(table, columns))
     )
     names = ", ".join(f'"{name}"' for name in columns)
     return f"(SELECT * FROM unnest({arrays}) AS given({names}))"
 
 
-def _arrays(table: str, columns: Sequence[str], rows: Rows) -> dict[str, Any]:
+def _arrays(table: str, columns: Columns, rows: Rows) -> dict[str, Any]:
     # The driver is imported where a server is named: SQLite does without it.
     from ledger.store.arrays import Column
 
     return {
-        f"v{place}": Column(_type_of(TABLES[table].c[name]), [row[place] for row in rows])
-        for place, name in enumerate(columns)
+        f"v{place}": Column(kind, [row[place] for row in rows])
+        for place, kind in enumerate(_types(table, columns))
     }

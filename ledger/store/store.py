@@ -16,7 +16,6 @@ from ledger.store.failures import translated
 from ledger.store.leaves import LeafPlaces
 from ledger.store.place import is_postgresql, shown
 from ledger.store.reader import Reader
-from ledger.store.rows import Head
 
 LOCK_ATTEMPTS = 2
 """By the connection that was kept, and by a new one where that has been lost since."""
@@ -128,16 +127,18 @@ class Store:
             FatalError: the disk or the file failed; nothing was written.
         """
         with translated():
-            connection, head = self._locked()
-        with connection, closing(Appender(connection, head)) as appender:
+            connection, locked = self._locked()
+        with connection, closing(Appender(connection, locked)) as appender:
             try:
                 yield appender
             finally:
                 if self._file is None:
                     postgresql.drop_if_lost(connection)
 
-    def _locked(self, attempts: int = LOCK_ATTEMPTS) -> tuple[sa.Connection, Head | None]:
-        """A transaction that has the lock; a server has told the head with it."""
+    def _locked(
+        self, attempts: int = LOCK_ATTEMPTS
+    ) -> tuple[sa.Connection, postgresql.Locked | None]:
+        """A transaction that has the lock; a server has told the head and the holds with it."""
         connection = self._writer.connect()
         try:
             connection.begin()

@@ -29,7 +29,7 @@ from ledger.errors import (
     OutcomeUnknownError,
 )
 from ledger.records.request import Prepared
-from ledger.store import Appender
+from ledger.store import Appender, postgresql
 from ledger.verify import verify_receipt
 
 BRIM = 250
@@ -102,11 +102,23 @@ def once_and_for_all(scribe: Scribe, size: int) -> None:
 class Fault:
     """Makes the writer's n-th statement fail, before it is carried out or after."""
 
-    def __init__(self, book: Book, moment: str) -> None:
+    def __init__(self, book: Book, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statements: list[str] = []
         self.at: int | None = None
         engine = book.store._writer
         sa.event.listen(engine, f"{moment}_cursor_execute", self._step)
+        # What goes to a server's driver past SQLAlchemy.
+        run = postgresql.run
+
+        def stepped(connection: sa.Connection, statement: str, values: Any = None) -> Any:
+            if moment == "before":
+                self._step(connection, None, statement)
+            cursor = run(connection, statement, values)
+            if moment == "after":
+                self._step(connection, cursor, statement)
+            return cursor
+
+        monkeypatch.setattr(postgresql, "run", stepped)
 
     def _step(self, connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         number = len(self.statements)
@@ -118,9 +130,10 @@ class Fault:
 def statements_of_a_batch(template: Path, folder: Path) -> list[str]:
     """The statements that the writer needs for the records."""
     scribe = warm_copy(template, folder)
-    fault = Fault(scribe.book, "before")
-    scribe.submit(touching_all(scribe))
-    scribe.book.close()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        fault = Fault(scribe.book, "before", monkeypatch)
+        scribe.submit(touching_all(scribe))
+        scribe.book.close()
     return fault.statements
 
 
@@ -151,15 +164,16 @@ def test_a_failed_statement_leaves_nothing(
     for step in positions(statements):
         scribe = warm_copy(brim_template, tmp_path / f"step-{step}")
         book, head = scribe.book, scribe.book.head()
-        fault = Fault(book, moment)
-        fault.at = step
-        for future in book.sequencer.submit(touching_all(scribe)):
-            assert isinstance(future.exception(60), FatalError), statements[step]
-        assert book.head() == head
-        with pytest.raises(NotReadyError, match="no record can be written now"):
-            book.sequencer.ready()
-        assert book.sequencer.stats()["failed"] == COUNT
-        fault.at = None
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            fault = Fault(book, moment, monkeypatch)
+            fault.at = step
+            for future in book.sequencer.submit(touching_all(scribe)):
+                assert isinstance(future.exception(60), FatalError), statements[step]
+            assert book.head() == head
+            with pytest.raises(NotReadyError, match="no record can be written now"):
+                book.sequencer.ready()
+            assert book.sequencer.stats()["failed"] == COUNT
+            fault.at = None
         once_and_for_all(scribe, head.size)
         book.close()
 
