@@ -47,6 +47,8 @@ NARROWEST = 320
 """CSS pixels (WCAG 1.4.10)."""
 PAPER = 718
 """A4 within margins of 10 mm, in CSS pixels."""
+PRESSES_MAX = 40 if LEVEL == "each" else 1000
+"""Tabs through a page, where one kind of stop leads to another as never before."""
 ON_SCREEN = ("link-in-text-block", "target-size")
 """Rules of axe-core about what is pressed: nothing is, on paper."""
 NO_PAGE = {
@@ -157,7 +159,7 @@ def check_page(page: Page, setting: Setting, eye: Eye) -> list[str]:
         page.emulate_media(media="screen")
         page.set_viewport_size({"width": width, "height": height})
     look = "screen" if paper else setting.look
-    return wrong + eye.walk(page, f"{setting.elder} {setting.frame} {look}")
+    return wrong + eye.walk(page, f"{setting.elder} {setting.frame} {look}", PRESSES_MAX)
 
 
 @pytest.mark.soak
