@@ -173,7 +173,7 @@ def check_page(page: Page, setting: Setting, eye: Eye) -> list[str]:
 def test_every_page_is_for_everybody(
     visit: Visiting, site: Site, stage: Stage, seen: Seen, who: str
 ) -> None:
-    page = visit(DESKTOP_ZH, keeping=True)
+    page = visit(DESKTOP_ZH)
     wrong: list[str] = []
     for number, place in numbered(stage):
         if place.who != who:
