@@ -131,14 +131,8 @@ class Visit:
         assert not self.complaints, f"the browser complains: {self.complaints}"
 
 
-def open_visit(
-    browser: Browser, url: str, mode: Mode, *, keeping: bool = False, **options: Any
-) -> Visit:
-    """A new visitor of the site at `url`; `options` go to Playwright's ``new_context``.
-
-    One that is `keeping` what it was given (styles, scripts) asks for it once, as browsers do;
-    requests to another host are then refused by the browser's own flags alone.
-    """
+def open_visit(browser: Browser, url: str, mode: Mode, **options: Any) -> Visit:
+    """A new visitor of the site at `url`; `options` go to Playwright's ``new_context``."""
     width, height = SIZES[mode.device]
     context = browser.new_context(
         base_url=url,
@@ -172,9 +166,7 @@ def open_visit(
         page.on("websocket", lambda socket: visit.foreign.append(socket.url))
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
 
-    if not keeping:
-        # Playwright turns the browser's cache off for who looks at each request first.
-        context.route(is_foreign, refuse)
+    context.route(is_foreign, refuse)
     context.on("request", note)
     context.on("page", watch)
     context.on(

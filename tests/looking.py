@@ -80,7 +80,7 @@ class Eye:
                 self._learn(lying)
         return wrong
 
-    def walk(self, page: Page, shown: str) -> list[str]:
+    def walk(self, page: Page, shown: str, presses_max: int) -> list[str]:
         """Press Tab wherever one kind of stop leads to another as never before, `shown` so.
 
         Each link, field and button that is seen is a stop, in the order of the page; each must
@@ -90,11 +90,12 @@ class Eye:
         wrong: list[str] = []
         learnt: set[str] = set()
         before = "top"
+        until = self.presses + presses_max
         held: int | None = None
         for at, stop in enumerate(stops):
             pair = "k" + _digest([shown, before, stop["key"]])
             before = stop["key"]
-            if pair in self._known or pair in learnt:
+            if pair in self._known or pair in learnt or self.presses >= until:
                 continue
             if held != at - 1:
                 page.evaluate("(at) => window.stops.hold(at)", at - 1)
@@ -229,7 +230,8 @@ _PARTS = f"""() => {{
   const walk = (one, around) => {{
     const at = elements.push(one) - 1;
     const self = own(one);
-    const inside = hash(around + self);
+    // Which language a part stands in is no rule's business; its own ``lang`` is.
+    const inside = hash(around + self.replace(/\\|lang=[^|]*/, ""));
     const children = [...one.children].map((child) => walk(child, inside));
     const key = hash([self, ...children].join("/"));
     keys[at] = hash(around + key);
