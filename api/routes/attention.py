@@ -28,12 +28,17 @@ class Attention(Answer):
 
 
 class AttentionAnswer(Answer):
-    """Everything that asks for attention on a day; `open` counts those not disposed of."""
+    """What asks for attention on a day; `open` counts those that are not disposed of.
+
+    Of a topic with very many items the first are here, the open ones before the others;
+    `left_out` says how many more there are, by code.
+    """
 
     day: str
     as_of: int
     open: int
     truncated: bool
+    left_out: dict[str, int]
     items: list[Attention]
 
 

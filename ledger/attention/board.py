@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -23,7 +23,8 @@ _CODES: Mapping[Hold, str] = {
     UNCONFIRMED: "restore_unconfirmed",
 }
 ITEMS_MAX = 1000
-"""Items of one answer; one that is cut says so."""
+"""Items of one topic (code) in an answer, the open ones before the others; how many more there
+are is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,13 @@ class Board:
 
     Attributes:
         items: Those without a disposition first, warnings before notices.
-        truncated: True where there are more than `ITEMS_MAX`.
+        left_out: Of the topics with more items than are here, how many: ``{code: number}``.
     """
 
     day: str
     size: int
     items: tuple[Item, ...]
-    truncated: bool
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -46,7 +47,8 @@ class Board:
             "day": self.day,
             "as_of": self.size,
             "open": sum(one.disposition is None for one in self.items),
-            "truncated": self.truncated,
+            "truncated": bool(self.left_out),
+            "left_out": dict(self.left_out),
             "items": [one.as_json() for one in self.items],
         }
 
@@ -57,6 +59,7 @@ def attend(
     *,
     holds: Sequence[tuple[Hold, str]] = (),
     stopping: Callable[[], bool] | None = None,
+    items_max: int | None = ITEMS_MAX,
 ) -> Board:
     """Look for everything that asks for attention.
 
@@ -66,16 +69,47 @@ def attend(
         holds: Why nothing more is recorded, if so: they come first, and no auditor's
             decision disposes of them.
         stopping: Says whether the answer is not wanted any more.
+        items_max: At most so many items of a topic; None for all.
 
     Raises:
         NotReadyError: ``stopping``.
     """
     view = View(reader, day) if stopping is None else View(reader, day, stopping)
     head = reader.head()
-    found = list(islice(_search(view), ITEMS_MAX + 1))
     size = head.size if head else 0
-    board = Board(day, size, tuple(found[:ITEMS_MAX]), len(found) > ITEMS_MAX)
-    return held(decided(board, reader), holds)
+    items, left_out = _gathered(view, items_max)
+    return held(decided(Board(day, size, items, left_out), reader), holds)
+
+
+def _gathered(view: View, items_max: int | None) -> tuple[tuple[Item, ...], Mapping[str, int]]:
+    """What the search finds, as it finds it, and how much of each topic is left out.
+
+    A topic with many items hides no other, and what is decided hides nothing that is open.
+    """
+    found: dict[str, list[tuple[int, Item]]] = {}
+    counts: Counter[str] = Counter()
+    for number, item in enumerate(_search(view)):
+        counts[item.code] += 1
+        topic = found.setdefault(item.code, [])
+        topic.append((number, item))
+        if items_max is not None and len(topic) >= 2 * items_max:
+            _cut(topic, view.reader, items_max)
+    for topic in found.values():
+        if items_max is not None and len(topic) > items_max:
+            _cut(topic, view.reader, items_max)
+    in_order = sorted((one for topic in found.values() for one in topic), key=lambda one: one[0])
+    left_out = {code: counts[code] - len(topic) for code, topic in found.items()}
+    return tuple(item for _, item in in_order), {code: n for code, n in left_out.items() if n}
+
+
+def _cut(topic: list[tuple[int, Item]], reader: Reader, items_max: int) -> None:
+    """Keep so many items of a topic: the open ones first, then the first that were found."""
+    keys = [_disposition_key(item) for _, item in topic]
+    disposed = reader.chosen_objects(keys)
+    in_order = sorted(
+        zip(keys, topic, strict=True), key=lambda one: (one[0] in disposed, one[1][0])
+    )
+    topic[:] = [one for _, one in in_order[:items_max]]
 
 
 def decided(board: Board, reader: Reader) -> Board:

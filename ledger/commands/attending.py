@@ -17,14 +17,12 @@ _WORDS = {
     "zh": {
         "sum": "{day}：{open} 项待处理，{done} 项已处理；账本大小 {size}。"
         "这些是供人判断的线索，不是指责。",
-        "cut": "还有更多，未全部列出。",
         "done": "已处理",
         "entries": "条目",
     },
     "en": {
         "sum": "{day}: {open} open, {done} disposed of; log size {size}. These are evidence for a "
         "person to judge, not accusations.",
-        "cut": "There are more, which are not listed.",
         "done": "disposed of",
         "entries": "entries",
     },
@@ -53,7 +51,7 @@ def attention(
     try:
         day = book.today() if as_of is None else parse_day(as_of, "--as-of")
         with book.store.read() as reader:
-            board = attend(reader, day, holds=book.holds())
+            board = attend(reader, day, holds=book.holds(), items_max=None)
     finally:
         book.close()
     if as_json:
@@ -66,8 +64,6 @@ def _print(board: Board, lang: str) -> None:
     words = _WORDS[lang]
     for item in board.items:
         sys.stdout.write(_line(item, lang) + "\n")
-    if board.truncated:
-        sys.stdout.write(words["cut"] + "\n")
     done = sum(one.disposition is not None for one in board.items)
     values = {"day": board.day, "size": board.size, "done": done, "open": len(board.items) - done}
     sys.stdout.write("# " + words["sum"].format(**values) + "\n")

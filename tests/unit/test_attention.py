@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from typer.testing import CliRunner
 
 from ledger import cli
 from ledger.attention import TITLES, Board, attend
-from ledger.attention import board as boards
 from ledger.attention import item as items
 from ledger.day import parse_day
 from ledger.errors import MalformedError, RejectedError
@@ -489,11 +489,41 @@ def test_every_item_says_what_it_is_in_both_languages_and_accuses_nobody() -> No
             assert word not in title_zh + title_en.lower()
 
 
-def test_a_board_is_cut_and_says_so(told: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not board(told).truncated
-    monkeypatch.setattr(boards, "ITEMS_MAX", 1)
-    cut = board(told)
-    assert (len(cut.items), cut.truncated) == (1, True)
+def test_a_topic_with_many_items_hides_no_other(told: Scribe) -> None:
+    for number in range(4):
+        fund = {
+            "code": f"f{number}",
+            "name": f"基金{number}",
+            "fund_class": "restricted",
+            "purposes": ["medical-aid"],
+        }
+        told.tell("fund.opened", fund, day="2021-01-04")
+        relief(told, 100, "2021-03-01", fund=f"f{number}")
+
+    def cut_to(items_max: int | None) -> Board:
+        with told.book.store.read() as reader:
+            return attend(reader, "2022-01-10", items_max=items_max)
+
+    whole = cut_to(None)
+    assert (whole.items, whole.left_out) == (board(told).items, {})
+    counts = Counter(one.code for one in whole.items)
+    code, many = counts.most_common(1)[0]
+    assert (code, many) == ("restricted_unspent", 4)
+    assert len(counts) > 1
+    for items_max in range(1, many + 1):
+        cut = cut_to(items_max)
+        left = {one: count - items_max for one, count in counts.items() if count > items_max}
+        assert cut.left_out == left
+        assert cut.as_json()["truncated"] == bool(left)
+        assert Counter(one.code for one in cut.items) + Counter(left) == counts
+        # In the order in which they were found, as without a limit.
+        assert list(cut.items) == [one for one in whole.items if one in cut.items]
+    # What is decided makes room for what is open.
+    first = next(one for one in whole.items if one.code == code)
+    dispose(told, code, list(first.entries))
+    found = [one for one in cut_to(many - 1).items if one.code == code]
+    assert [one.disposition for one in found] == [None] * (many - 1)
+    assert first.entries not in [one.entries for one in found]
 
 
 def test_it_never_reads_the_log_from_end_to_end(told: Scribe) -> None:

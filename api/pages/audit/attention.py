@@ -83,7 +83,7 @@ def attention_view(
     board: Board, topic: str | None, start: int, directory: Directory, translator: Translator
 ) -> AttentionView:
     """A page of what asks for attention."""
-    every = Counter(one.code for one in board.items)
+    every = Counter(one.code for one in board.items) + Counter(board.left_out)
     still = Counter(one.code for one in board.items if one.disposition is None)
     chosen = [one for one in board.items if topic in (None, one.code)]
     shown = chosen[start : start + ITEMS_PER_PAGE]
@@ -98,7 +98,7 @@ def attention_view(
         ],
         open=still.total(),
         total=every.total(),
-        truncated=board.truncated,
+        truncated=bool(board.left_out),
         items=[item_view(one, directory, translator) for one in shown],
         start=start,
         newer=max(0, start - ITEMS_PER_PAGE) if start else None,
