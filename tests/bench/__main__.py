@@ -32,8 +32,8 @@ GROWTH_SMALL, PAGES_SMALL = 10_000, 1_000
 PACKAGES = ("cryptography", "fastapi", "orjson", "pydantic", "sqlalchemy", "uvicorn")
 
 FULL_SIZE = "scripts/bench --gifts 100000 --hashed 1024000 --large 1000000 --runs 7"
-"""The sizes of issue 6; it takes hours. Without options the same rows take ten minutes of
-processor time."""
+"""The sizes of issue 6; it takes hours. Without options the same rows take some minutes
+on free cores."""
 
 Options = argparse.Namespace
 WORKLOADS: dict[str, Callable[[Path, Options], list[Row]]] = {
