@@ -283,14 +283,17 @@ def _views(found: Suggested | None, translator: Translator) -> tuple[SuggestionV
 def _view(line: BankLine, one: Suggestion, translator: Translator) -> SuggestionView:
     spans = tuple((first, end - 1) for first, end in joined((i, i + 1) for i in sorted(one.gifts)))
     written = ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)
-    out = "out_" if line.moved_fen < 0 else ""
     channel = ""
-    if one.channel and out:
-        channel = kind_title(one.channel, translator)
-    elif one.channel:
-        channel = translator.word("suggested", one.channel)
+    if line.moved_fen < 0:
+        why = f"bank.out_why_{one.reason}"
+        if one.channel:
+            channel = kind_title(one.channel, translator)
+    else:
+        why = f"bank.why_{one.reason}"
+        if one.channel:
+            channel = translator.word("suggested", one.channel)
     reason = translator.text(
-        f"bank.{out}why_{one.reason}",
+        why,
         days=one.days,
         channel=channel,
         day=one.day,
