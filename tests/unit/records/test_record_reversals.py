@@ -49,6 +49,8 @@ def test_a_reversal_gives_back_the_state_before(world: Scribe, kind: str) -> Non
     ]
     after = snapshot(world.book)
     assert after.pop(f"reversed/{index}") == {"entry": entry.index}
+    # The document stays named by the entry, which stays in the log.
+    assert after.pop(f"documented/{DOCUMENT}/{index:016d}") == {"entry": index}
     assert {key: value for key, value in after.items() if value} == before
     audited(world.book)
 
