@@ -13,8 +13,8 @@ entries by their index; never the log from end to end.
 
 from __future__ import annotations
 
-from ledger.attention.board import ITEMS_MAX, Board, attend
+from ledger.attention.board import Board, attend
 from ledger.attention.item import TITLES, Item
 from ledger.attention.kept import KeptBoard
 
-__all__ = ["ITEMS_MAX", "TITLES", "Board", "Item", "KeptBoard", "attend"]
+__all__ = ["TITLES", "Board", "Item", "KeptBoard", "attend"]
