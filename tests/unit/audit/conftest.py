@@ -12,7 +12,7 @@ from bodies import FULL, full
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from prerequisites import BEFORE
-from scribe import Scribe, StepClock, held, make_book, open_copy, tell_small_world
+from scribe import Scribe, StepClock, audited, held, make_book, open_copy, tell_small_world
 from tamper import Tamper
 from templates import made_once
 from timestamp_authority import TimestampAuthority
@@ -194,7 +194,8 @@ def long_book(long_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def tamper(long_book: Book) -> Iterator[Tamper]:
-    """Changes the rows of `long_book`."""
+    """Changes the rows of `long_book`; at the end all that was changed is as it was."""
     made = Tamper(long_book.folder)
     yield made
     made.close()
+    audited(long_book)
