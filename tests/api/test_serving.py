@@ -109,8 +109,11 @@ def pid_of(client: httpx.Client, url: str) -> int:
     return int(match[1])
 
 
-def test_two_workers_write_one_log(tmp_path: Path) -> None:
+def test_two_workers_write_one_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
+    # Each client's connection stays with its worker; after five seconds it would be cut, perhaps
+    # in the middle of a request.
+    monkeypatch.setenv("SHANJI_KEEP_ALIVE_SECONDS", "600")
     with ExitStack() as stack:
         process, lines = stack.enter_context(started("--data", data, "--workers", "2", *NEW_LOG))
         url = address(lines)
