@@ -120,9 +120,13 @@ class Tokens:
             return
         seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if seen != self._seen:
-            # Nobody is let in by what was read before, should the new list be damaged.
-            self._forget()
-            grants = _read(self._path)
+            try:
+                grants = _read(self._path)
+            except BaseException:
+                # Nobody is let in by what was read before, where the new list is damaged.
+                self._forget()
+                raise
+            # Not before: other threads look tokens up meanwhile.
             self._grants = {grant.sha256: grant for grant in grants}
             self._by_id = {grant.id: grant for grant in grants}
             self._seen = seen

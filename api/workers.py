@@ -123,14 +123,22 @@ class Workers:
         for handle in wait(list(by_handle), WAIT_SECONDS):  # type: ignore[arg-type]
             one = by_handle[handle]
             if handle is one.line:
-                with suppress(EOFError, OSError):
-                    one.ready = one.line.recv_bytes() == READY
+                self._hear(one)
         for one in list(self._workers.values()):
             if not one.process.is_alive():
                 self._replace(one)
 
+    @staticmethod
+    def _hear(one: _Worker) -> None:
+        """What a worker said, or that it is gone."""
+        with suppress(EOFError, OSError):
+            one.ready = one.line.recv_bytes() == READY
+
     def _replace(self, one: _Worker) -> None:
         code = one.process.exitcode
+        if not one.ready and one.line.poll():
+            # It said so after this process had last listened, and has ended since.
+            self._hear(one)
         one.line.close()
         if not one.ready:
             raise FatalError(

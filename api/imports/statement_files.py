@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,10 @@ class StatementFiles:
         now = time.time()
         for path in self._folder.glob("*"):
             most = DRAFT_SECONDS_MAX if path.name.startswith(DRAFT) else DAYS_MAX * 24 * 3600
-            if path.stat().st_mtime < now - most:
-                path.unlink(missing_ok=True)
+            # Another request may have moved it into its place, or dropped it.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < now - most:
+                    path.unlink()
 
     def _read(self, name: str) -> Any:
         return orjson.loads(read_sealed(self._vault, self._path(name), f"{FOLDER}/{name}"))

@@ -19,7 +19,22 @@ from caller import Caller, serving
 from scribe import Scribe, make_book, tell_small_world
 from templates import demonstration
 
+from api.pages.staff import importing
+from ledger.attention import KeptBoard, kept
 from ledger.book import Book
+from ledger.statistics import Latest
+
+PATIENCE_SECONDS = 120.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """On a slow machine too an answer shows what a test has just done: a form waits for the
+    import's worker until it is done, and each size is searched for what asks for attention."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importing, "WAIT_SECONDS", PATIENCE_SECONDS)
+        patch.setattr(kept, "QUICK_SECONDS", PATIENCE_SECONDS)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -75,12 +90,20 @@ def loaded(loaded_template: Path, tmp_path: Path) -> Iterator[Caller]:
 
 @pytest.fixture
 def world(untouched: Caller, small_template: Path, tmp_path: Path) -> Iterator[Caller]:
-    """The shared service over a small world of the test's own: quicker than another service."""
+    """The shared service over a small world of the test's own: quicker than another service.
+
+    What the service keeps by the size of the log is the test's own too: another world's may have
+    the same size.
+    """
     shutil.copytree(small_template, tmp_path / "data")
-    book, before = Book.open(tmp_path / "data"), untouched.book
-    untouched.app.state.book = book
+    state = untouched.app.state
+    before = {name: state._state[name] for name in ("book", "board", "statistics")}
+    book = Book.open(tmp_path / "data")
+    board = KeptBoard(book.store.read, book.today)
+    state._state.update(book=book, board=board, statistics=Latest())
     try:
         yield untouched
     finally:
-        untouched.app.state.book = before
+        state._state.update(before)
+        board.close()
         book.close()

@@ -83,6 +83,25 @@ def test_a_revoked_token_stops_working(tmp_path: Path) -> None:
         revoke_token(tmp_path, grant.id)
 
 
+def test_tokens_count_while_a_changed_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may look its token up in that moment."""
+    token = create_token(tmp_path, "clerk-1", Role.CLERK)
+    tokens = Tokens(tmp_path, clock=lambda: 1000.0)
+    assert tokens.find(token)
+    other = create_token(tmp_path, "clerk-2", Role.CLERK)
+    read, meanwhile = auth._read, []
+
+    def slow(path: Path) -> list[auth.Grant]:
+        meanwhile.append(tokens.find(token))
+        return read(path)
+
+    monkeypatch.setattr(auth, "_read", slow)
+    assert tokens.find(other) == Person("clerk-2", Role.CLERK)
+    assert meanwhile == [Person("clerk-1", Role.CLERK)]
+
+
 @pytest.mark.parametrize("person", ["", "张三", "Clerk", "a b", "-a", "a" * 65, "system", "a\n"])
 def test_what_is_no_persons_id_is_refused(tmp_path: Path, person: str) -> None:
     with pytest.raises(MalformedError):

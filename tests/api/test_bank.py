@@ -234,8 +234,12 @@ def test_old_drafts_are_swept(world: Caller) -> None:
     assert len(names) == 2
     for one in folder.iterdir():
         os.utime(one, (0, 0))
+    # Another request's, listed and then moved into its place.
+    moved = folder / "draft-other.part"
+    moved.symlink_to("nowhere")
     send_file(clerk, csv("2022-03-10,1.00,,2.00,,"))
     assert files.find(index) is None
+    moved.unlink()
     assert len(list(folder.iterdir())) == 1
 
 

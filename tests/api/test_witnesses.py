@@ -24,6 +24,8 @@ from ledger.tlog.witnessed import open_witnessed
 from ledger.verify import verify_receipt
 
 LINES = 40
+PATIENT = {"witness_seconds_max": 120}
+"""Witnesses that come are waited for, however slow the machine is."""
 TOO_LARGE = Verdict(409, b"999999\n", "text/x.tlog.size")
 
 
@@ -129,7 +131,7 @@ def test_receipts_are_pending_and_then_settled(
 def test_answers_wait_for_the_required_witnesses(
     folder: Path, asked: list[Desk], policy: Policy, policy_file: Path
 ) -> None:
-    with serving(folder, policy=policy_file, require_witnesses=2) as caller:
+    with serving(folder, policy=policy_file, require_witnesses=2, **PATIENT) as caller:
         body = gift()
         value = caller.record(body, key="first")
         found = verify_receipt(value["receipt"].encode(), policy, now=int(time.time()))
@@ -164,7 +166,9 @@ def test_when_witnesses_do_not_come(
     folder: Path, asked: list[Desk], policy: Policy, policy_file: Path
 ) -> None:
     with serving(folder, policy=policy_file, require_witnesses=2, witness_seconds_max=1) as caller:
-        before = caller.record(gift())
+        # On a slow machine the witnesses may not have come within the second.
+        eventually(lambda: caller.post(gift(), key="before").status_code in (200, 201))
+        before = caller.post(gift(), key="before").json()
         asked[0].away = True
         size = caller.book.head().size
         answer = caller.post(gift(), key="late")
@@ -188,14 +192,14 @@ def test_when_witnesses_do_not_come(
         eventually(lambda: caller.post(gift(), key="late").status_code == 200)
         value = caller.post(gift(), key="late").json()
         assert verify_receipt(value["receipt"].encode(), policy).entry.index == size
-        assert caller.bulk(lines)[0]["replayed"] is True
+        eventually(lambda: caller.bulk(lines)[0].get("replayed") is True)
         assert before["index"] < value["index"]
 
 
 def test_many_writers_wait_together(
     folder: Path, asked: list[Desk], policy: Policy, policy_file: Path
 ) -> None:
-    with serving(folder, policy=policy_file, require_witnesses=1) as caller:
+    with serving(folder, policy=policy_file, require_witnesses=1, **PATIENT) as caller:
         with ThreadPoolExecutor(8) as pool:
             values = list(pool.map(lambda n: caller.record(gift(), key=f"k{n}"), range(16)))
         assert len({one["index"] for one in values}) == 16
@@ -223,8 +227,12 @@ def test_a_witness_that_has_seen_more_stops_the_log(
         bulk = caller.call("POST", "/v1/entries/bulk", role=Role.CLERK, content=line)
         caller.problem(bulk, 503, "halted")
         assert caller.book.head().size == size
-        listed = caller.value("/v1/witnesses")["witnesses"]
-        assert listed[0]["trouble"] == "behind"
+
+        def trouble() -> object:
+            return caller.value("/v1/witnesses")["witnesses"][0].get("trouble")
+
+        # The thread that halted the log says why a moment later.
+        eventually(lambda: trouble() == "behind")
         alarm = caller.value("/v1/attention")["items"][0]
         assert (alarm["code"], alarm["severity"]) == ("witness_contradicts", "warning")
         assert "w0.example" in alarm["details"]["message"]

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import worker_targets
-from processes import alive, until
+from processes import WAIT_SECONDS, alive, until
 
 from api import workers
 from api.workers import Serve, Workers
@@ -58,6 +59,23 @@ def test_workers_that_cannot_go_on_end_the_service(
     assert caught.value.code == code
     assert pids(tmp_path)
     assert not any(map(alive, pids(tmp_path)))
+
+
+def test_a_worker_that_answered_and_died_at_once_did_start(
+    tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may say that it answers, and end, before its parent listens again."""
+    listen = workers.wait
+
+    def late(handles: list[Any], seconds: float) -> list[Any]:
+        listen([one for one in handles if isinstance(one, int)], WAIT_SECONDS)
+        return []
+
+    monkeypatch.setattr(workers, "wait", late)
+    monkeypatch.setattr(workers, "DEATHS_MAX", 0)
+    with pytest.raises(FatalError) as caught:
+        Workers(1, worker_targets.mortal, tmp_path, listener, 30).run(lambda: None)
+    assert caught.value.code == "workers_die"
 
 
 def test_a_dead_worker_is_replaced_and_none_outlives_its_parent(tmp_path: Path) -> None:
