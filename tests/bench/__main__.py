@@ -27,7 +27,7 @@ from bench.recording import bulk
 from ledger.book import Book
 from ledger.tlog.tiles import TILE_WIDTH
 
-GROWTH_SMALL, PAGES_SMALL = 10_000, 1_000
+GROWTH_SMALL, PAGES_SMALL = 10_000, 2_500
 """Entries of the small log, where none are asked for: of trace and growth, of pages."""
 PACKAGES = ("cryptography", "fastapi", "orjson", "pydantic", "sqlalchemy", "uvicorn")
 

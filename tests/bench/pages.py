@@ -35,6 +35,8 @@ FLOOR_SECONDS = 0.003
 """A page below this in the small log is held to this: what a page costs whatever it shows."""
 LOOKED_AT = 400
 """Entries from one place on that are looked through for one of each kind."""
+EARLY_LOOKED_AT = 2_000
+"""Entries from the beginning on that are looked through for a gift to the largest project."""
 SAMPLED_MAX = 2_000
 """The size of which a sample is drawn is at most this: a page draws from so many, a command
 from all."""
@@ -267,8 +269,8 @@ def _read(reader: Reader, size: int) -> Log:
     gift = parse_entry(reader.entry(entries["donation.money"]))
     early = next(
         entry.index
-        for entry in map(parse_entry, reader.entries(100, 200))
-        if entry.kind == "donation.money" and entry.fields["fund"] == "main"
+        for entry in map(parse_entry, reader.entries(0, min(size, EARLY_LOOKED_AT)))
+        if entry.kind == "donation.money" and entry.fields.get("project") == "main"
     )
     account = reader.account_total("item:item-2", "stock:depot-1")
     assert account is not None
