@@ -41,15 +41,24 @@ class Board:
     items: tuple[Item, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+    def page(self, after: tuple[int, int] | None, limit: int) -> tuple[list[Item], bool]:
+        """Some items, and whether there are more.
+
+        Args:
+            after: Only items behind this one, by their `order`.
+        """
+        behind = [one for one in self.items if after is None or one.order > after]
+        return behind[:limit], len(behind) > limit
+
+    def as_json(self, items: Sequence[Item] | None = None) -> dict[str, Any]:
+        """Plain values, with all items or only these."""
         return {
             "day": self.day,
             "as_of": self.size,
             "open": sum(one.disposition is None for one in self.items),
             "truncated": bool(self.left_out),
             "left_out": dict(self.left_out),
-            "items": [one.as_json() for one in self.items],
+            "items": [one.as_json() for one in (self.items if items is None else items)],
         }
 
 
@@ -99,7 +108,8 @@ def _gathered(view: View, items_max: int | None) -> tuple[tuple[Item, ...], Mapp
             _cut(topic, view.reader, items_max)
     in_order = sorted((one for topic in found.values() for one in topic), key=lambda one: one[0])
     left_out = {code: counts[code] - len(topic) for code, topic in found.items()}
-    return tuple(item for _, item in in_order), {code: n for code, n in left_out.items() if n}
+    items = tuple(replace(item, place=place) for place, (_, item) in enumerate(in_order))
+    return items, {code: n for code, n in left_out.items() if n}
 
 
 def _cut(topic: list[tuple[int, Item]], reader: Reader, items_max: int) -> None:
@@ -120,7 +130,7 @@ def decided(board: Board, reader: Reader) -> Board:
         replace(one, disposition=orjson.loads(found[key]) if key in found else None)
         for one, key in zip(board.items, keys, strict=True)
     ]
-    items.sort(key=lambda one: (one.disposition is not None, one.severity != "warning"))
+    items.sort(key=lambda one: one.order)
     return replace(board, items=tuple(items))
 
 
@@ -128,7 +138,10 @@ def held(board: Board, holds: Sequence[tuple[Hold, str]]) -> Board:
     """The same board with the reasons why nothing more is recorded before everything else."""
     if not holds:
         return board
-    first = [make_item(_CODES[hold], "warning", (), {"message": reason}) for hold, reason in holds]
+    first = (
+        replace(make_item(_CODES[hold], "warning", (), {"message": reason}), place=place)
+        for place, (hold, reason) in enumerate(holds, start=-len(holds))
+    )
     return replace(board, items=(*first, *board.items))
 
 

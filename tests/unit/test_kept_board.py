@@ -10,6 +10,7 @@ import pytest
 from scribe import Scribe, tell_rules
 
 from ledger.attention import Board, KeptBoard, board, kept
+from ledger.errors import ConflictError, NotReadyError
 from ledger.store import Reader
 
 SECONDS_MAX = 30
@@ -68,6 +69,46 @@ def test_a_slow_search_is_made_beside(world: Scribe, boards: KeptBoard, clock: C
     assert boards._thread is not None
     boards.settle()
     assert asked(world, boards).size == before.size + 1
+
+
+def test_another_day_of_a_large_ledger_is_searched_beside(
+    world: Scribe, boards: KeptBoard, clock: Clock
+) -> None:
+    def of_day(day: str) -> Board:
+        with world.book.store.read() as reader:
+            return boards.of(reader, day=day)
+
+    assert of_day("2021-12-31").day == "2021-12-31"
+    clock.search = 10.0
+    assert of_day("2021-12-30").day == "2021-12-30"
+    for _ in range(2):
+        with pytest.raises(NotReadyError, match="ask again in about 101 seconds"):
+            of_day("2021-12-29")
+        assert boards._thread is None, "no search so soon after the last"
+    clock.now += kept.REST * clock.search
+    with pytest.raises(NotReadyError):
+        of_day("2021-12-29")
+    boards.settle()
+    before = of_day("2021-12-29")
+    assert (before.day, before.size) == ("2021-12-29", world.book.head().size)
+    world.submit([world.gift(100)])
+    assert of_day("2021-12-29").size == before.size
+    assert asked(world, boards).day == "2022-12-31"
+
+
+def test_a_board_is_gone_on_in_while_it_is_kept(world: Scribe, boards: KeptBoard) -> None:
+    before = asked(world, boards)
+    for _ in range(kept.BOARDS_MAX - 1):
+        world.submit([world.gift(100)])
+        asked(world, boards)
+    with world.book.store.read() as reader:
+        assert boards.again(reader, before.size, before.day) == before
+        with pytest.raises(ConflictError):
+            boards.again(reader, before.size, "2021-12-31")
+    world.submit([world.gift(100)])
+    asked(world, boards)
+    with world.book.store.read() as reader, pytest.raises(ConflictError):
+        boards.again(reader, before.size, before.day)
 
 
 def test_a_decision_counts_at_once(world: Scribe, boards: KeptBoard, clock: Clock) -> None:
