@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from ledger.attention.deadlines import overdue
 from ledger.attention.holdings import ageing
 from ledger.attention.item import Item, View, make_item
 from ledger.attention.patterns import patterns
+from ledger.entry import parse_entry
 from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, Hold
-from ledger.records.dispositions import disposition_key
+from ledger.records.dispositions import ATTENTION_DISPOSED, disposition_key
 from ledger.store import Reader
 
 _CODES: Mapping[Hold, str] = {
@@ -25,6 +27,8 @@ _CODES: Mapping[Hold, str] = {
 ITEMS_MAX = 1000
 """Items of one topic (code) in an answer, the open ones before the others; how many more there
 are is said."""
+SINCE_MAX = 100
+"""Decisions since a board was searched that are read one by one; above it all are looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,10 @@ class Board:
         Args:
             after: Only items behind this one, by their `order`.
         """
-        behind = [one for one in self.items if after is None or one.order > after]
-        return behind[:limit], len(behind) > limit
+        start = 0
+        if after is not None:
+            start = bisect_right(self.items, after, key=lambda one: one.order)
+        return list(self.items[start : start + limit]), len(self.items) > start + limit
 
     def as_json(self, items: Sequence[Item] | None = None) -> dict[str, Any]:
         """Plain values, with all items or only these."""
@@ -129,6 +135,32 @@ def decided(board: Board, reader: Reader) -> Board:
     items = [
         replace(one, disposition=orjson.loads(found[key]) if key in found else None)
         for one, key in zip(board.items, keys, strict=True)
+    ]
+    items.sort(key=lambda one: one.order)
+    return replace(board, items=tuple(items))
+
+
+def decided_since(board: Board, reader: Reader) -> Board:
+    """The same as `decided`, for a board whose items have what was decided up to its size.
+
+    Only the decisions above that are read, where they are few.
+    """
+    head = reader.head()
+    before = head.size if head else 0
+    newest = reader.newest_of_kinds([ATTENTION_DISPOSED.name], before=before, limit=SINCE_MAX)
+    since = [index for index in newest if index >= board.size]
+    if not since:
+        return board
+    if len(since) == SINCE_MAX:
+        return decided(board, reader)
+    keys = set()
+    for data in reader.chosen_entries(since).values():
+        fields = parse_entry(data).fields
+        keys.add(disposition_key(fields["flag"], fields["entries"], fields.get("entries_total")))
+    found = reader.chosen_objects(keys)
+    items = [
+        replace(one, disposition=orjson.loads(found[key])) if key in found else one
+        for one, key in ((one, _disposition_key(one)) for one in board.items)
     ]
     items.sort(key=lambda one: one.order)
     return replace(board, items=tuple(items))

@@ -3,9 +3,10 @@
 A search looks at every pool and every project, so it grows with the ledger. In a small one
 each size of the log is searched when it is asked for. Where the last search took longer than
 `QUICK_SECONDS`, the board that there is answers, with the size and the day that it is of, and
-a newer one is searched beside, at most a tenth of the time; so is that of another day that is
-asked for. What auditors decided since then is looked up each time, in the snapshot of who asks.
-The last boards are kept, so that who reads one page by page goes on in the same.
+a newer one is searched beside, at most a tenth of the time. So is that of a day that is asked
+for, in a log of `LARGE` entries; in a smaller one it is of the newest size. What auditors
+decided since then is looked up each time, in the snapshot of who asks. The last boards are
+kept, so that who reads one page by page goes on in the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from ledger.attention.board import Board, attend, decided, held
+from ledger.attention.board import Board, attend, decided_since, held
 from ledger.errors import ConflictError, LedgerError, NotReadyError
 from ledger.holds import Hold
 from ledger.store import Reader
@@ -26,7 +27,8 @@ QUICK_SECONDS = 0.1
 REST = 9
 """After a search beside, none begins for so many times as long as it took."""
 LARGE = 100_000
-"""A log of so many entries is searched when the service starts, before anybody asks."""
+"""A log of so many entries is searched when the service starts, before anybody asks, and never
+in a request that asks for a day."""
 BOARDS_MAX = 4
 """Boards that are kept, by size and day."""
 
@@ -73,7 +75,7 @@ class KeptBoard:
         """The board of this snapshot, or the one that there is.
 
         Args:
-            day: The day to count to; today if it is None.
+            day: The day to count to that was asked for; today if it is None.
             holds: Why nothing more is recorded, if so.
 
         Raises:
@@ -84,8 +86,8 @@ class KeptBoard:
         with self._lock:
             kept = self._board if wanted[1] == today else self._newest(wanted[1])
             took, ended = self._took, self._ended
-        quick = took <= QUICK_SECONDS and (wanted[1] == today or wanted[0] < LARGE)
-        if quick or (kept is None and wanted[1] == today):
+        in_request = took <= QUICK_SECONDS if day is None else wanted[0] < LARGE
+        if in_request or (kept is None and wanted[1] == today):
             if kept is None or (kept.size, kept.day) != wanted:
                 kept = self._search(reader, wanted)
         elif kept is None or (kept.size, kept.day) != wanted:
@@ -97,7 +99,7 @@ class KeptBoard:
                     f"in about {1 + round((1 + REST) * took)} seconds",
                     code="searching",
                 )
-        return held(decided(kept, reader), holds)
+        return held(decided_since(kept, reader), holds)
 
     def again(self, reader: Reader, size: int, day: str, *, holds: Holds = ()) -> Board:
         """A board that was given before, to go on in it.
@@ -113,7 +115,7 @@ class KeptBoard:
                 "without `after`",
                 code="list_changed",
             )
-        return held(decided(kept, reader), holds)
+        return held(decided_since(kept, reader), holds)
 
     def _newest(self, day: str) -> Board | None:
         """The newest board of a day; the lock is held."""

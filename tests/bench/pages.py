@@ -175,7 +175,7 @@ def _auditor(log: Log) -> dict[str, str]:
         "/audit/consistency": "/audit/consistency",
         "/audit/consistency of sizes": f"/audit/consistency?old={log.checkpoint}&new={size}",
         "/audit/attention": "/audit/attention",
-        "/audit/attention of a topic": "/audit/attention?topic=restricted_unspent",
+        "/audit/attention of a topic": "/audit/attention?topic=project_report_overdue",
         "/audit/sample": f"/audit/sample?{drawn}",
         "/audit/sample.{form}": f"/audit/sample.csv?{drawn}",
         "/audit/downloads": "/audit/downloads",
