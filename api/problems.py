@@ -105,6 +105,8 @@ _FORMS_BY_CODE: Mapping[str, Form] = {
     "commit_hangs": Form(503, "数据库迟迟没有完成提交", "A commit waits for the database"),
     "database_slow": Form(503, "数据库没有及时应答", "The database does not answer in time"),
     "damaged": Form(503, "存储的数据有损坏，已停止记账", "Something stored is damaged"),
+    "list_changed": Form(409, "列表已更新，请从头读取", "The list was made anew; begin again"),
+    "searching": Form(503, "正在查找，请稍后重试", "The search goes on; try again later"),
     "proposal_closed": Form(409, "申请已办结", "The proposal is decided already"),
     "proposal_busy": Form(503, "申请正在办理", "The proposal is being decided"),
     "receipts_extra_missing": Form(

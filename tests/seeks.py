@@ -134,14 +134,29 @@ SEEKS: list[tuple[str, list[str], Callable[[Reader], object]]] = [
     ),
     ("asset", ["asset USING PRIMARY KEY"], lambda reader: reader.asset("CNY")),
     (
-        "named_totals",
-        ["account_by_holder", "pool USING PRIMARY KEY"],
-        lambda reader: reader.named_totals("fund:a", limit=5),
+        "named_sums",
+        ["account_by_holder", "movement USING PRIMARY KEY"],
+        lambda reader: reader.named_sums("fund:a", limit=5),
     ),
     (
         "asset_holders",
         ["account_by_name", "pool USING PRIMARY KEY"],
         lambda reader: reader.asset_holders("CNY", "fund:", limit=5),
+    ),
+    (
+        "asset_sums",
+        ["account_by_name", "movement USING PRIMARY KEY"],
+        lambda reader: reader.asset_sums("CNY", "fund:", limit=5),
+    ),
+    (
+        "labelled_pools",
+        ["account_by_name", "pool USING PRIMARY KEY"],
+        lambda reader: reader.labelled_pools("CNY", "fund:a", "flood", looked_at=5),
+    ),
+    (
+        "those_that_moved",
+        ["flow USING PRIMARY KEY", "flow_by_target", "account USING"],
+        lambda reader: reader.those_that_moved([3, ENTRIES - 1], "CNY", ""),
     ),
     ("account_ids", ["account_by_holder"], lambda reader: reader.account_ids("world:donor")),
     (

@@ -12,7 +12,7 @@ from api.dependencies import CODE_PATTERN, INDEX_MAX, BookOf
 from api.pages.csv_file import ROWS_MAX, csv_answer
 from api.pages.directory import Directory
 from api.pages.entries import entry_row
-from api.pages.kinds import kind_title, list_kinds
+from api.pages.kinds import kind_title
 from api.pages.listing import LOOKED_AT_MAX, Filters, find_entries
 from api.pages.navigation import SHORTCUTS
 from api.pages.page import render, snapshot_log, translator_of
@@ -20,6 +20,7 @@ from api.pages.search import TEXT_MAX, Findings, locator_entry, search
 from api.pages.texts import Translator
 from ledger.day import parse_day
 from ledger.entry import Entry
+from ledger.records.catalog import KINDS
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -102,7 +103,7 @@ def entries(request: Request, book: BookOf, filters: FiltersOf, before: Before =
             (translator.word("family", family), directory.place(family, code))
             for family, code in filters.about
         ]
-    kinds = [(kind.name, kind.title) for kind in list_kinds(translator)]
+    kinds = [(kind.name, kind_title(kind.name, translator)) for kind in KINDS]
     values = {
         "entries": rows,
         "filters": filters,

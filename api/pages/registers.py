@@ -15,7 +15,7 @@ import orjson
 from api.pages.directory import Amount, Directory, Place
 from api.pages.format import format_ranges
 from ledger.errors import NotFoundError
-from ledger.store import PoolRow, Reader
+from ledger.store import HolderRow, PoolRow, Reader
 
 ROWS_MAX = 100
 """Things in one list; the next ones are a page further."""
@@ -265,7 +265,7 @@ class Registers:
         total = self._reader.account_total(asset, account)
         return None if total is None else self._statement(total)
 
-    def _statement(self, total: PoolRow) -> Statement:
+    def _statement(self, total: HolderRow | PoolRow) -> Statement:
         asset, directory = total.asset, self._directory
         shown = self._reader.held_ranges(total.account, limit=HELD_ROWS_MAX)
         listed = sum(end - first for first, end, _ in shown)
@@ -294,7 +294,7 @@ class Registers:
     def stock(self, item: ItemRow) -> Stock:
         """Where an item's units are: in the stock of each site, or on the way."""
         asset = f"item:{item.thing['code']}"
-        holders = self._reader.asset_holders(asset, "stock:", limit=STOCKS_MAX + 1)
+        holders = self._reader.asset_sums(asset, "stock:", limit=STOCKS_MAX + 1)
         rows = [self._statement(total) for total in holders[:STOCKS_MAX]]
         transit = item.on_hand - sum(statement.held_units for statement in rows)
         whole = len(holders) <= STOCKS_MAX

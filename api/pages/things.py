@@ -127,7 +127,7 @@ def site_stock(
 ) -> Listing[StockRow]:
     """What a site has or had, item by item, by rising code."""
     start = "" if after is None else f"item:{after}"
-    found = reader.named_totals(f"stock:{site}", after=start, limit=ROWS_MAX + 1)
+    found = reader.named_sums(f"stock:{site}", after=start, limit=ROWS_MAX + 1)
     directory.look_up("item", [total.asset.removeprefix("item:") for total in found])
     rows = []
     for total in found[:ROWS_MAX]:
@@ -164,16 +164,17 @@ def holder_account(
 
 def lot_sites(reader: Reader, item: str, lot: str, directory: Directory) -> list[LotSite]:
     """Where a lot is or was: ``best-before/lot``, as its units carry it."""
-    rows = []
-    for total in reader.asset_holders(f"item:{item}", "stock:", limit=SITES_MAX):
-        pool = reader.pool(total.asset, total.name, lot)
-        if pool is not None:
-            received, held = (
-                directory.amount(pool.asset, one) for one in (pool.received, pool.held)
-            )
-            place = directory.place("site", pool.name.removeprefix("stock:"))
-            rows.append(LotSite(place, received, held))
-    return rows
+    pools = reader.labelled_pools(f"item:{item}", "stock:", lot, looked_at=SITES_MAX)
+    codes = [pool.name.removeprefix("stock:") for pool in pools]
+    directory.look_up("site", codes)
+    return [
+        LotSite(
+            directory.place("site", code),
+            directory.amount(pool.asset, pool.received),
+            directory.amount(pool.asset, pool.held),
+        )
+        for code, pool in zip(codes, pools, strict=True)
+    ]
 
 
 def lot_entries(reader: Reader, size: int, item: str, lot: str) -> tuple[list[Entry], bool]:
@@ -182,28 +183,15 @@ def lot_entries(reader: Reader, size: int, item: str, lot: str) -> tuple[list[En
     Goods leave by the first to expire, so a record need not name the lot: its units' label does.
     """
     found = find_entries(reader, size, Filters(about=(("item", item),)), limit=LOT_LOOKED_AT)
-    moved = [one for one in found.entries if _moved_lot(reader, one.index, f"item:{item}", lot)]
-    return moved, found.before is None
-
-
-def _moved_lot(reader: Reader, index: int, asset: str, lot: str) -> bool:
-    for flow in reader.entry_flows(index):
-        if flow.asset != asset:
-            continue
-        if flow.label == lot:
-            return True
-        if flow.source_first is not None:
-            first = flow.source_first
-            came = reader.arrivals(asset, flow.source, first, first + 1)
-            if came and came[0].label == lot:
-                return True
-    return False
+    indices = [one.index for one in found.entries]
+    moved = reader.those_that_moved(indices, f"item:{item}", lot)
+    return [one for one in found.entries if one.index in moved], found.before is None
 
 
 def lots_of(reader: Reader, item: str, after: str | None, directory: Directory) -> Listing[LotRow]:
     """The lots of an item that any site has or had, by their labels; `next` is one of those."""
     found: dict[str, None] = {}
-    for total in reader.asset_holders(f"item:{item}", "stock:", limit=SITES_MAX):
+    for total in reader.asset_sums(f"item:{item}", "stock:", limit=SITES_MAX):
         pools = reader.account_pools(total.account, ROWS_MAX + 1, after=after or "")
         found |= dict.fromkeys(pool.label for pool in pools)
     labels = sorted(found)[: ROWS_MAX + 1]

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.answers import Answer, Json
-from api.dependencies import BookOf, get_board
-from ledger.attention import attend
+from api.dependencies import PAGE_DEFAULT, BookOf, Limit, get_board
 from ledger.day import parse_day
 
 router = APIRouter(prefix="/v1/attention", tags=["attention"])
+
+CURSOR_PATTERN = r"^[0-9]{1,16}\.[0-3]\.-?[0-9]{1,9}$"
+"""The size that the list is of, and the order of the last item that was given."""
 
 
 class Attention(Answer):
@@ -30,8 +32,9 @@ class Attention(Answer):
 class AttentionAnswer(Answer):
     """What asks for attention on a day; `open` counts those that are not disposed of.
 
-    Of a topic with very many items the first are here, the open ones before the others;
-    `left_out` says how many more there are, by code.
+    Of a topic with very many items the first are in the list, the open ones before the others;
+    `left_out` says how many more there are, by code. `items` are a page of the list, `open` counts
+    in all of it, and `next` leads on.
     """
 
     day: str
@@ -40,6 +43,7 @@ class AttentionAnswer(Answer):
     truncated: bool
     left_out: dict[str, int]
     items: list[Attention]
+    next: str | None = None
 
 
 @router.get("", response_model=AttentionAnswer, summary="See what asks for attention")
@@ -54,13 +58,30 @@ def read_attention(
             max_length=10,
         ),
     ] = None,
+    after: Annotated[
+        str | None,
+        Query(pattern=CURSOR_PATTERN, description="Where to go on, as `next` has it."),
+    ] = None,
+    limit: Limit = PAGE_DEFAULT,
 ) -> Response:
     """Overdue disclosures, unspent restricted money, goods and points that lie or run out,
     patterns worth a look. A flag is evidence for a person to judge, never an accusation; an
     auditor's `attention.disposed` entry disposes of it. Where a witness contradicts the log, that
     comes first, and stays until the service starts anew."""
+    kept, holds = get_board(request), book.holds()
+    day = None if as_of is None else parse_day(as_of, "as_of")
+    behind = None
     with book.store.read() as reader:
-        if as_of is None:
-            return Json(get_board(request).of(reader, holds=book.holds()).as_json())
-        day = parse_day(as_of, "as_of")
-        return Json(attend(reader, day, holds=book.holds()).as_json())
+        if after is None:
+            board = kept.of(reader, day=day, holds=holds)
+        else:
+            size, *order = map(int, after.split("."))
+            behind = (order[0], order[1])
+            board = kept.again(reader, size, day or book.today(), holds=holds)
+    items, more = board.page(behind, limit)
+    value = board.as_json(items)
+    if more:
+        rank, place = items[-1].order
+        query = f"as_of={board.day}&after={board.size}.{rank}.{place}&limit={limit}"
+        value["next"] = f"/v1/attention?{query}"
+    return Json(value)

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from api.answers import Answer, Json
 from api.dependencies import CODE_PATTERN, PAGE_DEFAULT, BookOf, CodeInPath, Limit
 from ledger.errors import NotFoundError
-from ledger.store import Reader
 
 router = APIRouter(prefix="/v1", tags=["registers"])
 
@@ -76,7 +75,10 @@ def _add_register(register: str, family: str) -> None:
             head = reader.head()
             start = "" if after is None else f"{family}/{after}"
             rows = reader.objects(f"{family}/", after=start, limit=limit + 1)
-            things = [_thing(reader, register, key, data) for key, data in rows[:limit]]
+            totals = reader.chosen_objects([_totals_key(key) for key, _ in rows[:limit]])
+        things = [
+            _thing(register, key, data, totals.get(_totals_key(key))) for key, data in rows[:limit]
+        ]
         value: dict[str, Any] = {"as_of": head.size if head else 0, "things": things}
         if len(rows) > limit:
             value["next"] = f"/v1/{register}?after={things[-1]['code']}&limit={limit}"
@@ -97,7 +99,7 @@ def _add_register(register: str, family: str) -> None:
                     "there are",
                     code="no_such_code",
                 )
-            thing = _thing(reader, register, key, data)
+            thing = _thing(register, key, data, reader.object(_totals_key(key)))
         return Json({**thing, "as_of": head.size if head else 0})
 
 
@@ -105,9 +107,14 @@ for _register, _family in FAMILIES.items():
     _add_register(_register, _family)
 
 
-def _thing(reader: Reader, register: str, key: str, data: bytes) -> dict[str, Any]:
+def _totals_key(key: str) -> str:
+    """Where the totals of a registered thing are."""
     family, _, code = key.partition("/")
-    totals = reader.object(f"{TOTALS.get(family, f'{family}-total')}/{code}")
+    return f"{TOTALS.get(family, f'{family}-total')}/{code}"
+
+
+def _thing(register: str, key: str, data: bytes, totals: bytes | None) -> dict[str, Any]:
+    family, _, code = key.partition("/")
     fields = orjson.loads(data)
     links = {"self": f"/v1/{register}/{code}"}
     if isinstance(fields.get("entry"), int):

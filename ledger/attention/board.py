@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from ledger.attention.deadlines import overdue
 from ledger.attention.holdings import ageing
 from ledger.attention.item import Item, View, make_item
 from ledger.attention.patterns import patterns
+from ledger.entry import parse_entry
 from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, Hold
-from ledger.records.dispositions import disposition_key
+from ledger.records.dispositions import ATTENTION_DISPOSED, disposition_key
 from ledger.store import Reader
 
 _CODES: Mapping[Hold, str] = {
@@ -25,6 +27,8 @@ _CODES: Mapping[Hold, str] = {
 ITEMS_MAX = 1000
 """Items of one topic (code) in an answer, the open ones before the others; how many more there
 are is said."""
+SINCE_MAX = 100
+"""Decisions since a board was searched that are read one by one; above it all are looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,26 @@ class Board:
     items: tuple[Item, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+    def page(self, after: tuple[int, int] | None, limit: int) -> tuple[list[Item], bool]:
+        """Some items, and whether there are more.
+
+        Args:
+            after: Only items behind this one, by their `order`.
+        """
+        start = 0
+        if after is not None:
+            start = bisect_right(self.items, after, key=lambda one: one.order)
+        return list(self.items[start : start + limit]), len(self.items) > start + limit
+
+    def as_json(self, items: Sequence[Item] | None = None) -> dict[str, Any]:
+        """Plain values, with all items or only these."""
         return {
             "day": self.day,
             "as_of": self.size,
             "open": sum(one.disposition is None for one in self.items),
             "truncated": bool(self.left_out),
             "left_out": dict(self.left_out),
-            "items": [one.as_json() for one in self.items],
+            "items": [one.as_json() for one in (self.items if items is None else items)],
         }
 
 
@@ -99,7 +114,8 @@ def _gathered(view: View, items_max: int | None) -> tuple[tuple[Item, ...], Mapp
             _cut(topic, view.reader, items_max)
     in_order = sorted((one for topic in found.values() for one in topic), key=lambda one: one[0])
     left_out = {code: counts[code] - len(topic) for code, topic in found.items()}
-    return tuple(item for _, item in in_order), {code: n for code, n in left_out.items() if n}
+    items = tuple(replace(item, place=place) for place, (_, item) in enumerate(in_order))
+    return items, {code: n for code, n in left_out.items() if n}
 
 
 def _cut(topic: list[tuple[int, Item]], reader: Reader, items_max: int) -> None:
@@ -120,7 +136,33 @@ def decided(board: Board, reader: Reader) -> Board:
         replace(one, disposition=orjson.loads(found[key]) if key in found else None)
         for one, key in zip(board.items, keys, strict=True)
     ]
-    items.sort(key=lambda one: (one.disposition is not None, one.severity != "warning"))
+    items.sort(key=lambda one: one.order)
+    return replace(board, items=tuple(items))
+
+
+def decided_since(board: Board, reader: Reader) -> Board:
+    """The same as `decided`, for a board whose items have what was decided up to its size.
+
+    Only the decisions above that are read, where they are few.
+    """
+    head = reader.head()
+    before = head.size if head else 0
+    newest = reader.newest_of_kinds([ATTENTION_DISPOSED.name], before=before, limit=SINCE_MAX)
+    since = [index for index in newest if index >= board.size]
+    if not since:
+        return board
+    if len(since) == SINCE_MAX:
+        return decided(board, reader)
+    keys = set()
+    for data in reader.chosen_entries(since).values():
+        fields = parse_entry(data).fields
+        keys.add(disposition_key(fields["flag"], fields["entries"], fields.get("entries_total")))
+    found = reader.chosen_objects(keys)
+    items = [
+        replace(one, disposition=orjson.loads(found[key])) if key in found else one
+        for one, key in ((one, _disposition_key(one)) for one in board.items)
+    ]
+    items.sort(key=lambda one: one.order)
     return replace(board, items=tuple(items))
 
 
@@ -128,7 +170,10 @@ def held(board: Board, holds: Sequence[tuple[Hold, str]]) -> Board:
     """The same board with the reasons why nothing more is recorded before everything else."""
     if not holds:
         return board
-    first = [make_item(_CODES[hold], "warning", (), {"message": reason}) for hold, reason in holds]
+    first = (
+        replace(make_item(_CODES[hold], "warning", (), {"message": reason}), place=place)
+        for place, (hold, reason) in enumerate(holds, start=-len(holds))
+    )
     return replace(board, items=(*first, *board.items))
 
 

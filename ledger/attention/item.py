@@ -86,6 +86,7 @@ class Item:
         entries: The entries that it rests on, rising, at most `FLAG_ENTRIES_MAX`.
         details: Plain values: codes, days, amounts in fen or base units.
         disposition: What an auditor decided about it, or None.
+        place: Its place in the order of the search that found it.
     """
 
     code: str
@@ -93,6 +94,13 @@ class Item:
     entries: tuple[int, ...]
     details: Mapping[str, Any]
     disposition: Mapping[str, Any] | None = None
+    place: int = field(default=0, compare=False)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By what a list of items is ordered: what is open first, warnings before notices. A
+        decision puts an item further back, and moves no other."""
+        return 2 * (self.disposition is not None) + (self.severity != "warning"), self.place
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, with both titles."""

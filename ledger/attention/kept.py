@@ -3,8 +3,10 @@
 A search looks at every pool and every project, so it grows with the ledger. In a small one
 each size of the log is searched when it is asked for. Where the last search took longer than
 `QUICK_SECONDS`, the board that there is answers, with the size and the day that it is of, and
-a newer one is searched beside, at most a tenth of the time. What auditors decided since then
-is looked up each time, in the snapshot of who asks.
+a newer one is searched beside, at most a tenth of the time. So is that of a day that is asked
+for, in a log of `LARGE` entries; in a smaller one it is of the newest size. What auditors
+decided since then is looked up each time, in the snapshot of who asks. The last boards are
+kept, so that who reads one page by page goes on in the same.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from ledger.attention.board import Board, attend, decided, held
-from ledger.errors import LedgerError
+from ledger.attention.board import Board, attend, decided_since, held
+from ledger.errors import ConflictError, LedgerError, NotReadyError
 from ledger.holds import Hold
 from ledger.store import Reader
 
@@ -25,7 +27,10 @@ QUICK_SECONDS = 0.1
 REST = 9
 """After a search beside, none begins for so many times as long as it took."""
 LARGE = 100_000
-"""A log of so many entries is searched when the service starts, before anybody asks."""
+"""A log of so many entries is searched when the service starts, before anybody asks, and never
+in a request that asks for a day."""
+BOARDS_MAX = 4
+"""Boards that are kept, by size and day."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +59,7 @@ class KeptBoard:
         self._searching = threading.Lock()
         self._closed = threading.Event()
         self._board: Board | None = None
+        self._boards: dict[tuple[int, str], Board] = {}
         self._took = 0.0
         self._ended = 0.0
         self._thread: threading.Thread | None = None
@@ -65,21 +71,56 @@ class KeptBoard:
         if head is not None and head.size >= LARGE:
             self._search_beside()
 
-    def of(self, reader: Reader, *, holds: Holds = ()) -> Board:
+    def of(self, reader: Reader, *, day: str | None = None, holds: Holds = ()) -> Board:
         """The board of this snapshot, or the one that there is.
 
         Args:
+            day: The day to count to that was asked for; today if it is None.
             holds: Why nothing more is recorded, if so.
+
+        Raises:
+            NotReadyError: another day's board is still to be searched (``searching``).
         """
-        head = reader.head()
-        wanted = (head.size if head else 0, self._today())
+        head, today = reader.head(), self._today()
+        wanted = (head.size if head else 0, day or today)
         with self._lock:
-            kept, took, ended = self._board, self._took, self._ended
-        if kept is None or ((kept.size, kept.day) != wanted and took <= QUICK_SECONDS):
-            kept = self._search(reader, wanted)
-        elif (kept.size, kept.day) != wanted and self._clock() - ended >= REST * took:
-            self._search_beside()
-        return held(decided(kept, reader), holds)
+            kept = self._board if wanted[1] == today else self._newest(wanted[1])
+            took, ended = self._took, self._ended
+        in_request = took <= QUICK_SECONDS if day is None else wanted[0] < LARGE
+        if in_request or (kept is None and wanted[1] == today):
+            if kept is None or (kept.size, kept.day) != wanted:
+                kept = self._search(reader, wanted)
+        elif kept is None or (kept.size, kept.day) != wanted:
+            if self._clock() - ended >= REST * took:
+                self._search_beside(day)
+            if kept is None:
+                raise NotReadyError(
+                    f"the search of a large ledger as of {wanted[1]} goes on beside; ask again "
+                    f"in about {1 + round((1 + REST) * took)} seconds",
+                    code="searching",
+                )
+        return held(decided_since(kept, reader), holds)
+
+    def again(self, reader: Reader, size: int, day: str, *, holds: Holds = ()) -> Board:
+        """A board that was given before, to go on in it.
+
+        Raises:
+            ConflictError: it is not kept any more (``list_changed``).
+        """
+        with self._lock:
+            kept = self._boards.get((size, day))
+        if kept is None:
+            raise ConflictError(
+                f"the list as of {day} and {size} entries was made anew since; begin again "
+                "without `after`",
+                code="list_changed",
+            )
+        return held(decided_since(kept, reader), holds)
+
+    def _newest(self, day: str) -> Board | None:
+        """The newest board of a day; the lock is held."""
+        sizes = [size for size, of_day in self._boards if of_day == day]
+        return self._boards[max(sizes), day] if sizes else None
 
     def settle(self) -> None:
         """Wait for the search beside, if there is one."""
@@ -93,30 +134,43 @@ class KeptBoard:
 
     def _search(self, reader: Reader, wanted: tuple[int, str]) -> Board:
         """Search this snapshot; who waited for another's search takes what that found."""
-        before = self._board
+        with self._lock:
+            before = self._newest(wanted[1])
         with self._searching:
-            kept = self._board
-            if kept is not None and (kept is not before or (kept.size, kept.day) == wanted):
+            with self._lock:
+                kept = self._newest(wanted[1])
+            if kept is not None and (kept is not before or kept.size == wanted[0]):
                 return kept
             start = self._clock()
             found = attend(reader, wanted[1], stopping=self._closed.is_set)
             with self._lock:
-                self._board = found
+                self._keep(found)
                 self._ended = self._clock()
                 self._took = self._ended - start
             return found
 
-    def _search_beside(self) -> None:
+    def _keep(self, found: Board) -> None:
+        """Take up a board; the lock is held."""
+        if found.day == self._today():
+            self._board = found
+        self._boards[found.size, found.day] = found
+        while len(self._boards) > BOARDS_MAX:
+            del self._boards[next(iter(self._boards))]
+
+    def _search_beside(self, day: str | None = None) -> None:
+        """Search the newest snapshot, as of a day, or as of today."""
         if self._thread is not None and self._thread.is_alive():
             return
-        self._thread = threading.Thread(target=self._beside, name="attention", daemon=True)
+        self._thread = threading.Thread(
+            target=self._beside, args=(day,), name="attention", daemon=True
+        )
         self._thread.start()
 
-    def _beside(self) -> None:
+    def _beside(self, day: str | None) -> None:
         try:
             with self._read() as reader:
                 head = reader.head()
-                self._search(reader, (head.size if head else 0, self._today()))
+                self._search(reader, (head.size if head else 0, day or self._today()))
         except LedgerError as error:
             # The next who asks begins another search; meanwhile the board that there is answers.
             logger.warning("the search for what asks for attention ended: %s", error)

@@ -9,7 +9,7 @@ from ledger.store.appender import Appender
 from ledger.store.leaves import LeafPlaces
 from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
-from ledger.store.rows import AccountRow, AnchorRow, AssetRow, Batch, Head, PoolRow
+from ledger.store.rows import AccountRow, AnchorRow, AssetRow, Batch, Head, HolderRow, PoolRow
 from ledger.store.store import Store, read_copy
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Batch",
     "Found",
     "Head",
+    "HolderRow",
     "LeafPlaces",
     "PoolRow",
     "Reader",

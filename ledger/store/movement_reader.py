@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from ledger.movements import NOTHING, MovementRow, Sums
 from ledger.store.failures import translated
 from ledger.store.log_reader import LogReader, check_types, checked_limit, clamped
+from ledger.store.rows import HolderRow
 from ledger.store.tables import TABLES, WIDE
 
 DAYS_AT_ONCE = 64
 """Days of accounts in one statement; each number of them is a text to be kept."""
 
-_MOVED = TABLES["movement"]
+_MOVED, _ACCOUNT = TABLES["movement"], TABLES["account"]
 _COLUMNS = ", ".join(f"m.{column.name}" for column in _MOVED.columns)
 _SHAPE = [(column, column.type.python_type, False) for column in _MOVED.columns]
 _NEWEST = f"""
@@ -83,6 +84,45 @@ class MovementReader(LogReader):
         query = sa.select(_MOVED).where(_MOVED.c.account == account, _MOVED.c.entry < clamped(end))
         row = self._one(query.order_by(_MOVED.c.entry.desc()))
         return NOTHING if row is None else MovementRow(*row).sums
+
+    def named_sums(self, name: str, *, after: str = "", limit: int) -> list[HolderRow]:
+        """What one holder has or had of each asset, by rising asset.
+
+        Args:
+            name: The accounts' name, like ``stock:depot``.
+            after: Only assets above this one.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        where = sa.and_(_ACCOUNT.c.name == name, _ACCOUNT.c.asset > after)
+        return self._sums_of(where, _ACCOUNT.c.asset, limit)
+
+    def asset_sums(self, asset: str, prefix: str, *, limit: int) -> list[HolderRow]:
+        """Who has or had an asset, by rising name.
+
+        Args:
+            prefix: What the accounts' names begin with, like ``stock:``.
+
+        Raises:
+            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        return self._sums_of(named(asset, prefix), _ACCOUNT.c.name, limit)
+
+    def _sums_of(
+        self, where: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
+    ) -> list[HolderRow]:
+        """By the newest movement of each account: its pools may be many, one for each lot."""
+        chosen = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name).where(where)
+        some = chosen.order_by(order).limit(checked_limit(limit)).subquery("some")
+        newest = sa.select(sa.func.max(_SEEK.c.entry)).where(_SEEK.c.account == some.c.id)
+        found = sa.and_(_MOVED.c.account == some.c.id, _MOVED.c.entry == newest.scalar_subquery())
+        query = sa.select(some.c.id, some.c.asset, some.c.name, _MOVED.c.received, _MOVED.c.gone)
+        query = query.select_from(some.join(_MOVED, found)).order_by(some.c[order.name])
+        return [
+            HolderRow(account, asset, name, received, received - gone)
+            for account, asset, name, received, gone in self._all(query)
+        ]
 
     def movements(self, account: int, first: int, end: int, limit: int) -> list[MovementRow]:
         """What the entries [first, end) moved in an account (its id), by rising entry.
@@ -176,6 +216,12 @@ class MovementReader(LogReader):
             sa.cast(sa.func.coalesce(sa.func.sum(some.c[name]), 0), WIDE) for name in names
         ]
         return Sums(*self._one(sa.select(*sums)))
+
+
+def named(asset: str, prefix: str) -> sa.ColumnElement[bool]:
+    """Accounts of an asset whose names begin with a prefix."""
+    name = _ACCOUNT.c.name
+    return sa.and_(_ACCOUNT.c.asset == asset, name >= prefix, name < prefix + "\U0010ffff")
 
 
 def _days(account: int, end: int, after: str, last: str) -> sa.Select[Any]:

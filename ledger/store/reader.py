@@ -20,7 +20,7 @@ from ledger.store.log_reader import (
     checked_limit,
     clamped,
 )
-from ledger.store.movement_reader import MovementReader
+from ledger.store.movement_reader import MovementReader, named
 from ledger.store.rows import AccountRow, AssetRow, PoolRow
 from ledger.store.tables import TABLES, WIDE
 
@@ -76,6 +76,26 @@ _THOSE_OF_KINDS = sa.select(_KIND.c.entry).where(
 )
 _THOSE_ABOUT = sa.select(_REFERENCE.c.source).where(
     _REFERENCE.c.target == sa.bindparam("target"), _REFERENCE.c.source.in_(WANTED)
+)
+_CAME = _FLOW.alias("came")
+_CARRIED = (
+    sa.select(_CAME.c.label)
+    .where(_CAME.c.target == _FLOW.c.source, _CAME.c.target_first <= _FLOW.c.source_first)
+    .order_by(_CAME.c.target_first.desc())
+    .limit(1)
+)
+"""What a range's first unit carried in the account that it left: arrivals never overlap."""
+_THOSE_THAT_MOVED = (
+    sa.select(_FLOW.c.entry)
+    .join(_SOURCE, _SOURCE.c.id == _FLOW.c.source)
+    .where(
+        _FLOW.c.entry.in_(WANTED),
+        _SOURCE.c.asset == sa.bindparam("asset"),
+        sa.or_(
+            _FLOW.c.label == sa.bindparam("label"),
+            _CARRIED.scalar_subquery() == sa.bindparam("label"),
+        ),
+    )
 )
 
 
@@ -248,23 +268,12 @@ class Reader(MovementReader):
         """Every asset's accounts together, by asset."""
         return [AssetRow(*row) for row in self._rows(sa.select(_ASSET).order_by(_ASSET.c.asset))]
 
-    def named_totals(self, name: str, *, after: str = "", limit: int) -> list[PoolRow]:
-        """What one holder has of each asset, as `account_total` gives it, by rising asset.
-
-        Args:
-            name: The accounts' name, like ``stock:depot``.
-            after: Only assets above this one.
-
-        Raises:
-            MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
-        """
-        where = sa.and_(_ACCOUNT.c.name == name, _ACCOUNT.c.asset > after)
-        return self._account_totals(where, _ACCOUNT.c.asset, limit)
-
     def asset_holders(
         self, asset: str, prefix: str, *, after: str = "", limit: int
     ) -> list[PoolRow]:
         """Who has or had an asset, as `account_total` gives it, by rising name.
+
+        It reads all pools of each; `asset_sums` does not, but rests on the running sums.
 
         Args:
             prefix: What the accounts' names begin with, like ``stock:``.
@@ -273,24 +282,13 @@ class Reader(MovementReader):
         Raises:
             MalformedError: `limit` is not 1 to `PAGE_ROWS_MAX`.
         """
-        name = _ACCOUNT.c.name
-        where = sa.and_(
-            _ACCOUNT.c.asset == asset,
-            name >= prefix,
-            name > after,
-            name < prefix + "\U0010ffff",
-        )
-        return self._account_totals(where, name, limit)
-
-    def _account_totals(
-        self, where: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
-    ) -> list[PoolRow]:
-        chosen = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name).where(where)
-        some = chosen.order_by(order).limit(checked_limit(limit)).subquery("some")
+        chosen = sa.select(_ACCOUNT.c.id, _ACCOUNT.c.asset, _ACCOUNT.c.name)
+        chosen = chosen.where(named(asset, prefix), _ACCOUNT.c.name > after)
+        some = chosen.order_by(_ACCOUNT.c.name).limit(checked_limit(limit)).subquery("some")
         sums = [_sum(_POOL.c[name]) for name in ("received", "held", "returned")]
         query = sa.select(some.c.id, some.c.asset, some.c.name, *sums)
         query = query.join(_POOL, _POOL.c.account == some.c.id)
-        query = query.group_by(some.c.id, some.c.asset, some.c.name).order_by(some.c[order.name])
+        query = query.group_by(some.c.id, some.c.asset, some.c.name).order_by(some.c.name)
         return [
             PoolRow(account, asset, name, "", received, held, returned)
             for account, asset, name, received, held, returned in self._all(query)
@@ -307,6 +305,23 @@ class Reader(MovementReader):
             _POOLS.where(_ACCOUNT.c.asset == asset, _ACCOUNT.c.name == name, _POOL.c.label == label)
         )
         return None if row is None else PoolRow(*row)
+
+    def labelled_pools(
+        self, asset: str, prefix: str, label: str, *, looked_at: int
+    ) -> list[PoolRow]:
+        """The pools of one label in the accounts of an asset, by rising name of the account.
+
+        Args:
+            prefix: What the accounts' names begin with, like ``stock:``.
+            looked_at: How many accounts are looked at.
+
+        Raises:
+            MalformedError: `looked_at` is not 1 to `PAGE_ROWS_MAX`.
+        """
+        chosen = sa.select(_ACCOUNT.c.id).where(named(asset, prefix)).order_by(_ACCOUNT.c.name)
+        some = chosen.limit(checked_limit(looked_at)).subquery("some")
+        query = _POOLS.join(some, some.c.id == _POOL.c.account).where(_POOL.c.label == label)
+        return [PoolRow(*row) for row in self._all(query.order_by(_ACCOUNT.c.name))]
 
     def held_pools(self, after: tuple[int, str], limit: int) -> list[PoolRow]:
         """Pools of any account that hold something, by rising (account id, label).
@@ -450,6 +465,12 @@ class Reader(MovementReader):
         query = _FLOWS.where(_FLOW.c.entry == clamped(index))
         rows = self._all(query.order_by(_FLOW.c.posting, _FLOW.c.part))
         return [Flow(*row) for row in rows]
+
+    def those_that_moved(self, indices: Collection[int], asset: str, label: str) -> set[int]:
+        """Which of these entries moved units of an asset that carry a label, or carried it where
+        they left; of each range that moved, its first unit counts."""
+        found = self._chosen(_THOSE_THAT_MOVED, indices, asset=asset, label=label)
+        return {entry for (entry,) in found}
 
     def referrers(self, index: int, *, after: int = -1, limit: int) -> list[int]:
         """Later entries that refer to an entry, above `after`, by rising index.

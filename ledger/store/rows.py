@@ -46,6 +46,17 @@ class PoolRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HolderRow:
+    """An account: what it ever received of its asset, and what is still in it."""
+
+    account: int
+    asset: str
+    name: str
+    received: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class AssetRow:
     """All accounts of an asset together; `accounts` are those that ever received any."""
 

@@ -47,6 +47,28 @@ def test_what_is_overdue_is_listed_and_disposed_of(service: Caller) -> None:
     assert value["items"][-1]["disposition"]["by"] == "auditor-1"
 
 
+def test_the_list_is_read_page_by_page(service: Caller) -> None:
+    rule(service)
+    whole = service.value("/v1/attention?as_of=2021-12-31")
+    assert "next" not in whole
+    page = service.value("/v1/attention?as_of=2021-12-31&limit=1")
+    assert (page["open"], page["items"]) == (2, whole["items"][:1])
+    # What is recorded or decided meanwhile shifts nothing.
+    first = whole["items"][0]
+    decision = {"flag": first["code"], "entries": first["entries"], "decision": "in_order"}
+    body = {"kind": "attention.disposed", "occurred_on": "2022-01-10"}
+    service.record({**body, "fields": {**decision, "reason": "已核对"}}, role=Role.AUDITOR)
+    following = service.value(page["next"])
+    assert (following["as_of"], following["open"]) == (whole["as_of"], 1)
+    assert following["items"] == whole["items"][1:]
+    # It comes again at the end, as what it is now.
+    (last,) = service.value(following["next"])["items"]
+    assert (last["entries"], last["disposition"]["decision"]) == (first["entries"], "in_order")
+    changed = service.get("/v1/attention?as_of=2021-12-31&after=1.0.0")
+    service.problem(changed, 409, "list_changed")
+    assert service.get("/v1/attention?after=1").status_code == 400
+
+
 def test_a_day_is_a_day(untouched: Caller) -> None:
     for text in ("soon", "2021-02-30", "2021-12-31T00:00"):
         answer = untouched.get(f"/v1/attention?as_of={text}")

@@ -46,6 +46,9 @@ def crowded(small_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             )
             raw.execute("DELETE FROM holding WHERE account = ?", (account,))
             raw.execute("DELETE FROM pool WHERE account = ?", (account,))
+            sums = (RANGES, 20 * RANGES, 15 * RANGES)
+            moved = (account, RANGES, "2099-01-01", *sums, *sums)
+            raw.execute("INSERT INTO movement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", moved)
             labels = ("", "flood") if name == FUND[1] else ("2030-01-01/L1", "2030-01-01/L2")
             raw.executemany(
                 "INSERT INTO holding VALUES (?, ?, 5, ?)",

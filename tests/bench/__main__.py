@@ -27,8 +27,9 @@ from bench.recording import bulk
 from ledger.book import Book
 from ledger.tlog.tiles import TILE_WIDTH
 
-GROWTH_SMALL, PAGES_SMALL = 10_000, 1_000
-"""Entries of the small log, where none are asked for: of trace and growth, of pages."""
+GROWTH_SMALL, PAGES_SMALL = 10_000, 2_500
+"""Entries of the small log, where none are asked for: of trace and growth, of pages (1,300 that
+fill a page of each list, then rounds)."""
 PACKAGES = ("cryptography", "fastapi", "orjson", "pydantic", "sqlalchemy", "uvicorn")
 
 FULL_SIZE = "scripts/bench --gifts 100000 --hashed 1024000 --large 1000000 --runs 7"
@@ -68,7 +69,7 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     add("--sample", type=int, default=200, help="receipts and traces in one turn")
     add("--clients", type=int, default=64)
     add("--runs", type=int, default=5, help="turns of each workload and its limit")
-    add("--small", type=int, help="entries of the small log: 10,000; of pages 1,000")
+    add("--small", type=int, help="entries of the small log: 10,000; of pages 2,500")
     add("--large", type=int, default=100_000, help="entries of the large one")
     add(
         "--database",

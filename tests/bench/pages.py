@@ -35,6 +35,8 @@ FLOOR_SECONDS = 0.003
 """A page below this in the small log is held to this: what a page costs whatever it shows."""
 LOOKED_AT = 400
 """Entries from one place on that are looked through for one of each kind."""
+EARLY_LOOKED_AT = 2_000
+"""Entries from the beginning on that are looked through for a gift to the largest project."""
 SAMPLED_MAX = 2_000
 """The size of which a sample is drawn is at most this: a page draws from so many, a command
 from all."""
@@ -104,8 +106,8 @@ def _lists(log: Log) -> dict[str, str]:
         "/entries of a rare kind": "/entries?kind=fund.opened",
         "/entries of the largest project": "/entries?project=main",
         "/entries of it, deepest": f"/entries?project=main&before={deep}",
-        "/entries of a project and kind": "/entries?project=main&kind=grant.paid",
-        "/entries of a day": f"/entries?from={log.deep['day']}&to={log.deep['day']}",
+        "/entries of a project and kind": "/entries?project=main&kind=donation.money",
+        "/entries up to a day": f"/entries?to={log.deep['day']}",
         "/entries.csv": "/entries.csv",
         "/entries.csv deep": f"/entries.csv?before={middle}",
         "/entries.csv deepest": f"/entries.csv?before={deep}",
@@ -173,7 +175,7 @@ def _auditor(log: Log) -> dict[str, str]:
         "/audit/consistency": "/audit/consistency",
         "/audit/consistency of sizes": f"/audit/consistency?old={log.checkpoint}&new={size}",
         "/audit/attention": "/audit/attention",
-        "/audit/attention of a topic": "/audit/attention?topic=restricted_unspent",
+        "/audit/attention of a topic": "/audit/attention?topic=project_report_overdue",
         "/audit/sample": f"/audit/sample?{drawn}",
         "/audit/sample.{form}": f"/audit/sample.csv?{drawn}",
         "/audit/downloads": "/audit/downloads",
@@ -267,8 +269,8 @@ def _read(reader: Reader, size: int) -> Log:
     gift = parse_entry(reader.entry(entries["donation.money"]))
     early = next(
         entry.index
-        for entry in map(parse_entry, reader.entries(100, 200))
-        if entry.kind == "donation.money" and entry.fields["fund"] == "main"
+        for entry in map(parse_entry, reader.entries(0, min(size, EARLY_LOOKED_AT)))
+        if entry.kind == "donation.money" and entry.fields.get("project") == "main"
     )
     account = reader.account_total("item:item-2", "stock:depot-1")
     assert account is not None

@@ -1,8 +1,10 @@
 """A log like a federation's, of any size: gifts for the most part, and everything else beside.
 
-Told in rounds of about a hundred entries. Half of all gifts go to one fund and one project;
-the others are spread over many. With the gifts the registers grow too, more slowly: a new
-project each 500 entries, a holder of points each 50, a lot of goods each 100.
+It begins with a page and one row more of everything that pages list (`FILLED`), so that in a
+small log they have as many rows as in a large one. Then it is told in rounds of about a hundred
+entries. Half of all gifts go to one fund and one project; the others are spread over many. With the
+gifts the registers grow too, more slowly: a new project each 500 entries, a holder of points each
+50, a lot of goods each 100.
 
 Every record goes through the real write path, in bulk. The log's days end yesterday, so that
 ages and deadlines mean what they do in service.
@@ -32,6 +34,8 @@ SLICES, SLICE_MAX = 200, 1_000
 DONE = "made.json"
 """Says that a folder's log is whole, and of how many entries."""
 
+FILLED, PAID = 101, 21
+"""Of each thing that a page lists, and of payments: no page has more than 100 rows and 20."""
 GIFT_FEN = 1_000
 TO_MAIN, TO_FUND, SPREAD = 45, 10, 15
 """Of a round's gifts: to the main project, to its fund without one, to all other projects."""
@@ -57,7 +61,7 @@ class _Story:
         self._end = end
         self._index = 1
         self.projects: list[tuple[str, str, str]] = []
-        self.funds, self.holders, self.items, self.sites = 0, 0, 0, 0
+        self.funds, self.holders, self.items, self.sites, self.wishes = 0, 0, 0, 0, 0
 
     def moment(self, index: int) -> dt.datetime:
         """When an entry is recorded: evenly over the days."""
@@ -102,29 +106,63 @@ class _Story:
             yield self.tell("site.registered", named)
         yield from self._fund("main", PURPOSES[0])
         yield from self._project("main", "main", PURPOSES[0])
-        for _ in range(5):
+        for _ in range(FILLED):
             yield from self._next_fund()
             yield from self._next_project()
-        for _ in range(3):
             yield from self._next_item()
-        yield from self._next_holder()
+            yield from self._next_holder()
+            yield from self._next_site()
+            yield from self._next_wish()
+        for number in range(1, FILLED + 1):
+            yield from self._filled_stock(number)
+        for _ in range(PAID):
+            yield from self._filled_payment()
+
+    def _filled_stock(self, number: int) -> Iterator[Body]:
+        """One lot more of rice at three sites and of item-2, one item more at a site, underway."""
+        # Behind the lots of the rounds, and of the deep page.
+        rice: Body = {"item": "rice", "quantity": 2, "lot": f"R9-{number}"}
+        for site in (*SHOPS, "depot-1"):
+            yield self.tell("donation.goods", {**rice, "site": site})
+        for item, lot in (("item-2", f"M{number}"), (f"item-{number}", "N")):
+            given = {"item": item, "quantity": 9, "site": "depot-1", "lot": lot}
+            yield self.tell("donation.goods", given, {"donor_name": "示例捐赠人"})
+        moved = {"shipment": f"filled-{number}", "item": f"item-{number}", "lot": "N"}
+        way = {"from_site": "depot-1", "to_site": "depot-2"}
+        yield self.tell("goods.moved", {**moved, "quantity": 8, **way})
+
+    def _filled_payment(self) -> Iterator[Body]:
+        """One gift more of a small fund and project, one payment more of the largest fund."""
+        given: Body = {"channel": "tencent", "amount_fen": GIFT_FEN}
+        for to in ({"fund": "fund-2", "project": "project-2"}, {"fund": "main"}):
+            sealed = donor(self._index, f"PAGES-{self._index:010d}")
+            yield self.tell("donation.money", {**given, **to}, sealed)
+        paid = {"fund": "main", "purpose": PURPOSES[0], "amount_fen": GIFT_FEN}
+        yield self.tell("grant.paid", {**paid, "payee": "centre"})
 
     def _registers(self, number: int) -> Iterator[Body]:
         yield from self._next_holder()
         yield from self._next_holder()
         if number % 5 == 0:
             yield from self._next_project()
-            wish = {"code": f"wish-{number}", "wish_class": "book", "age_band": "6-11"}
-            yield self.tell("wish.posted", wish, {"child_name": "示例儿童"})
+            yield from self._next_wish()
         if number % 20 == 0:
             yield from self._next_item()
         if number % 50 == 0:
             yield from self._next_fund()
         if number % 500 == 0:
-            self.sites += 1
-            code = f"site-{self.sites}"
-            named = {"code": code, "name": f"示例分仓{code}", "site_class": "warehouse"}
-            yield self.tell("site.registered", named)
+            yield from self._next_site()
+
+    def _next_site(self) -> Iterator[Body]:
+        self.sites += 1
+        code = f"site-{self.sites}"
+        named = {"code": code, "name": f"示例分仓{code}", "site_class": "warehouse"}
+        yield self.tell("site.registered", named)
+
+    def _next_wish(self) -> Iterator[Body]:
+        self.wishes += 1
+        wish = {"code": f"wish-{self.wishes}", "wish_class": "book", "age_band": "6-11"}
+        yield self.tell("wish.posted", wish, {"child_name": "示例儿童"})
 
     def _fund(self, code: str, purpose: str) -> Iterator[Body]:
         fields = {"code": code, "name": f"示例资金{code}", "fund_class": "restricted"}

@@ -10,7 +10,7 @@ from batches import Batches, digest, put
 from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundError
 from ledger.flows import Flow
 from ledger.movements import MovementRow
-from ledger.store import AccountRow, AnchorRow, AssetRow, PoolRow, Store
+from ledger.store import AccountRow, AnchorRow, AssetRow, HolderRow, PoolRow, Store
 from ledger.store.log_reader import IN_MAX
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import leaf_hash
@@ -213,6 +213,8 @@ def test_pools_add_up_and_come_back(store: Store, batches: Batches) -> None:
         plain, marked = (PoolRow(1, *FUND, "", 60, 60, 0), PoolRow(1, *FUND, "b", 50, 20, 5))
         assert reader.pool(*FUND, "b") == marked
         assert reader.pool(*FUND, "c") is None
+        assert reader.labelled_pools("CNY", "fund:", "b", looked_at=9) == [marked]
+        assert reader.labelled_pools("CNY", "fund:b", "b", looked_at=9) == []
         assert reader.account_total(*FUND) == PoolRow(1, *FUND, "", 110, 80, 5)
         assert reader.account_total("CNY", "world:donor") == PoolRow(
             0, "CNY", "world:donor", "", 0, 0, 0
@@ -255,6 +257,10 @@ def test_running_sums_of_an_account_at_any_size_and_on_any_day(
         assert ends == [(0, 0, 0), (1, 30, 0), (2, 50, 0), (2, 50, 0), (3, 50, 20), (4, 50, 30)]
         assert reader.movement(1, 3) == moved[1, 3]
         assert reader.movement(1, 2) is None
+        holders = [HolderRow(1, *FUND, 50, 20), HolderRow(2, "CNY", "world:beneficiary", 20, 20)]
+        assert reader.asset_sums("CNY", "", limit=9) == holders
+        assert reader.asset_sums("CNY", "fund:", limit=9) == holders[:1]
+        assert reader.named_sums("fund:a", limit=9) == holders[:1]
         assert reader.movements(1, 1, 4, 9) == [moved[1, 1], moved[1, 3]]
         assert reader.movements(1, 0, 5, 1) == [moved[1, 0]]
         assert reader.movements_of_day(1, second, end=3, limit=9) == [moved[1, 0]]
@@ -311,6 +317,10 @@ def test_flows_come_back_by_entry_and_by_overlap(store: Store, batches: Batches)
         assert reader.departures(*FUND, 64, 65) == [paid_more]
         assert reader.arrivals("CNY", "world:donor", 0, 100) == []
         assert reader.departures("CNY", "fund:b", 0, 100) == []
+        # By the label that units bring, and by that of the units that leave.
+        assert reader.those_that_moved(range(5), "CNY", "flood") == {1, 4}
+        assert reader.those_that_moved([0, 3, 4], "CNY", "flood") == {4}
+        assert reader.those_that_moved(range(5), "item:rice", "flood") == set()
 
 
 @pytest.mark.parametrize("table", TABLES)

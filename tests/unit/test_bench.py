@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bench import realistic
 from bench.__main__ import parse_options, run
 from bench.measure import Row, Took, row, table
 from bench.pages import FAMILIES, NOT_MEASURED, REACH, Log, places
@@ -55,7 +56,8 @@ def check(rows: list[Row]) -> None:
         assert one.as_json()["workload"] in table(rows)
 
 
-def test_pages_are_measured_in_both_logs(tmp_path: Path) -> None:
+def test_pages_are_measured_in_both_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realistic, "FILLED", 6)
     sizes = ["--small=600", "--large=900", "--runs=1", f"--keep={tmp_path}"]
     _, rows = run(parse_options(["pages", "--page=/funds", *sizes]))
     assert {one.workload for one in rows} >= {"/funds", "/funds/{code} largest", "/funds.csv"}

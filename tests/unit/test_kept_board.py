@@ -10,6 +10,7 @@ import pytest
 from scribe import Scribe, tell_rules
 
 from ledger.attention import Board, KeptBoard, board, kept
+from ledger.errors import ConflictError, NotReadyError
 from ledger.store import Reader
 
 SECONDS_MAX = 30
@@ -46,9 +47,9 @@ def boards(world: Scribe, clock: Clock) -> Iterator[KeptBoard]:
     found.close()
 
 
-def asked(world: Scribe, boards: KeptBoard) -> Board:
+def asked(world: Scribe, boards: KeptBoard, day: str | None = None) -> Board:
     with world.book.store.read() as reader:
-        return boards.of(reader)
+        return boards.of(reader, day=day)
 
 
 def test_a_quick_search_is_made_for_each_size(world: Scribe, boards: KeptBoard) -> None:
@@ -70,17 +71,76 @@ def test_a_slow_search_is_made_beside(world: Scribe, boards: KeptBoard, clock: C
     assert asked(world, boards).size == before.size + 1
 
 
-def test_a_decision_counts_at_once(world: Scribe, boards: KeptBoard, clock: Clock) -> None:
+def test_a_day_that_is_asked_for_is_fresh_in_a_small_ledger(
+    world: Scribe, boards: KeptBoard, clock: Clock
+) -> None:
+    clock.search = 10.0
+    for day in ("2021-12-31", "2022-12-31", "2021-12-31"):
+        world.submit([world.gift(100)])
+        found = asked(world, boards, day)
+        assert (found.day, found.size) == (day, world.book.head().size)
+
+
+def test_a_day_of_a_large_ledger_is_searched_beside(
+    world: Scribe, boards: KeptBoard, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "LARGE", 1)
+    clock.search = 10.0
+    asked(world, boards)
+    day = "2021-12-31"
+    with pytest.raises(NotReadyError, match="ask again in about 101 seconds"):
+        asked(world, boards, day)
+    assert boards._thread is None, "no search so soon after the last"
+    clock.now += kept.REST * clock.search
+    with pytest.raises(NotReadyError):
+        asked(world, boards, day)
+    boards.settle()
+    before = asked(world, boards, day)
+    assert (before.day, before.size) == (day, world.book.head().size)
+    world.submit([world.gift(100)])
+    assert asked(world, boards, day) == before
+    assert asked(world, boards).day == "2022-12-31"
+
+
+def test_a_board_is_gone_on_in_while_it_is_kept(world: Scribe, boards: KeptBoard) -> None:
+    before = asked(world, boards)
+    for _ in range(kept.BOARDS_MAX - 1):
+        world.submit([world.gift(100)])
+        asked(world, boards)
+    with world.book.store.read() as reader:
+        assert boards.again(reader, before.size, before.day) == before
+        with pytest.raises(ConflictError):
+            boards.again(reader, before.size, "2021-12-31")
+    world.submit([world.gift(100)])
+    asked(world, boards)
+    with world.book.store.read() as reader, pytest.raises(ConflictError):
+        boards.again(reader, before.size, before.day)
+
+
+@pytest.mark.parametrize("since_max", [board.SINCE_MAX, 1])
+def test_a_decision_counts_at_once(
+    world: Scribe,
+    boards: KeptBoard,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    since_max: int,
+) -> None:
+    monkeypatch.setattr(board, "SINCE_MAX", since_max)
     tell_rules(world, [("ageing", {"subject": "unspent_restricted", "days": 30})])
     world.tell("donation.money", {"fund": "relief", "channel": "bank", "amount_fen": 100})
     clock.search = 10.0
-    item = next(one for one in asked(world, boards).items if one.entries)
+    before = asked(world, boards)
+    item = next(one for one in before.items if one.entries)
     fields = {"flag": item.code, "entries": list(item.entries)}
     decision = {**fields, "decision": "in_order", "reason": "已核对"}
     world.tell("attention.disposed", decision, by="auditor-1")
-    after = {(one.code, one.entries): one for one in asked(world, boards).items}
+    now = asked(world, boards)
+    assert now.size == before.size
+    after = {(one.code, one.entries): one for one in now.items}
     found: Any = after[item.code, item.entries].disposition
     assert found["decision"] == "in_order"
+    assert now.items[-1] == after[item.code, item.entries]
+    assert [one.order for one in now.items] == sorted(one.order for one in now.items)
 
 
 def test_a_large_log_is_searched_before_anybody_asks(
