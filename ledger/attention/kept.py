@@ -65,12 +65,21 @@ class KeptBoard:
         if head is not None and head.size >= LARGE:
             self._search_beside()
 
+    @property
+    def beginning(self) -> bool:
+        """Whether the first search of a large log is under way: who asks waits for it."""
+        return self._board is None and self._thread is not None and self._thread.is_alive()
+
     def of(self, reader: Reader, *, holds: Holds = ()) -> Board:
         """The board of this snapshot, or the one that there is.
 
         Args:
             holds: Why nothing more is recorded, if so.
         """
+        return held(decided(self.searched(reader), reader), holds)
+
+    def searched(self, reader: Reader) -> Board:
+        """The same as it was searched: without what auditors decided since."""
         head = reader.head()
         wanted = (head.size if head else 0, self._today())
         with self._lock:
@@ -79,7 +88,7 @@ class KeptBoard:
             kept = self._search(reader, wanted)
         elif (kept.size, kept.day) != wanted and self._clock() - ended >= REST * took:
             self._search_beside()
-        return held(decided(kept, reader), holds)
+        return kept
 
     def settle(self) -> None:
         """Wait for the search beside, if there is one."""

@@ -35,7 +35,7 @@ def _of(family: str, reader: Reader, translator: Translator) -> list[Suggestion]
     if family in WORDS:
         return [(one, translator.word("suggested", one)) for one in WORDS[family]]
     if family == "purpose":
-        return [(one, one) for one in _purposes(reader)]
+        return [(one, translator.word("suggested", one)) for one in _purposes(reader)]
     found: list[Suggestion] = []
     for key, data in reader.objects(f"{family}/", limit=SUGGESTED_MAX):
         code = key.removeprefix(f"{family}/")
