@@ -104,9 +104,14 @@ def projects_csv(
 
 def _money_csv(request: Request, name: str, listing: Listing[MoneyRow], more: str = "") -> Response:
     translator = translator_of(request)
-    names = (*AMOUNTS, "balance")
+    # What a project has is in its fund's account, with other money: its page tells it.
+    names = (*AMOUNTS, "balance") if name == "funds" else AMOUNTS
     heads = [translator.word("field", "code"), translator.text("search.name")]
-    heads += [translator.text(f"money.{one}") for one in names]
+    titles = {one: translator.text(f"money.{one}") for one in names}
+    heads += [
+        titles[one] if one == "gifts" else translator.text("csv.fen", name=titles[one])
+        for one in names
+    ]
     rows = [
         (row.thing["code"], row.place.name, *(getattr(row, one) for one in names))
         for row in listing.rows

@@ -104,8 +104,10 @@ def test_a_lot_is_told_site_by_site_as_the_item_is(shown: Caller) -> None:
     assert "/items/rice/lot?label=2022-06-30%2FD2021-01" in read(shown, "/items/rice").links()
     lot = read(shown, PATHS[7]).table("涉及本批次的条目")
     about_rice = {row[0] for row in read(shown, "/entries?item=rice").tables[0].rows[1:]}
-    assert 0 < len(lot.rows) - 1 < len(about_rice), "the lot's own entries, not all of the item's"
-    assert {row[0] for row in lot.rows[1:]} <= about_rice
+    listed = {row[0] for row in lot.rows[1:]}
+    assert 0 < len(listed & about_rice) < len(about_rice), "the lot's own, not all of the item's"
+    kinds = [row[1] for row in lot.rows[1:] if row[0] not in about_rice]
+    assert set(kinds) == {"调拨入库"}, "which names the shipment and not the item"
     answer = fetch(shown, "/items/rice/lot?label=none", {"Accept": "text/html"})
     assert answer.status_code == 404
 
@@ -187,6 +189,8 @@ def test_a_register_is_a_file_and_leads_on(
     shown: Caller, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fetch(shown, f"/{name}.csv").text.splitlines()
+    assert ("募得（分）" in whole[0]) == (name != "items")
+    assert ("余额（分）" in whole[0]) == (name == "funds"), "a project has no account of its own"
     monkeypatch.setattr("api.pages.registers.ROWS_MAX", 3)
     path, seen = f"/{name}.csv", []
     for _ in range(50):
