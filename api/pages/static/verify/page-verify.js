@@ -28,9 +28,7 @@ byId("file").addEventListener("change", () => attempt(decideFile));
 byId("text").addEventListener("paste", () => setTimeout(() => attempt(decide)));
 wireDrop(byId("drop"));
 wireScan(byId("scan"), byId("scan-stop"), byId("camera"));
-wireTrust(data.trust, (text) => {
-  session.trustText = text;
-});
+wireTrust(data.trust, (text) => session.trust(text));
 document.documentElement.dataset.verifier = "ready";
 for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
 for (const one of document.querySelectorAll("[data-no-script]")) one.hidden = true;
