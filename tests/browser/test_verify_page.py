@@ -212,6 +212,8 @@ def test_the_readers_own_key_counts(visit: Visiting, gift: Gift) -> None:
     page.click("#own-trust-use")
     expect_outcome(page, "verified")
     expect(page.locator("#result")).to_contain_text("银行转账（bank）")
+    # The site's policy names no witness: nothing to tick.
+    expect(page.locator('[data-row="witnessed"] .holds')).to_have_text("—")
     other = "shanji.example/golden+9d21d7bd+Aawnxtg4B75l7Z0nkdNbY7nQNvxZ/ad+/DFKV5jBaV9n"
     page.fill("#own-trust", other)
     page.click("#own-trust-use")
