@@ -86,9 +86,9 @@ def schedule_of(boards: KeptBoard, reader: Reader) -> Schedule | None:
 
     None while a large log is searched for the first time: a public page waits for no search.
     """
-    if boards.beginning:
+    board = boards.newest(reader)
+    if board is None:
         return None
-    board = boards.searched(reader)
     least = least_group(group_rule(View(reader, board.day)))
     groups = [
         Group({"month": one.month}, one.holders, {"points": one.points}) for one in board.expiring

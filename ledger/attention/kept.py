@@ -76,19 +76,39 @@ class KeptBoard:
         Args:
             holds: Why nothing more is recorded, if so.
         """
-        return held(decided(self.searched(reader), reader), holds)
-
-    def searched(self, reader: Reader) -> Board:
-        """The same as it was searched: without what auditors decided since."""
-        head = reader.head()
-        wanted = (head.size if head else 0, self._today())
-        with self._lock:
-            kept, took, ended = self._board, self._took, self._ended
+        wanted, kept, took = self._state(reader)
         if kept is None or ((kept.size, kept.day) != wanted and took <= QUICK_SECONDS):
             kept = self._search(reader, wanted)
-        elif (kept.size, kept.day) != wanted and self._clock() - ended >= REST * took:
-            self._search_beside()
+        else:
+            self._renew(kept, wanted)
+        return held(decided(kept, reader), holds)
+
+    def newest(self, reader: Reader) -> Board | None:
+        """The board that there is, without what auditors decided, for a page that anybody asks for.
+
+        It waits for no search but a small log's first, and has at most a tenth of the time spent on
+        newer ones. None while a large log is searched for the first time.
+        """
+        if self.beginning:
+            return None
+        wanted, kept, _ = self._state(reader)
+        if kept is None:
+            return self._search(reader, wanted)
+        self._renew(kept, wanted)
         return kept
+
+    def _state(self, reader: Reader) -> tuple[tuple[int, str], Board | None, float]:
+        """The size and day that are wanted, the board that there is, how long a search takes."""
+        head = reader.head()
+        with self._lock:
+            return (head.size if head else 0, self._today()), self._board, self._took
+
+    def _renew(self, kept: Board, wanted: tuple[int, str]) -> None:
+        """Search beside for a newer board, unless the last search was only now."""
+        with self._lock:
+            rested = self._clock() - self._ended >= REST * self._took
+        if (kept.size, kept.day) != wanted and rested:
+            self._search_beside()
 
     def settle(self) -> None:
         """Wait for the search beside, if there is one."""

@@ -70,6 +70,27 @@ def test_a_slow_search_is_made_beside(world: Scribe, boards: KeptBoard, clock: C
     assert asked(world, boards).size == before.size + 1
 
 
+def test_a_page_for_anybody_waits_for_no_newer_board(
+    world: Scribe, boards: KeptBoard, clock: Clock
+) -> None:
+    def newest() -> Board | None:
+        with world.book.store.read() as reader:
+            return boards.newest(reader)
+
+    clock.search = 0.01  # A search for each size would be quick enough.
+    before = newest()
+    world.submit([world.gift(100)])
+    assert newest() == before
+    assert boards._thread is None, "no search so soon after the last"
+    clock.now += kept.REST * clock.search
+    assert newest() == before
+    boards.settle()
+    after = newest()
+    assert before is not None
+    assert after is not None
+    assert after.size == before.size + 1
+
+
 def test_a_decision_counts_at_once(world: Scribe, boards: KeptBoard, clock: Clock) -> None:
     tell_rules(world, [("ageing", {"subject": "unspent_restricted", "days": 30})])
     world.tell("donation.money", {"fund": "relief", "channel": "bank", "amount_fen": 100})
