@@ -77,7 +77,7 @@ def test_a_page_for_anybody_waits_for_no_newer_board(
         with world.book.store.read() as reader:
             return boards.newest(reader)
 
-    clock.search = 0.01  # A search for each size would be quick enough.
+    clock.search = 1 / 16  # A search for each size would be quick enough.
     before = newest()
     world.submit([world.gift(100)])
     assert newest() == before
