@@ -25,11 +25,11 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -48,6 +48,8 @@ KEPT_MAX = 300
 """Imports whose state is kept after they are over; the oldest are forgotten."""
 OPEN_MAX = 50
 """Imports that may be under way; so many files are kept at most."""
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -89,14 +91,7 @@ class Desk:
             NotFoundError: there is none of that number.
             CorruptionError: its file was altered, or was written under another key.
         """
-        value = orjson.loads(self._read(number, "job"))
-        try:
-            return parse_job(value)
-        except (TypeError, KeyError):
-            raise CorruptionError(
-                f"import {number}: its file holds something else; remove its folder",
-                code="import_file",
-            ) from None
+        return self._parsed(number, "job", parse_job, "remove its folder")
 
     def file(self, job: Job) -> bytes:
         """What was uploaded.
@@ -137,22 +132,16 @@ class Desk:
         return spans
 
     def undo(self, number: int) -> Undo | None:
-        """That an import is to be taken back, or was; None where nobody asked for it.
+        """That an import is to be taken back, or was, as it is now; None: nobody asked for it.
 
         Raises:
             CorruptionError: its file was altered, or was written under another key.
         """
         try:
-            value = orjson.loads(self._read(number, "undo"))
+            undo = self._parsed(number, "undo", parse_undo, "remove that file")
         except NotFoundError:
             return None
-        try:
-            return parse_undo(value)
-        except (TypeError, KeyError):
-            raise CorruptionError(
-                f"import {number}: its undo holds something else; remove that file",
-                code="import_file",
-            ) from None
+        return undo.at(stamp())
 
     def open_undo(self, number: int) -> Undo | None:
         """An undo that somebody, or the worker, has something to do for.
@@ -311,6 +300,24 @@ class Desk:
     def save(self, job: Job) -> None:
         """Write an import's state; `changing` is how to come by it."""
         self._write(job.number, "job", orjson.dumps(asdict(job)))
+
+    def _parsed(
+        self, number: int, part: str, parse: Callable[[Mapping[str, Any]], T], remedy: str
+    ) -> T:
+        """A part that holds plain values.
+
+        Raises:
+            NotFoundError: it is not there.
+            CorruptionError: it was altered, or holds something else; the message has the `remedy`.
+        """
+        value = orjson.loads(self._read(number, part))
+        try:
+            return parse(value)
+        except (TypeError, KeyError):
+            raise CorruptionError(
+                f"import {number}: its {part} file holds something else; {remedy}",
+                code="import_file",
+            ) from None
 
     def _read(self, number: int, part: str) -> bytes:
         path = self.folder / str(number) / part

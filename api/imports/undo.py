@@ -4,7 +4,7 @@
 
     proposed ──► waiting ──► recording ──► done
                     │            └──► stopped ──► recording
-                    └──► withdrawn or rejected, and may be proposed anew
+                    └──► withdrawn, rejected or expired, and may be proposed anew
 
 Nothing is taken back without the second person, and nothing is hidden: each gift gets an
 ``entry.reversed`` of its own, recorded by who proposed and approved by who approved. An entry
@@ -13,12 +13,13 @@ that the ledger refuses (its units moved on) stays, and is listed with the reaso
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from api.imports.job import Trouble
+from api.imports.job import DAYS_MAX, Trouble
 from ledger.book import Book
 from ledger.errors import FatalError, LedgerError, OutcomeUnknownError, RetryableError
 from ledger.flows import REVERSAL
@@ -31,9 +32,11 @@ QUEUE_SHARE = 4
 EARLIER = "already_reversed"
 """How the ledger refuses an entry that somebody took back before: then there is nothing to do."""
 
-UndoStatus = Literal["waiting", "recording", "stopped", "done", "withdrawn", "rejected"]
+UndoStatus = Literal["waiting", "recording", "stopped", "done", "withdrawn", "rejected", "expired"]
 UNDO_OPEN: frozenset[UndoStatus] = frozenset(("waiting", "recording", "stopped"))
 """Somebody, or the worker, has something to do."""
+EXPIRING: frozenset[UndoStatus] = frozenset(("waiting", "stopped"))
+"""What waits for a person, and so long only as an import or a proposal does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,18 @@ class Undo:
     refused: int = 0
     spans: Sequence[Sequence[int]] = ()
     trouble: Trouble | None = None
+
+    @property
+    def expires_at(self) -> str:
+        """When it has waited for a person too long (UTC)."""
+        changed = dt.datetime.fromisoformat(self.changed_at)
+        return (changed + dt.timedelta(days=DAYS_MAX)).isoformat()
+
+    def at(self, now: str) -> Undo:
+        """As it is at a time: what nobody decided has expired. What was reversed stays so."""
+        if self.status in EXPIRING and now >= self.expires_at:
+            return replace(self, status="expired", changed_at=self.expires_at, trouble=None)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,9 @@ _FAMILY_OF_KIND: Mapping[str, str] = {
 }
 """Kinds whose field ``code`` names a thing that has its own page."""
 
-COMMON_FIELDS = frozenset(("channel", "payee_class", "recipient_class", "wish_class"))
+COMMON_FIELDS = frozenset(
+    ("channel", "payee_class", "recipient_class", "wish_class", "purpose", "purposes")
+)
 """Fields whose codes are words: ``suggested.<code>`` in the texts, where somebody translated it."""
 
 _INDEX_FIELDS = frozenset(("entry", "gift", "source", "by", "notice_of"))
@@ -198,7 +200,7 @@ def field_rows(
 def common_word(name: str, value: str, translator: Translator) -> str:
     """The word for a code that is no registered thing's but in common use; else the code.
 
-    Channels, classes of persons and of wishes: a federation may record others of its own.
+    Channels, purposes, classes of persons and wishes: a federation may record others of its own.
     """
     return translator.word("suggested", value) if name in COMMON_FIELDS else value
 

@@ -86,6 +86,7 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
         log = snapshot_log(book, reader)
         data = reader.entry(index)
         hidden = reader.object(f"hidden/{index}")
+        erased = reader.object(f"erased/{index}")
         corrections = corrections_of(reader, index)
         replacements, replaced = replaced_by(reader, index), replaces(reader, index)
         directory = Directory(reader, translator)
@@ -99,6 +100,7 @@ def entry(request: Request, book: BookOf, index: IndexInPath) -> Response:
     values = {
         "entry": view,
         "hidden_by": None if hidden is None else orjson.loads(hidden)["entry"],
+        "erased_by": None if erased is None else orjson.loads(erased)["entry"],
         "walks": (forward, backward),
         "unspent": unspent,
         "annotations": annotations,

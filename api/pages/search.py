@@ -110,7 +110,9 @@ def search(
     looker.hash()
     looker.day()
     looker.things()
-    looker.order_number()
+    if not looker.found.results:
+        looker.mistyped()
+        looker.order_number()
     return looker.found
 
 
@@ -132,6 +134,7 @@ class _Looker:
         self._size = size
         self._directory = directory
         self._translator = translator
+        self._mistyped = False
         self.found = Findings()
 
     def number(self) -> None:
@@ -144,7 +147,7 @@ class _Looker:
             self._entry(int(digits), "number")
 
     def short_code(self) -> None:
-        """A receipt's short code; one wrong symbol is told."""
+        """A receipt's short code."""
         if len(re.sub(r"\W", "", self._typed)) < ORDER_CHARS_MIN:
             return
         try:
@@ -154,11 +157,16 @@ class _Looker:
         except LedgerError:
             if "-" in self._typed or " " in self._typed:
                 self.found.looked_for.append(self._text("short_code"))
-                self.found.hints.append(self._text("short_code_wrong"))
+                self._mistyped = True
             return
         self.found.looked_for.append(self._text("short_code"))
         if index < self._size:
             self._entry(index, "short_code")
+
+    def mistyped(self) -> None:
+        """What nothing else is may be a short code with a wrong symbol."""
+        if self._mistyped:
+            self.found.hints.append(self._text("short_code_wrong"))
 
     def hash(self) -> None:
         """A leaf hash, a root, the SHA-256 of a document."""

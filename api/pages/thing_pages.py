@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.dependencies import CODE_PATTERN, BookOf, CodeInPath
+from api.dependencies import CODE_PATTERN, BookOf, CodeInPath, get_board
 from api.pages.ages import unspent_ages
 from api.pages.csv_file import csv_answer
 from api.pages.directory import Directory
@@ -15,6 +15,7 @@ from api.pages.entries import entry_row
 from api.pages.format import format_share
 from api.pages.listing import Filters
 from api.pages.page import render, snapshot_log, translator_of
+from api.pages.points import prices_of, schedule_of
 from api.pages.projects import find_latest, find_payments, find_reporting
 from api.pages.registers import AMOUNTS, UNITS_IN, UNITS_OUT, ItemRow, Listing, MoneyRow, Registers
 from api.pages.things import (
@@ -103,9 +104,14 @@ def projects_csv(
 
 def _money_csv(request: Request, name: str, listing: Listing[MoneyRow], more: str = "") -> Response:
     translator = translator_of(request)
-    names = (*AMOUNTS, "balance")
+    # What a project has is in its fund's account, with other money: its page tells it.
+    names = (*AMOUNTS, "balance") if name == "funds" else AMOUNTS
     heads = [translator.word("field", "code"), translator.text("search.name")]
-    heads += [translator.text(f"money.{one}") for one in names]
+    titles = {one: translator.text(f"money.{one}") for one in names}
+    heads += [
+        titles[one] if one == "gifts" else translator.text("csv.fen", name=titles[one])
+        for one in names
+    ]
     rows = [
         (row.thing["code"], row.place.name, *(getattr(row, one) for one in names))
         for row in listing.rows
@@ -321,13 +327,16 @@ def wish(request: Request, book: BookOf, code: CodeInPath) -> Response:
 
 @router.get("/points")
 def points(request: Request, book: BookOf) -> Response:
-    """Welfare points: the rules, what was issued, redeemed, expired and is outstanding."""
+    """Welfare points: sums, rules, when they run out, and what the shops have for them."""
     translator = translator_of(request)
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
-        registers = Registers(reader, Directory(reader, translator))
+        directory = Directory(reader, translator)
+        registers = Registers(reader, directory)
         values = {
             "sums": points_sums(reader, book.today()),
+            "schedule": schedule_of(get_board(request), reader),
+            "prices": prices_of(reader, book.today(), directory),
             "rules": registers.points_rules(),
             "shops": registers.shops(),
         }

@@ -14,7 +14,7 @@ import orjson
 from api.pages.directory import Amount, Directory, Place
 from api.pages.listing import Filters, find_entries
 from api.pages.registers import SITES_MAX, Listing, Registers, Statement
-from ledger.entry import Entry
+from ledger.entry import Entry, parse_entry
 from ledger.errors import NotFoundError
 from ledger.records.goods import NEVER
 from ledger.statistics import points_in_all
@@ -22,6 +22,8 @@ from ledger.store import Reader
 
 LOT_LOOKED_AT = 100
 """Entries about an item that are looked through for those of one lot."""
+ARRIVALS_MAX = 20
+"""Entries about one sending that are looked at for what came of it."""
 ROWS_MAX = 100
 
 
@@ -181,11 +183,25 @@ def lot_entries(reader: Reader, size: int, item: str, lot: str) -> tuple[list[En
     """The newest entries that moved units of a lot, and whether all about the item were looked at.
 
     Goods leave by the first to expire, so a record need not name the lot: its units' label does.
+    Nor does a receipt name the item: it is found by the sending that it refers to.
     """
+    asset = f"item:{item}"
     found = find_entries(reader, size, Filters(about=(("item", item),)), limit=LOT_LOOKED_AT)
-    indices = [one.index for one in found.entries]
-    moved = reader.those_that_moved(indices, f"item:{item}", lot)
-    return [one for one in found.entries if one.index in moved], found.before is None
+    by_index = {one.index: one for one in found.entries}
+    moved = reader.those_that_moved(list(by_index), asset, lot)
+    came = {
+        index
+        for sent in moved
+        if by_index[sent].kind == "goods.moved"
+        for index in reader.referrers(sent, after=sent, limit=ARRIVALS_MAX)
+        if index not in by_index
+    }
+    by_index |= {
+        index: parse_entry(reader.entry(index))
+        for index in reader.those_that_moved(came, asset, lot)
+    }
+    moved |= came & by_index.keys()
+    return [by_index[index] for index in sorted(moved, reverse=True)], found.before is None
 
 
 def lots_of(reader: Reader, item: str, after: str | None, directory: Directory) -> Listing[LotRow]:

@@ -73,8 +73,16 @@ def verdict_view(found: Judgement, translator: Translator) -> VerdictView:
     sentence = translator.text(
         f"verdict.{found.outcome}", index=result.entry.index, origin=result.checkpoint.origin
     )
+    # Where no witness was asked for, the policy is met, but nobody has seen anything.
+    unseen = result.witnessed is not None and not result.witnessed.witnesses
     rows = [
-        Row(one.name, one.label, _SYMBOLS[one.holds], one.text, _holds(one.holds))
+        Row(
+            one.name,
+            one.label,
+            _SYMBOLS[None if unseen and one.name == "witnessed" else one.holds],
+            one.text,
+            _holds(one.holds),
+        )
         for one in facts(result, translator.language)
     ]
     hidden = translator.text("units.comma").join(

@@ -30,7 +30,7 @@ _STYLES = ("tokens.css", "saved.css")
 _TABLES = frozenset(
     (
         "outcome", "verdict", "next", "row", "check", "shown", "limits", "saved", "locator", "lab",
-        "unit", "field", "value",
+        "unit", "field", "value", "suggested",
     )
 )  # fmt: skip
 _FROM_PAGE = frozenset(

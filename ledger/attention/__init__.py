@@ -14,7 +14,8 @@ entries by their index; never the log from end to end.
 from __future__ import annotations
 
 from ledger.attention.board import Board, attend
+from ledger.attention.expiring import Expiring
 from ledger.attention.item import TITLES, Item
 from ledger.attention.kept import KeptBoard
 
-__all__ = ["TITLES", "Board", "Item", "KeptBoard", "attend"]
+__all__ = ["TITLES", "Board", "Expiring", "Item", "KeptBoard", "attend"]

@@ -11,13 +11,14 @@ from typing import Any
 import orjson
 
 from ledger.attention.deadlines import overdue
+from ledger.attention.expiring import Expiring, by_month
 from ledger.attention.holdings import ageing
 from ledger.attention.item import Item, View, make_item
 from ledger.attention.patterns import patterns
 from ledger.entry import parse_entry
 from ledger.holds import DAMAGED, HALTED, UNCONFIRMED, Hold
 from ledger.records.dispositions import ATTENTION_DISPOSED, disposition_key
-from ledger.store import Reader
+from ledger.store import PoolRow, Reader
 
 _CODES: Mapping[Hold, str] = {
     HALTED: "witness_contradicts",
@@ -38,12 +39,14 @@ class Board:
     Attributes:
         items: Those without a disposition first, warnings before notices.
         left_out: Of the topics with more items than are here, how many: ``{code: number}``.
+        expiring: When holders' points run out; it counts persons, so it is for no answer as it is.
     """
 
     day: str
     size: int
     items: tuple[Item, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
+    expiring: tuple[Expiring, ...] = ()
 
     def page(self, after: tuple[int, int] | None, limit: int) -> tuple[list[Item], bool]:
         """Some items, and whether there are more.
@@ -92,18 +95,22 @@ def attend(
     view = View(reader, day) if stopping is None else View(reader, day, stopping)
     head = reader.head()
     size = head.size if head else 0
-    items, left_out = _gathered(view, items_max)
-    return held(decided(Board(day, size, items, left_out), reader), holds)
+    points: list[PoolRow] = []
+    items, left_out = _gathered(view, items_max, points)
+    board = Board(day, size, items, left_out, by_month(points))
+    return held(decided(board, reader), holds)
 
 
-def _gathered(view: View, items_max: int | None) -> tuple[tuple[Item, ...], Mapping[str, int]]:
+def _gathered(
+    view: View, items_max: int | None, points: list[PoolRow]
+) -> tuple[tuple[Item, ...], Mapping[str, int]]:
     """What the search finds, as it finds it, and how much of each topic is left out.
 
     A topic with many items hides no other, and what is decided hides nothing that is open.
     """
     found: dict[str, list[tuple[int, Item]]] = {}
     counts: Counter[str] = Counter()
-    for number, item in enumerate(_search(view)):
+    for number, item in enumerate(_search(view, points)):
         counts[item.code] += 1
         topic = found.setdefault(item.code, [])
         topic.append((number, item))
@@ -181,7 +188,7 @@ def _disposition_key(item: Item) -> str:
     return disposition_key(item.code, item.entries, item.details.get("entries_total"))
 
 
-def _search(view: View) -> Iterator[Item]:
+def _search(view: View, points: list[PoolRow]) -> Iterator[Item]:
     yield from overdue(view)
-    yield from ageing(view)
+    yield from ageing(view, points)
     yield from patterns(view)

@@ -16,12 +16,15 @@ HOLDERS_MAX = 20
 """Holders of points that one item names; it says how many there are."""
 
 
-def ageing(view: View) -> Iterator[Item]:
-    """Items over all pools that hold something, each read once."""
+def ageing(view: View, points: list[PoolRow]) -> Iterator[Item]:
+    """Items over all pools that hold something, each read once.
+
+    Args:
+        points: Gets the pools of points, holder by holder.
+    """
     restricted = {
         code: fund for code, fund in view.family("fund") if fund["fund_class"] == "restricted"
     }
-    points: list[PoolRow] = []
     for _, pools in groupby(view.pools(), key=lambda pool: pool.account):
         account = list(pools)
         family, _, code = account[0].name.partition(":")

@@ -71,6 +71,11 @@ class KeptBoard:
         if head is not None and head.size >= LARGE:
             self._search_beside()
 
+    @property
+    def beginning(self) -> bool:
+        """Whether the first search of a large log is under way: who asks waits for it."""
+        return self._board is None and self._thread is not None and self._thread.is_alive()
+
     def of(self, reader: Reader, *, day: str | None = None, holds: Holds = ()) -> Board:
         """The board of this snapshot, or the one that there is.
 
@@ -84,15 +89,14 @@ class KeptBoard:
         head, today = reader.head(), self._today()
         wanted = (head.size if head else 0, day or today)
         with self._lock:
-            kept = self._board if wanted[1] == today else self._newest(wanted[1])
-            took, ended = self._took, self._ended
+            kept = self._board if wanted[1] == today else self._newest_of(wanted[1])
+            took = self._took
         in_request = took <= QUICK_SECONDS if day is None else wanted[0] < LARGE
         if in_request or (kept is None and wanted[1] == today):
             if kept is None or (kept.size, kept.day) != wanted:
                 kept = self._search(reader, wanted)
-        elif kept is None or (kept.size, kept.day) != wanted:
-            if self._clock() - ended >= REST * took:
-                self._search_beside(day)
+        else:
+            self._renew(kept, wanted, day)
             if kept is None:
                 raise NotReadyError(
                     f"the search of a large ledger as of {wanted[1]} goes on beside; ask again "
@@ -117,10 +121,33 @@ class KeptBoard:
             )
         return held(decided_since(kept, reader), holds)
 
-    def _newest(self, day: str) -> Board | None:
+    def _newest_of(self, day: str) -> Board | None:
         """The newest board of a day; the lock is held."""
         sizes = [size for size, of_day in self._boards if of_day == day]
         return self._boards[max(sizes), day] if sizes else None
+
+    def newest(self, reader: Reader) -> Board | None:
+        """The board that there is, without what auditors decided, for a page that anybody asks for.
+
+        It waits for no search but a small log's first, and has at most a tenth of the time spent on
+        newer ones. None while a large log is searched for the first time.
+        """
+        if self.beginning:
+            return None
+        head = reader.head()
+        wanted = (head.size if head else 0, self._today())
+        kept = self._board
+        if kept is None:
+            return self._search(reader, wanted)
+        self._renew(kept, wanted)
+        return kept
+
+    def _renew(self, kept: Board | None, wanted: tuple[int, str], day: str | None = None) -> None:
+        """Search beside for a newer board, unless the last search was only now."""
+        with self._lock:
+            rested = self._clock() - self._ended >= REST * self._took
+        if rested and (kept is None or (kept.size, kept.day) != wanted):
+            self._search_beside(day)
 
     def settle(self) -> None:
         """Wait for the search beside, if there is one."""
@@ -135,10 +162,10 @@ class KeptBoard:
     def _search(self, reader: Reader, wanted: tuple[int, str]) -> Board:
         """Search this snapshot; who waited for another's search takes what that found."""
         with self._lock:
-            before = self._newest(wanted[1])
+            before = self._newest_of(wanted[1])
         with self._searching:
             with self._lock:
-                kept = self._newest(wanted[1])
+                kept = self._newest_of(wanted[1])
             if kept is not None and (kept is not before or kept.size == wanted[0]):
                 return kept
             start = self._clock()

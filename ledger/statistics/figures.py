@@ -73,12 +73,8 @@ def gather(reader: Reader, day: str) -> Statistics:
     """Gather the statistics of a snapshot, by the rules in force on a day."""
     view = View(reader, day)
     head = reader.head()
-    rule = max(
-        view.in_force("statistics"),
-        key=lambda one: int(one["statistics"]["group_min"]),
-        default=None,
-    )
-    least = None if rule is None else int(rule["statistics"]["group_min"])
+    rule = group_rule(view)
+    least = least_group(rule)
     volunteers, holders = (_accounts(reader, asset) for asset in ("minutes", "points"))
     return Statistics(
         as_of=head.size if head else 0,
@@ -96,6 +92,17 @@ def gather(reader: Reader, day: str) -> Statistics:
         volunteers=publish([Group({}, volunteers)], least, "volunteers"),
         holders=publish([Group({}, holders)], least, "holders"),
     )
+
+
+def group_rule(view: View) -> Mapping[str, Any] | None:
+    """The strictest rule in force about small groups, or None."""
+    rules: list[Mapping[str, Any]] = view.in_force("statistics")
+    return max(rules, key=lambda one: int(one["statistics"]["group_min"]), default=None)
+
+
+def least_group(rule: Mapping[str, Any] | None) -> int | None:
+    """The least size of a group that is shown by a rule; None, without one: nothing is."""
+    return None if rule is None else int(rule["statistics"]["group_min"])
 
 
 def _summed(rows: Mapping[tuple[str, ...], Mapping[str, int]], *keys: str) -> Iterator[Any]:

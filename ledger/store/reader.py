@@ -20,8 +20,8 @@ from ledger.store.log_reader import (
     checked_limit,
     clamped,
 )
-from ledger.store.movement_reader import MovementReader, named
 from ledger.store.rows import AccountRow, AssetRow, PoolRow
+from ledger.store.sums_reader import SumsReader, named
 from ledger.store.tables import TABLES, WIDE
 
 _ACCOUNT, _HOLDING, _POOL = (TABLES[one] for one in ("account", "holding", "pool"))
@@ -99,7 +99,7 @@ _THOSE_THAT_MOVED = (
 )
 
 
-class Reader(MovementReader):
+class Reader(SumsReader):
     """One snapshot: everything read through it is of one size of the log.
 
     For one thread. Numbers that no column can hold are simply not there. Besides what

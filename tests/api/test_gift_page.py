@@ -189,6 +189,7 @@ def test_what_was_undone_or_erased_stands_on_it(service: Caller) -> None:
     service.record(record, approval=Role.APPROVER)
     page = read(service, path)
     assert "个人信息已删除" in page.html
+    assert "内容再也不能打开" in read(service, f"/entries/{index}").html
     answer = post(service, path, what="show", seed=own)
     assert answer.status_code == 403
     assert canary not in answer.text

@@ -12,6 +12,8 @@ import pytest
 from browser import Page, fetch, read
 from caller import Caller, serving
 
+from ledger.attention import KeptBoard
+
 RICE = "2022-06-30/D2021-01"
 
 
@@ -57,6 +59,35 @@ def test_points_add_up(shown: Caller) -> None:
     assert fen(facts["已发放积分"]) == sum(fen(facts[name]) for name in used) == 3_000
 
 
+def test_points_tell_what_they_buy_and_when_they_run_out(
+    shown: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = read(shown, "/points")
+    (item, price, stock) = page.table("可兑换的物资").rows[1]
+    assert (item, price.split()[0]) == ("大米", "60")
+    here = read(shown, "/sites/shop-1").table("收到与现有的物资").row("大米")[3]
+    assert f"聚善空间·慈善超市1号店 {here} 袋" in stock
+    # The month of one holder is hidden, and the other with it: it would give that one away.
+    months = page.table("尚未使用的积分").rows[1:]
+    assert [row[1] for row in months] == ["不公布"] * 2
+    assert not any(row[2].isdigit() for row in months)
+    assert all("已到期" in row[0] for row in months)
+    monkeypatch.setattr("api.pages.points.least_group", lambda rule: 1)
+    months = read(shown, "/points").table("尚未使用的积分").rows[1:]
+    assert sum(fen(row[1]) for row in months) == fen(page.facts()["尚未使用"])
+    assert [int(row[2]) for row in months] == [1, 5], "one holder has points of both months"
+    monkeypatch.setattr(KeptBoard, "beginning", True)
+    assert "正在汇总" in read(shown, "/points").html
+
+
+def test_purposes_are_words_and_codes_that_nobody_translated_are_codes(shown: Caller) -> None:
+    code = "community-charity"
+    for language, word in (("zh", "社区慈善"), ("en", "community charity")):
+        for path in ("/projects/giving-day-2021", "/funds/giving-day"):
+            facts = read(shown, path, language).facts()
+            assert f"{word} {code}" in facts.values()
+
+
 def test_the_parts_of_a_holder_sum_to_what_is_held(shown: Caller) -> None:
     page = read(shown, "/parties/holder-0001")
     facts = page.facts()
@@ -73,8 +104,10 @@ def test_a_lot_is_told_site_by_site_as_the_item_is(shown: Caller) -> None:
     assert "/items/rice/lot?label=2022-06-30%2FD2021-01" in read(shown, "/items/rice").links()
     lot = read(shown, PATHS[7]).table("涉及本批次的条目")
     about_rice = {row[0] for row in read(shown, "/entries?item=rice").tables[0].rows[1:]}
-    assert 0 < len(lot.rows) - 1 < len(about_rice), "the lot's own entries, not all of the item's"
-    assert {row[0] for row in lot.rows[1:]} <= about_rice
+    listed = {row[0] for row in lot.rows[1:]}
+    assert 0 < len(listed & about_rice) < len(about_rice), "the lot's own, not all of the item's"
+    kinds = [row[1] for row in lot.rows[1:] if row[0] not in about_rice]
+    assert set(kinds) == {"调拨入库"}, "which names the shipment and not the item"
     answer = fetch(shown, "/items/rice/lot?label=none", {"Accept": "text/html"})
     assert answer.status_code == 404
 
@@ -156,6 +189,8 @@ def test_a_register_is_a_file_and_leads_on(
     shown: Caller, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fetch(shown, f"/{name}.csv").text.splitlines()
+    assert ("募得（分）" in whole[0]) == (name != "items")
+    assert ("余额（分）" in whole[0]) == (name == "funds"), "a project has no account of its own"
     monkeypatch.setattr("api.pages.registers.ROWS_MAX", 3)
     path, seen = f"/{name}.csv", []
     for _ in range(50):

@@ -241,6 +241,26 @@ def test_a_form_sent_again_with_other_content_is_refused(world: Caller) -> None:
     assert world.book.head().size == size
 
 
+def test_who_receives_is_offered_what_is_on_the_way(world: Caller) -> None:
+    place = {"from_site": "depot", "to_site": "shop"}
+    for number, came in ((1, 3), (2, 1), (3, 0)):
+        sent = {"shipment": f"trip-{number}", "item": "rice", "quantity": 3, **place}
+        arrived = {"shipment": f"trip-{number}", "quantity": came, "site": "shop"}
+        for kind, fields in (("goods.moved", sent), ("goods.received", arrived))[
+            : 2 if came else 1
+        ]:
+            body = {"kind": kind, "occurred_on": "2021-10-01", "fields": fields}
+            world.record(body, role=Role.WAREHOUSE)
+    page = Clerk(world, Role.SHOP).get("/staff/desk/receive")
+    offered = [
+        one for one in page.all("option") if str(one.attributes["value"]).startswith("trip-")
+    ]
+    assert [(one.attributes["value"], one.text) for one in offered] == [
+        ("trip-3", "大米 3 袋 · 中心仓 → 慈善超市"),
+        ("trip-2", "大米 2 袋 · 中心仓 → 慈善超市"),
+    ]
+
+
 def test_a_role_has_only_its_own_forms(untouched: Caller) -> None:
     shop = Clerk(untouched, Role.SHOP)
     shop.get(GIFT_DESK, 403)
@@ -281,8 +301,15 @@ def test_a_link_fills_in_no_personal_field(untouched: Caller) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_today_is_there_for_every_role(untouched: Caller, role: Role) -> None:
-    for language in ("zh", "en"):
-        Clerk(untouched, role, language).get("/staff")
+    Clerk(untouched, role, "en").get("/staff")
+    person = Clerk(untouched, role)
+    page = person.get("/staff")
+    for path in page.links():
+        if path.startswith("/staff"):
+            person.get(path)
+    groups = [one.attributes["id"] for one in page.all("h2") if "group-" in str(one.attributes)]
+    first = {Role.WAREHOUSE: "group-stock", Role.SHOP: "group-points"}
+    assert groups[0] == first.get(role, "group-deadlines")
 
 
 def test_today_shows_what_waits(world: Caller) -> None:

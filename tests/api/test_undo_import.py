@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from api.imports import desk as desks
 from api.imports import undo as undoing
 from api.imports import worker as working
 from api.imports.desk import Desk
+from api.imports.job import DAYS_MAX
 from ledger.entry import Entry
 from ledger.errors import ConflictError, CorruptionError, RetryableError
 from ledger.records.kind import Role
+from ledger.sequencer import utc_now
 
 __all__ = ["at_work"]
 
@@ -131,8 +134,8 @@ def csrf(person: Clerk, path: str) -> dict[str, str]:
     return {"csrf": form_values(person.get(path), "/staff/sign-out")["csrf"]}
 
 
-def test_a_request_is_withdrawn_or_sent_back_and_never_approved_by_its_own(
-    at_work: Caller, clerk: Clerk, approver: Clerk
+def test_a_request_is_withdrawn_sent_back_or_expired_and_never_approved_by_its_own(
+    at_work: Caller, clerk: Clerk, approver: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = done(clerk, approver, csv(gifts(2)), "4.00")
     size = at_work.book.head().size
@@ -153,6 +156,19 @@ def test_a_request_is_withdrawn_or_sent_back_and_never_approved_by_its_own(
     press(clerk, path, "undo", undo_reason=WHY)
     assert press(clerk, path, "undo/end").status_code == 303
     assert "已撤回" in clerk.get(path).html
+    # What nobody decides expires, as a proposal does: it may be asked for anew, not approved.
+    press(clerk, path, "undo", undo_reason=WHY)
+    assert "有效至" in approver.get(path).html
+    sent = csrf(approver, path)
+    later = utc_now() + dt.timedelta(days=DAYS_MAX, minutes=1)
+    with monkeypatch.context() as passing:
+        passing.setattr(desks, "utc_now", lambda: later)
+        assert approver.send(f"{path}/undo/approve", sent).status_code == 409
+        page = approver.get(path).html
+        assert "已过期" in page
+        assert f"{path}/undo/approve" not in page
+        assert "整批冲正" not in approver.get("/staff").html
+        assert f'action="{path}/undo"' in clerk.get(path).html
     assert at_work.book.head().size == size
 
 

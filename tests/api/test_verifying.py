@@ -67,6 +67,8 @@ def test_a_file_is_judged_in_memory_and_the_answer_says_by_whom(
     with caplog.at_level(logging.DEBUG):
         text = send(untouched, files={"file": ("a.tlog-proof", receipt)})
     assert 'class="verdict verified"' in text
+    witnessed = text.partition('data-row="witnessed"')[2].partition("</dd>")[0]
+    assert "—" in witnessed, "the policy names no witness, so nothing is ticked"
     assert BY_SERVER in text
     assert DONOR in text
     for row in ("genuine", "recorded", "as_of"):

@@ -118,6 +118,26 @@ def test_a_code_before_the_camera_is_verified(
                 "() => { document.head.append = (one) => one.dispatchEvent(new Event('error')); }"
             )
             expect_other_ways(page, "识别二维码的程序没有加载成功")
+            expect_only_codes_are_taken(page, site)
+
+
+def expect_only_codes_are_taken(page: Page, site: Site) -> None:
+    """A box's code goes into its field; a receipt's QR code, which holds a key, goes nowhere."""
+    page.goto("/staff/sign-in")
+    page.locator("#token").fill(site.tokens["warehouse"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/staff")
+    page.goto("/staff/lots")
+    page.locator("[data-scan] button").first.press("Enter")
+    expect(page.locator("[data-scan] [role=status]")).to_contain_text("没有填入")
+    assert page.input_value("#code") == ""
+    assert not violations(page)
+    page.evaluate("() => { globalThis.jsQR = () => ({ data: 'D2021-01' }); }")
+    page.locator("[data-scan] button").first.press("Enter")
+    page.wait_for_url("**/staff/lots?code=D2021-01")
+    page.locator("main .waiting a[href*='/desk/move']").first.click()
+    expect(page.locator("[data-scan='fields.lot'] button").first).to_be_visible()
+    assert page.input_value("[name='fields.lot']") == "D2021-01"
 
 
 def expect_other_ways(page: Page, told: str) -> None:

@@ -204,15 +204,23 @@ def test_the_readers_own_key_counts(visit: Visiting, gift: Gift) -> None:
     page.fill("#own-trust", "not a key")
     page.click("#own-trust-use")
     expect(page.locator("#trust-state")).to_contain_text("公钥读不出来")
+    give(page, gift.receipt)
+    expect_outcome(page, "undecided")
+    expect(page.locator("#verdict .next")).to_contain_text("重新完整地复制公钥")
+    # What is shown follows whom its reader trusts; channels are words.
+    page.fill("#own-trust", "")
+    page.click("#own-trust-use")
+    expect_outcome(page, "verified")
+    expect(page.locator("#result")).to_contain_text("银行转账（bank）")
+    # The site's policy names no witness: nothing to tick.
+    expect(page.locator('[data-row="witnessed"] .holds')).to_have_text("—")
     other = "shanji.example/golden+9d21d7bd+Aawnxtg4B75l7Z0nkdNbY7nQNvxZ/ad+/DFKV5jBaV9n"
     page.fill("#own-trust", other)
     page.click("#own-trust-use")
-    give(page, gift.receipt)
     expect_outcome(page, "undecided")
     page.fill("#own-trust", gift.key)
     page.click("#own-trust-use")
     expect(page.locator("#trust-state")).to_contain_text("您给出的")
-    give(page, gift.receipt)
     expect_outcome(page, "verified")
     expect(page.locator('[data-row="witnessed"]')).to_have_attribute("data-holds", "null")
 

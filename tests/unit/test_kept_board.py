@@ -117,6 +117,27 @@ def test_a_board_is_gone_on_in_while_it_is_kept(world: Scribe, boards: KeptBoard
         boards.again(reader, before.size, before.day)
 
 
+def test_a_page_for_anybody_waits_for_no_newer_board(
+    world: Scribe, boards: KeptBoard, clock: Clock
+) -> None:
+    def newest() -> Board | None:
+        with world.book.store.read() as reader:
+            return boards.newest(reader)
+
+    clock.search = 1 / 16  # A search for each size would be quick enough.
+    before = newest()
+    world.submit([world.gift(100)])
+    assert newest() == before
+    assert boards._thread is None, "no search so soon after the last"
+    clock.now += kept.REST * clock.search
+    assert newest() == before
+    boards.settle()
+    after = newest()
+    assert before is not None
+    assert after is not None
+    assert after.size == before.size + 1
+
+
 @pytest.mark.parametrize("since_max", [board.SINCE_MAX, 1])
 def test_a_decision_counts_at_once(
     world: Scribe,

@@ -61,6 +61,8 @@ FIRST: Mapping[str, tuple[str, ...]] = {
     "points_redeem": ("holder", "shop", "item", "quantity", "points", "price_rule"),
 }
 """The fields that stand open, public and personal, in the order in which one works."""
+SCANNED = ("lot", "shipment", "holder")
+"""Fields whose codes stand on boxes, papers and cards: a phone's camera fills them in."""
 
 
 def desk_named(name: str) -> Desk:
@@ -109,4 +111,5 @@ def send(request: Request, session: SessionOf, posted: FormOf, name: str) -> Res
 
 
 def _layout(name: str) -> dict[str, Any]:
-    return {"desk_name": name, "first": FIRST[name]}
+    scanned = [f"fields.{one}" for one in FIRST[name] if one in SCANNED]
+    return {"desk_name": name, "first": FIRST[name], "scanned": scanned}

@@ -9,7 +9,7 @@ from typing import Any
 from api.auth import Person
 from api.imports.desk import Desk
 from api.imports.job import Job, Status
-from api.imports.undo import UNDO_OPEN, Undo
+from api.imports.undo import EXPIRING, UNDO_OPEN, Undo
 from api.pages.format import format_instant
 from api.pages.staff.sheet import Told, tell
 from api.pages.staff.typed import Problem
@@ -66,11 +66,15 @@ class NoticeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoView:
-    """Taking an import back, as its page shows it to one person; `status` is empty for none."""
+    """Taking an import back, as its page shows it to one person; `status` is empty for none.
+
+    `expires` says until when it waits for somebody, where it does.
+    """
 
     status: str
     undo: Undo | None
     changed: str
+    expires: str
     trouble: Told | None
     refused: Sequence[tuple[int, Told]]
     own: bool
@@ -142,6 +146,7 @@ def undo_view(desk: Desk, job: Job, person: Person, translator: Translator) -> U
         status=status,
         undo=undo,
         changed="" if undo is None else format_instant(undo.changed_at),
+        expires=format_instant(undo.expires_at) if undo and undo.status in EXPIRING else "",
         trouble=None
         if trouble is None
         else tell(Problem("", trouble.code, trouble.message), None, translator),
@@ -156,7 +161,7 @@ def undo_view(desk: Desk, job: Job, person: Person, translator: Translator) -> U
         and person.role in UNDOERS
         and (undo is None or undo.reversed + undo.before < job.recorded),
         may_approve=status == "waiting" and not own and approver,
-        may_end=status in ("waiting", "stopped") and (own or approver),
+        may_end=status in EXPIRING and (own or approver),
         may_resume=status == "stopped" and (person.role in UNDOERS or approver),
     )
 

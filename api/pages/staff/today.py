@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -25,7 +25,7 @@ from api.sessions import HOME
 from ledger.attention import Board
 from ledger.entry import parse_entry
 from ledger.errors import NotFoundError
-from ledger.records.kind import OPENERS
+from ledger.records.kind import OPENERS, Role
 from ledger.store import Reader
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -55,6 +55,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("points", ("points_past_expiry", "points_expiring")),
 )
 """What the staff looks at every day; the auditor's list has everything."""
+FIRST_GROUP: Mapping[Role, str] = {Role.WAREHOUSE: "stock", Role.SHOP: "points"}
+"""Whose day begins with something else than deadlines: on a phone the rest is far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,9 @@ def today(request: Request, session: SessionOf) -> Response:
         log = log_state(book, head)
         directory = Directory(reader, translator)
         board = get_board(request).of(reader)
-        groups = list(_groups(board, directory, translator))
+        groups = list(_groups(board, session.person.role, directory, translator))
         own = _own(reader, log.size, session.person.id, directory, translator)
-        bank = _bank(reader)
+        bank = _bank(reader) if session.person.role in OPENERS else []
     proposals = [row_of(one, translator) for one in waiting.proposals]
     values = {
         "desks": desks_of(session.person.role),
@@ -98,8 +100,11 @@ def today(request: Request, session: SessionOf) -> Response:
     return render_staff(request, session, "staff/today.html", values=values, log=log)
 
 
-def _groups(board: Board, directory: Directory, translator: Translator) -> Iterator[ItemGroup]:
-    for name, codes in GROUPS:
+def _groups(
+    board: Board, role: Role, directory: Directory, translator: Translator
+) -> Iterator[ItemGroup]:
+    first = FIRST_GROUP.get(role)
+    for name, codes in sorted(GROUPS, key=lambda group: group[0] != first):
         items = [one for one in board.items if one.code in codes and one.disposition is None]
         flags = tuple(item_view(one, directory, translator) for one in items[:FLAGS_SHOWN])
         yield ItemGroup(name, flags, len(items))

@@ -16,7 +16,7 @@ from api.auth import Person
 from api.dependencies import INDEX_MAX, get_book
 from api.forms import FormOf, SessionOf, require_role
 from api.imports.desk import Desk
-from api.imports.undo import Undo
+from api.imports.undo import EXPIRING, Undo
 from api.pages.csv_file import ROWS_MAX, csv_answer
 from api.pages.staff.frame import go_to
 from api.pages.staff.import_views import UNDOERS
@@ -118,7 +118,7 @@ def end(request: Request, session: SessionOf, posted: FormOf, number: Number) ->
             raise MalformedError("say why", code="reason_missing", field=REASON)
         desk.change_undo(
             number,
-            ("waiting", "stopped"),
+            tuple(EXPIRING),
             "withdrawn" if own else "rejected",
             decided_by=session.person.id,
             decided_why=reason[:REASON_CHARS_MAX] or None,

@@ -41,7 +41,9 @@ export function facts(found) {
   return ROWS.map((name) => {
     const holds = found.holds[name];
     const shown = holds === null && name !== "witnessed" ? t("row.not_reached") : texts[name](found);
-    return { name, holds, symbol: HOLDS.get(holds), label: t(`row.${name}`), text: shown };
+    // Where no witness was asked for, the policy is met, but nobody has seen anything.
+    const told = name === "witnessed" && found.witnessed?.witnesses === 0 ? null : holds;
+    return { name, holds, symbol: HOLDS.get(told), label: t(`row.${name}`), text: shown };
   });
 }
 

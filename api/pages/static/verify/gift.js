@@ -48,6 +48,9 @@ function account(name) {
 const fieldRows = (fields) =>
   Object.entries(fields).map(([name, value]) => ({ label: word("field", name), text: show(name, value) }));
 
+// Fields whose codes are words in common use; a federation may record others of its own.
+const COMMON = new Set(["channel", "payee_class", "recipient_class", "wish_class", "purpose", "purposes"]);
+
 function show(name, value) {
   if (Array.isArray(value)) return value.map((one) => show(name, one)).join(t("units.comma"));
   if (typeof value === "object") {
@@ -57,6 +60,7 @@ function show(name, value) {
   if (typeof value === "number") {
     return name.endsWith("_fen") ? t("shown.yuan", { amount: formatYuan(value) }) : formatNumber(value);
   }
+  const table = COMMON.has(name) ? "suggested" : "value";
   const key = value.replaceAll(".", "_");
-  return has(`value.${key}`) ? t("shown.choice", { word: word("value", key), value }) : value;
+  return has(`${table}.${key}`) ? t("shown.choice", { word: word(table, key), value }) : value;
 }

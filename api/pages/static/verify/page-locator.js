@@ -13,7 +13,6 @@ import { setWords, t } from "./words.js";
 
 const data = pageData();
 setWords(data.words, data.language);
-let receipt = null;
 let closed = false;
 const session = new Session(byId("result"), data.trust, (found, bytes) => [
   ...(closed ? [element("p", { class: "notice", id: "closed" }, t("locator.closed"))] : []),
@@ -21,10 +20,7 @@ const session = new Session(byId("result"), data.trust, (found, bytes) => [
   save(found, bytes),
 ]);
 offerIn(byId("result"));
-wireTrust(data.trust, (text) => {
-  session.trustText = text;
-  if (receipt !== null) session.show(receipt);
-});
+wireTrust(data.trust, (text) => session.trust(text));
 addEventListener("hashchange", follow);
 follow();
 
@@ -34,9 +30,8 @@ async function follow() {
     const locator = parseLocator(location.hash);
     if (locator.logId !== data.logId) throw new Refusal("undecided", "other_log", "locator_log");
     const fetched = await fetchReceipt(locator.index, locator.seed);
-    receipt = fetched.bytes;
     closed = !fetched.opened;
-    await session.show(receipt);
+    await session.show(fetched.bytes);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     session.tellRefusal(error.check);

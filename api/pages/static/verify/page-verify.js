@@ -3,16 +3,19 @@
 // that is named only by its code.
 
 import { offerIn } from "../aloud.js";
+import { wireCamera } from "./camera.js";
 import { byId, pageData } from "./dom.js";
 import { fetchReceipt } from "./fetched.js";
 import { handover } from "./handover.js";
 import { utf8 } from "./bytes.js";
 import { parseLocator, parseShortCode } from "./locator.js";
 import { Refusal } from "./refusal.js";
-import { canScan, readPicture, scanCamera, whyNot } from "./scan.js";
+import { readPicture } from "./scan.js";
 import { Session } from "./session.js";
 import { wireTrust } from "./trust-form.js";
 import { setWords, t } from "./words.js";
+
+const REASONS = ["refused", "none", "busy", "reader", "never"];
 
 const data = pageData();
 setWords(data.words, data.language);
@@ -27,10 +30,19 @@ form.addEventListener("submit", (event) => {
 byId("file").addEventListener("change", () => attempt(decideFile));
 byId("text").addEventListener("paste", () => setTimeout(() => attempt(decide)));
 wireDrop(byId("drop"));
-wireScan(byId("scan"), byId("scan-stop"), byId("camera"));
-wireTrust(data.trust, (text) => {
-  session.trustText = text;
+wireCamera({
+  button: byId("scan"),
+  stop: byId("scan-stop"),
+  video: byId("camera"),
+  state: byId("scan-state"),
+  words: {
+    scanning: t("verify.scanning"),
+    ...Object.fromEntries(REASONS.map((one) => [one, t(`verify.camera_${one}`)])),
+  },
+  jsqr: data.jsqr,
+  found: (text) => attempt(() => decideCode(text)),
 });
+wireTrust(data.trust, (text) => session.trust(text));
 document.documentElement.dataset.verifier = "ready";
 for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
 for (const one of document.querySelectorAll("[data-no-script]")) one.hidden = true;
@@ -89,38 +101,4 @@ function wireDrop(place) {
     const [file] = event.dataTransfer.files;
     if (file !== undefined) attempt(() => decideOne(file));
   });
-}
-
-function wireScan(button, stop, video) {
-  if (!canScan()) {
-    button.remove();
-    byId("scan-state").textContent = t("verify.camera_never");
-    return;
-  }
-  let stopped = true;
-  stop.addEventListener("click", () => {
-    stopped = true;
-  });
-  button.addEventListener("click", async () => {
-    stopped = false;
-    show(true);
-    let text = null;
-    let state = "";
-    try {
-      text = await scanCamera(video, data.jsqr, () => stopped);
-    } catch (error) {
-      state = t(`verify.camera_${whyNot(error)}`);
-    }
-    show(false);
-    byId("scan-state").textContent = state;
-    if (text !== null) await attempt(() => decideCode(text));
-  });
-
-  function show(running) {
-    video.hidden = !running;
-    stop.hidden = !running;
-    button.hidden = running;
-    byId("scan-state").textContent = running ? t("verify.scanning") : "";
-    (running ? stop : button).focus();
-  }
 }

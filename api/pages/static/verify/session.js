@@ -19,6 +19,13 @@ export class Session {
     this.place = place;
     this.trustText = trustText;
     this.moreOf = moreOf;
+    this.shown = null;
+  }
+
+  // Another key or policy holds: what is shown is judged anew, or it would stand by the old one.
+  async trust(text) {
+    this.trustText = text;
+    if (this.shown !== null) await this.show(this.shown);
   }
 
   // The judgement of a receipt by who is trusted now; never throws for anything in a file.
@@ -38,6 +45,7 @@ export class Session {
 
   // Judges a file and shows the verdict; of several receipts, a list to choose from first.
   async show(bytes) {
+    this.shown = bytes;
     if (bytes.length > FILE_BYTES_MAX) return this.tellRefusal("too_large");
     // A trace proof is one JSON object; walking it is the command's work.
     if (bytes[0] === 0x7b) return this.tellRefusal("trace");
@@ -83,6 +91,7 @@ export class Session {
 
   // A verdict for what never became a receipt: `check` says why.
   tellRefusal(check) {
+    this.shown = null;
     const found = refused(new Refusal("undecided", "malformed", check));
     showVerdict(this.place, found, { more: [] }).focus();
     return found;

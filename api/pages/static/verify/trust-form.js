@@ -6,7 +6,8 @@ import { Refusal } from "./refusal.js";
 import { parseTrust } from "./trust.js";
 import { t } from "./words.js";
 
-// Calls `changed(text, own)` when another key or policy holds; `own` is whether it is the reader's.
+// Calls `changed(text)` when another key or policy is to hold: also one that cannot be read, by
+// which nothing can be decided. To go on with the site's would look as if the reader's had held.
 export function wireTrust(siteText, changed) {
   const area = byId("own-trust");
   const file = byId("own-trust-file");
@@ -14,18 +15,19 @@ export function wireTrust(siteText, changed) {
   const use = (text) => {
     if (text.trim() === "") {
       state.textContent = t("verify.trust_site");
-      changed(siteText, false);
+      changed(siteText);
       return;
     }
     try {
       parseTrust(text);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      state.textContent = t(`check.${error.check}`);
+      state.textContent = `${t(`check.${error.check}`)} ${t("verify.trust_unread")}`;
+      changed(text);
       return;
     }
     state.textContent = t("verify.trust_own");
-    changed(text, true);
+    changed(text);
   };
   byId("own-trust-use").addEventListener("click", () => use(area.value));
   file.addEventListener("change", async () => {

@@ -45,7 +45,7 @@ WITH wanted AS (SELECT * FROM unnest(%(accounts)s, %(days)s) AS given(account, d
 """
 
 
-class MovementReader(LogReader):
+class SumsReader(LogReader):
     """What of a snapshot are the running sums."""
 
     def newest_movements(self, days: Collection[tuple[int, str]]) -> list[MovementRow]:
