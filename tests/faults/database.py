@@ -46,7 +46,7 @@ def new_url(place: Databases | None) -> str | None:
 def crash(server: Server) -> None:
     """kill -9 of the server and all its processes, whatever they were doing."""
     postmaster = int((server.data / "postmaster.pid").read_text().splitlines()[0])
-    family = [postmaster, *_children(postmaster)]
+    family = [postmaster, *children(postmaster)]
     for pid in family:
         _kill(pid)
     end = time.monotonic() + GONE_SECONDS_MAX
@@ -89,7 +89,8 @@ def head_locked(url: str) -> Iterator[None]:
         other.rollback()
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are still there."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
