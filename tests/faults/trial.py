@@ -167,6 +167,8 @@ class Trial:
         """Keep an answer; `faulty` while a fault is on, when the service may say that it failed."""
         if answer.status_code in WAIT_STATUSES or (faulty and answer.status_code == 500):
             self.outcome.refused_for_now += 1
+            if answer.status_code in WAIT_STATUSES and "retry-after" not in answer.headers:
+                self.outcome.wrong.append(f"{key}: {answer.status_code} without Retry-After")
         elif answer.status_code in (200, 201):
             value = answer.json()
             self.take(key, value["index"], value["receipt"], replayed=value["replayed"])
