@@ -281,15 +281,16 @@ class Sequencer:
                 self._memory = None
                 try:
                     answers = self._append(batch)
-                except NotReadyError:
+                except NotReadyError as away:
                     # Nobody can tell yet: "nothing happened" might be a lie.
-                    raise unknown from None
+                    raise unknown from away
             self._trouble = None
         except Exception as error:  # the writer must outlive anything a batch does
             self._memory = None
-            self._trouble = _failure(error, len(batch))
+            failure = _failure(error, len(batch))
+            self._trouble = _trouble(failure)
             self._counts["failed"] += len(batch)
-            answers = [self._trouble] * len(batch)
+            answers = [failure] * len(batch)
         for waiting, answer in zip(batch, answers, strict=True):
             if answer is not None:
                 _resolve(waiting.future, answer)
@@ -507,6 +508,16 @@ def _failure(error: Exception, count: int) -> LedgerError:
         return error
     log.error("%d records failed", count, exc_info=error)
     return FatalError("the records failed for a cause that is in the server's log")
+
+
+def _trouble(failure: LedgerError) -> LedgerError:
+    """What keeps the writer from writing, as /readyz tells it.
+
+    Whoever sent a batch whose outcome is unknown is told just that; everybody else wants to know
+    what ails the database.
+    """
+    cause = failure.__cause__ if isinstance(failure, OutcomeUnknownError) else None
+    return cause if isinstance(cause, LedgerError) else failure
 
 
 def _resolve(future: Future[Recorded], answer: _Answer) -> None:

@@ -30,6 +30,9 @@ from ledger.errors import (
     NotFoundError,
 )
 from ledger.holds import UNCONFIRMED, write_hold
+from ledger.keys.access import default_access
+from ledger.keys.files import VAULT_KEY, key_files
+from ledger.keys.ring import Keyring
 from ledger.known import read_known, write_known
 from ledger.sequencer import utc_now
 from ledger.store import Reader, Store, read_copy
@@ -44,7 +47,6 @@ from ledger.verify import verify_checkpoint
 MARKER = "restored.json"
 MARKER_FORMAT = "shanji-restored/v1"
 MARKER_BYTES_MAX = 16_000_000
-KEY_FILES = ("log-key.pem", "vault.key")
 PART = DATABASE + ".part"
 ERASURE_LINES_MAX = 1_000_000
 
@@ -63,7 +65,7 @@ class Restored:
             it is behind.
         prefix: Whether it was proven that the log goes on from here to that checkpoint, by
             the tree of a log that has it.
-        keys: Whether the keys are in place.
+        keys: Whether the keys are in place: the vault's, and one with which the log signs now.
         confirmed: Whether a person vouched that nothing newer was ever signed.
     """
 
@@ -147,6 +149,7 @@ def restore_backup(
     manifest = read_manifest(backup)
     check_backup(backup, manifest)
     source = keys if keys is not None else backup / KEYS if manifest.keys else None
+    ring = _keyring(source, manifest.origin)
     vault = None if source is None else Book.vault_of(source)
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -154,7 +157,8 @@ def restore_backup(
             shutil.copyfile(backup / DATABASE, data / PART)
             (data / PART).chmod(0o600)
             restored = _restore(data, manifest, backup, vault, newer, erasures, known)
-            restored = replace(restored, confirmed=nothing_newer)
+            can_sign = vault is not None and _signs(data / PART, ring)
+            restored = replace(restored, keys=can_sign, confirmed=nothing_newer)
             if source is not None:
                 _copy_keys(source, data / KEYS)
             marker = restored.as_json() | {"restored_at": f"{now or utc_now():%Y-%m-%dT%H:%M:%SZ}"}
@@ -218,7 +222,7 @@ def _restore(
         write_known(data, checkpoint, note)
     largest = max((one.size for one, _ in seen.checkpoints), default=manifest.size)
     pairs = tuple((entry, again[entry]) for entry in gone)
-    return Restored(manifest, pairs, largest, seen.prefix, vault is not None)
+    return Restored(manifest, pairs, largest, seen.prefix, keys=False)
 
 
 def _fill(database: str, data: Path, unconfirmed: str | None) -> None:
@@ -362,12 +366,35 @@ def _erase(store: Store, vault: Vault | None, entries: Sequence[int]) -> list[in
     return gone
 
 
+def _keyring(source: Path | None, origin: str) -> Keyring | None:
+    """The signing keys of a folder; None where it has none.
+
+    Raises:
+        LedgerError: one of its files is no key, or is encrypted under another passphrase.
+    """
+    if source is None or not key_files(source):
+        return None
+    return Keyring.open(source, origin, default_access())
+
+
+def _signs(place: Path, ring: Keyring | None) -> bool:
+    """Whether one of the keys is one with which the log signs now: keys are rotated."""
+    if ring is None:
+        return False
+    try:
+        with read_copy(place) as reader:
+            return any(map(ring.has, read_key_history(reader).active))
+    finally:
+        ring.close()
+
+
 def _copy_keys(source: Path, target: Path) -> None:
+    """Every key file and the vault's key; a log that has rotated its keys has several."""
     target.mkdir(mode=0o700)
-    for name in KEY_FILES:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-            (target / name).chmod(0o600)
+    for path in (*key_files(source), source / VAULT_KEY):
+        if path.is_file():
+            shutil.copyfile(path, target / path.name)
+            (target / path.name).chmod(0o600)
 
 
 def erased_again(data: Path) -> frozenset[int]:

@@ -40,7 +40,7 @@ _WORDS = {
         "unconfirmed": "备份之后记录的内容不在这里；继续写入会签出第二个历史。因此暂不写入，"
         "直到策略中的全部见证人答复未见更新的账本（shanji serve --policy），"
         "或由您确认：shanji resume --data {data}",
-        "keys_missing": "密钥不在：请将 log-key.pem 与 vault.key 放入 {keys}。",
+        "keys_missing": "密钥不全：请将账本现在签名所用的密钥文件与 vault.key 放入 {keys}。",
         "audit": "请接着运行：shanji audit --data {data}",
     },
     "en": {
@@ -73,7 +73,8 @@ _WORDS = {
         "sign a second history of it. So nothing is written until all witnesses of the policy "
         "have said that they saw nothing newer (shanji serve --policy), or you confirm it: "
         "shanji resume --data {data}",
-        "keys_missing": "The keys are missing: put log-key.pem and vault.key into {keys}.",
+        "keys_missing": "The keys are not there, or not those that the log signs with now: put "
+        "its key files and vault.key into {keys}.",
         "audit": "Now run: shanji audit --data {data}",
     },
 }
@@ -196,7 +197,7 @@ def restore(
     data: Annotated[Path, typer.Option("--data", help="The empty place to restore into.")],
     keys: Annotated[
         Path | None,
-        typer.Option(help="The folder with log-key.pem and vault.key, if the backup has none."),
+        typer.Option(help="The folder with the key files and vault.key, if the backup has none."),
     ] = None,
     newer: Annotated[
         list[Path] | None,

@@ -193,6 +193,8 @@ def rotate(
     access = default_access()
     book = Book.open(data, access=access)
     try:
+        # Before the file: a key that no entry adds would only lie there.
+        book.held.require_free()
         private = generate_key(key_type)
         key = signer_of(book.origin, private).verifier_key
         path = access.folder_of(data) / f"log-key-{key.key_id.hex()}.pem"

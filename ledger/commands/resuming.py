@@ -50,7 +50,14 @@ def resume(
     """Confirm that a restored log is the newest there is, so that it may be written again."""
     from ledger.book import Book
     from ledger.holds import UNCONFIRMED
-    from ledger.known import read_known, require_contains, require_not_behind, write_known
+    from ledger.known import (
+        FOLDER,
+        SUFFIX,
+        read_known,
+        require_contains,
+        require_not_behind,
+        write_known,
+    )
 
     words = _WORDS[lang or default_language()]
     book = Book.open(data)
@@ -61,11 +68,13 @@ def resume(
             return
         with book.store.read() as reader:
             # Kept even where the log is behind them: they hold it from then on.
-            found = [read_known(path, book.verifier_keys) for path in known or ()]
-            for checkpoint, note in found:
-                write_known(data, checkpoint, note)
-            require_not_behind(reader.head(), [one for one, _ in found])
-            require_contains(reader, [one for one, _ in found])
+            for path in known or ():
+                write_known(data, *read_known(path, book.verifier_keys))
+            # What a restore has put there too: nobody can vouch against it.
+            places = sorted((data / FOLDER).glob(f"*{SUFFIX}"))
+            found = [read_known(path, book.verifier_keys)[0] for path in places]
+            require_not_behind(reader.head(), found)
+            require_contains(reader, found)
         if not nothing_newer:
             sys.stdout.write(words["held"].format(reason=reason) + "\n")
             raise typer.Exit(3)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ledger.errors import ConflictError, FatalError, OutcomeUnknownError
 from ledger.store import bulk, lookup, operational, postgresql, statements
-from ledger.store.failures import outcome_unknown, translated
+from ledger.store.failures import outcome_unknown, reason, translated
 from ledger.store.lookup import Found, Wanted
 from ledger.store.reader import Reader
 from ledger.store.rows import AnchorRow, Batch, Head
@@ -317,7 +317,7 @@ class Appender(Reader):
         Raises:
             FatalError: nothing is written that could be committed.
             OutcomeUnknownError: the database failed while committing; the batch may or
-                may not be there.
+                may not be there. Its cause says what ails the database.
         """
         if not self._connection.in_transaction():
             raise FatalError("expected a batch to commit, none is written; nothing happened")
@@ -336,7 +336,7 @@ class Appender(Reader):
             raise OutcomeUnknownError(
                 f"the database failed while committing ({error.orig}); whether the batch is "
                 "there is unknown: repeat with the same idempotency keys"
-            ) from error
+            ) from reason(error)
 
 
 def _not_at(size: int) -> ConflictError:

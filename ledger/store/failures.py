@@ -86,6 +86,11 @@ def _translate_server(error: BaseException | None, text: str) -> LedgerError:
     return (_BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _failed)(text)
 
 
+def reason(error: sa.exc.DBAPIError) -> LedgerError:
+    """What a failure of the database says of the database itself: it is full, away, damaged."""
+    return _translate(error.orig)
+
+
 def outcome_unknown(error: BaseException | None) -> bool:
     """Whether a commit that failed with this may have happened all the same.
 

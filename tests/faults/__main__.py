@@ -159,7 +159,10 @@ OPTIONS = {
 
 
 def main() -> int:
-    """0 where nothing was lost, twice, forked or unverifiable; else 1."""
+    """0 where faults were played and nothing was lost, twice, forked or unverifiable; else 1.
+
+    2 where nothing was wrong, but one that applies was skipped, or none was played.
+    """
     parser = argparse.ArgumentParser(prog="scripts/fault", description=__doc__)
     parser.add_argument("name", choices=[*FAULTS, "all", "list"], nargs="?", default="list")
     parser.add_argument("--seed", type=int, default=1)
@@ -195,7 +198,9 @@ def main() -> int:
         f"{lost}, entries twice {twice}, wrong {bad}, skipped "
         f"{sum(bool(one.skipped) for one in outcomes)}, do not apply {left_out}\n"
     )
-    return 0 if bad == 0 else 1
+    if bad:
+        return 1
+    return 2 if played == 0 or any(one.skipped for one in outcomes) else 0
 
 
 def play_one(name: str, options: argparse.Namespace) -> Outcome | str:
@@ -215,7 +220,15 @@ def play_one(name: str, options: argparse.Namespace) -> Outcome | str:
             if reason := database.missing():
                 return Outcome(name, options.seed, skipped=reason)
             more["place"] = stack.enter_context(database.databases())
-        return fault.play(Path(folder), **more)
+        return really_played(fault.play(Path(folder), **more))
+
+
+def really_played(outcome: Outcome) -> Outcome:
+    """The same; it is wrong that nothing was played, or that nobody was answered."""
+    if not outcome.skipped and not (outcome.played and outcome.answers):
+        counts = f"{outcome.played} faults were played, {outcome.answers} answers given"
+        outcome.wrong.append(f"nothing is shown: {counts}")
+    return outcome
 
 
 if __name__ == "__main__":

@@ -84,8 +84,11 @@ def play_held(
                 target=post_until_answered, args=(trial, service.url, keys, statuses)
             )
             with held(trial.data):
+                before = trial.outcome.answers
                 sender.start()
                 time.sleep(HELD_SECONDS)
+                if trial.outcome.answers != before:
+                    trial.outcome.wrong.append("it answered while another had the database")
                 if httpx.get(f"{service.url}/livez", timeout=10).status_code != 200:
                     trial.outcome.wrong.append("it does not say that it lives")
                 if httpx.get(f"{service.url}/checkpoint", timeout=10).status_code != 200:

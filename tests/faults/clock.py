@@ -17,7 +17,10 @@ from postgresql_server import Databases
 from ledger.book import Book
 
 LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
-JUMPS = ("-1h", "+365d", "+0", "-1h", "+0")
+JUMPS = {"-1h": -3600, "+365d": 365 * 86_400, "+0": 0}
+"""As faketime takes them, and in seconds."""
+FIRST = ("-1h", "+365d", "+0", "-1h", "+0")
+NEAR_SECONDS = 120
 AHEAD = timedelta(days=360)
 
 
@@ -44,13 +47,16 @@ def play(
     writer = Writer(trial, env=environment)
     try:
         for number in range(rounds):
-            jump = JUMPS[number] if number < len(JUMPS) else chance.choice(JUMPS)
+            jump = FIRST[number] if number < len(FIRST) else chance.choice(list(JUMPS))
             if writer.record([f"before-{number}"]):
                 outcome.wrong.append("nothing is recorded")
             offset.write_text(jump + "\n")
             if writer.record([f"after-{number}-{part}" for part in range(3)]):
                 outcome.wrong.append(f"after the clock went {jump} nothing is recorded")
-            outcome.played += 1
+            if abs(writer.ahead - JUMPS[jump]) > NEAR_SECONDS:
+                outcome.wrong.append(f"the writer's clock is {writer.ahead:.0f} s ahead at {jump}")
+            else:
+                outcome.played += 1
     finally:
         writer.close()
     times = times_of(trial.data)

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -46,7 +46,7 @@ def new_url(place: Databases | None) -> str | None:
 def crash(server: Server) -> None:
     """kill -9 of the server and all its processes, whatever they were doing."""
     postmaster = int((server.data / "postmaster.pid").read_text().splitlines()[0])
-    family = [postmaster, *_children(postmaster)]
+    family = [postmaster, *children(postmaster)]
     for pid in family:
         _kill(pid)
     end = time.monotonic() + GONE_SECONDS_MAX
@@ -89,16 +89,13 @@ def head_locked(url: str) -> Iterator[None]:
         other.rollback()
 
 
-def _children(pid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid:
-                found.append(int(entry.name))
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are still there."""
+    found: list[int] = []
+    with suppress(FileNotFoundError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (thread / "children").read_text().split())
     return found
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.trial import Outcome, Trial
+from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial
 from faults.writer import Writer
 from service import Service
 
 DISK_BYTES = 48 << 20
 FILLER = "filler"
 CHUNK = 1 << 16
+FULL = "disk_full"
+READ_ONLY = ("read-only", "readonly", "opened or written")
 
 
 @contextmanager
@@ -64,8 +65,8 @@ def play_full(folder: Path, *, rounds: int = 5, seed: int = 1) -> Outcome:
                     if codes or not writer.alive:
                         break
                 trial.outcome.played += bool(codes)
-                if not codes or not writer.alive:
-                    trial.outcome.wrong.append(f"a full disk was not told: {codes}")
+                if writer.standing != FULL or not writer.alive:
+                    trial.outcome.wrong.append(f"a full disk was not told: {writer.standing}")
                 (disk / FILLER).unlink()
                 if writer.record([f"full-{number}-{part}", f"after-{number}"]):
                     trial.outcome.wrong.append("with room again nothing is recorded")
@@ -115,20 +116,23 @@ def play_read_only(folder: Path, *, rounds: int = 2, seed: int = 1) -> Outcome:
             writer.record([f"good-{number}"])
             writer.close()
             remount(disk, "ro")
-            log = folder / "service.log"
+            log = folder / f"service-{number}.log"
             service = Service(trial.data, log=log)
             try:
-                service.process.wait(60)
+                code = service.process.wait(ANSWER_SECONDS_MAX)
                 said = log.read_text()
-                if "write" not in said and "read" not in said:
+                if code == 0 or not any(one in said.lower() for one in READ_ONLY):
                     trial.outcome.wrong.append(f"it does not say what is wrong: {said[-300:]}")
+                trial.outcome.played += 1
             except subprocess.TimeoutExpired:
                 trial.outcome.wrong.append("a service on a read-only disk hangs")
                 service.kill()
             finally:
-                trial.outcome.played += 1
                 remount(disk, "rw")
-                os.truncate(log, 0)
+        writer = Writer(trial)
+        if writer.record(["again"]):
+            trial.outcome.wrong.append("with the right to write again nothing is recorded")
+        writer.close()
         return trial.check()
 
 

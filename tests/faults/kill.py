@@ -43,16 +43,28 @@ async def post_all(trial: Trial, urls: Sequence[str], keys: list[str], clients: 
 
 
 async def play_round(
-    trial: Trial, service: Service, keys: list[str], clients: int, answers: int, seconds: float
-) -> None:
-    """Post until so many answers came and some time more has gone, then kill the service."""
+    trial: Trial,
+    services: Sequence[Service],
+    keys: list[str],
+    clients: int,
+    answers: int,
+    seconds: float,
+) -> bool:
+    """Post until so many answers came and some time more has gone, then kill the first service.
+
+    Returns:
+        Whether it was killed while requests were on their way.
+    """
     enough = trial.outcome.answers + answers
-    posting = asyncio.create_task(post_all(trial, [service.url], keys, clients))
+    urls = [one.url for one in services]
+    posting = asyncio.create_task(post_all(trial, urls, keys, clients))
     while trial.outcome.answers < enough and not posting.done():
         await asyncio.sleep(0.002)
     await asyncio.sleep(seconds)
-    service.kill()
+    in_time = not posting.done()
+    services[0].kill()
     await posting
+    return in_time
 
 
 def play(
@@ -67,16 +79,17 @@ def play(
     """Run the whole game; see the module's docstring."""
     chance = random.Random(seed)
     trial = Trial(folder, "kill", seed, database=new_url(place))
-    for _ in range(rounds):
+    for number in range(rounds):
         service = Service(trial.data)
         try:
             service.wait_ready()
-            # Every key three times in random order, half of them known from before.
-            some = [f"k{chance.randrange(keys):06d}" for _ in range(keys)] * 3
+            # Every key three times in random order, half of them of the round before.
+            first = number * keys // 2
+            some = [f"k{chance.randrange(first, first + keys):06d}" for _ in range(keys)] * 3
             chance.shuffle(some)
             answers, seconds = chance.randint(1, keys // 2), chance.uniform(0, 0.05)
-            asyncio.run(play_round(trial, service, some, clients, answers, seconds))
-            trial.outcome.played += 1
+            in_time = asyncio.run(play_round(trial, [service], some, clients, answers, seconds))
+            trial.outcome.played += in_time
         finally:
             if service.process.poll() is None:
                 service.kill()

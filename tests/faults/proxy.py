@@ -37,13 +37,15 @@ class Proxy:
         hole: Whether whatever is sent vanishes, while connections stay open.
         cut: What happens to the next commit.
         cuts: How many commits that has happened to.
+        swallowed: How many pieces of what was sent have vanished.
+        delayed: How many pieces of answers were held back.
     """
 
     def __init__(self, socket_path: str, seed: int) -> None:
         self.delay = 0.0
         self.hole = False
         self.cut: Cut | None = None
-        self.cuts = 0
+        self.cuts = self.swallowed = self.delayed = 0
         self.port = 0
         self._path = socket_path
         self._chance = random.Random(seed)
@@ -116,6 +118,7 @@ class Proxy:
         """What the client says; ends where the connection is to be cut."""
         while data := await _read(reader):
             if self.hole:
+                self.swallowed += 1
                 continue
             cut = self.cut if COMMIT in data else None
             if cut is not None:
@@ -140,6 +143,7 @@ class Proxy:
         """What the server answers, until an answer is to be lost."""
         while (data := await _read(there)) and not lost.is_set():
             if self.delay:
+                self.delayed += 1
                 await asyncio.sleep(self._chance.uniform(0, self.delay))
             if not self.hole:
                 writer.write(data)

@@ -117,14 +117,18 @@ class Scene:
 
     def slow(self, seconds: float) -> None:
         """Each answer comes late."""
-        self.proxy.delay = SLOW_SECONDS
+        before, self.proxy.delay = self.proxy.delayed, SLOW_SECONDS
         time.sleep(seconds)
         self.proxy.delay = 0.0
+        if self.proxy.delayed == before:
+            self.trial.outcome.wrong.append("no answer of the server was held back")
 
     def silent(self, seconds: float) -> None:
         """What is sent vanishes while connections stay open; afterwards they are gone."""
-        self.proxy.hole = True
+        before, self.proxy.hole = self.proxy.swallowed, True
         time.sleep(seconds)
+        if self.proxy.swallowed == before:
+            self.trial.outcome.wrong.append("nothing that was sent to the server has vanished")
         if httpx.get(f"{self.service.url}/livez", timeout=10).status_code != 200:
             self.trial.outcome.wrong.append("it does not say that it lives")
         self.proxy.refuse()

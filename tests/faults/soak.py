@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,11 @@ def play(
     minutes: float = 2.0,
     place: Databases | None = None,
 ) -> Outcome:
-    """Each round: a service, traffic, and one fault; until the time is over, or `rounds`."""
+    """Each round: a service, traffic, and one fault; until the time is over, or `rounds`.
+
+    Only faults that were really played count, each by its name: a call may be over before it
+    can be made to fail, and no commit may come by while one is to be cut.
+    """
     if place is None:
         trial = Trial(folder, "soak", seed)
         return _soak(trial, rounds, seed, minutes, [*FAULTS, *FILE_FAULTS], {})
@@ -50,8 +55,9 @@ def play(
         return _soak(trial, rounds, seed, minutes, [*FAULTS, *SERVER_FAULTS], own)
 
 
-def server_fault(name: str, place: Databases, proxy: Proxy, chance: random.Random) -> None:
-    """One fault of the database, which is over when this returns."""
+def server_fault(name: str, place: Databases, proxy: Proxy, chance: random.Random) -> bool:
+    """One fault of the database, which is over when this returns; whether it was played."""
+    before = (proxy.cuts, proxy.delayed, proxy.swallowed)
     seconds = chance.uniform(0.1, 1.0)
     match name:
         case "database killed":
@@ -76,6 +82,11 @@ def server_fault(name: str, place: Databases, proxy: Proxy, chance: random.Rando
             proxy.cut = chance.choice(CUTS)
             time.sleep(seconds)
             proxy.cut = None
+    return name in ("database killed", "away") or before != (
+        proxy.cuts,
+        proxy.delayed,
+        proxy.swallowed,
+    )
 
 
 def _soak(
@@ -84,12 +95,13 @@ def _soak(
     seed: int,
     minutes: float,
     faults: Sequence[str],
-    own: Mapping[str, Callable[[], None]],
+    own: Mapping[str, Callable[[], bool]],
 ) -> Outcome:
     chance = random.Random(seed)
     end = time.monotonic() + minutes * 60
     number = 0
     names: list[str] = []
+    played: Counter[str] = Counter()
     while number < rounds if rounds else time.monotonic() < end:
         # In turn, so that each comes; in an order that the seed chooses.
         if not names:
@@ -110,16 +122,15 @@ def _soak(
             traffic.start()
             _read(trial, service)
             time.sleep(chance.uniform(0.0, 0.3))
-            if name in own:
-                own[name]()
-            else:
-                _fault(trial, service, name, chance)
-            trial.outcome.played += 1
+            played[name] += own[name]() if name in own else _fault(trial, service, name, chance)
             traffic.join()
         finally:
             if service.process.poll() is None:
                 service.kill()
         number += 1
+    trial.outcome.played = played.total()
+    by_name = ", ".join(f"{count} {name}" for name, count in sorted(played.items()))
+    trial.outcome.notes.append(f"{number} rounds; played: {by_name}")
     return trial.check()
 
 
@@ -137,7 +148,8 @@ def _read(trial: Trial, service: Service) -> None:
                 trial.outcome.wrong.append(f"{path}: {answer.status_code}")
 
 
-def _fault(trial: Trial, service: Service, name: str, chance: random.Random) -> None:
+def _fault(trial: Trial, service: Service, name: str, chance: random.Random) -> bool:
+    """One fault of the service or its file; whether it was played."""
     match name:
         case "kill":
             service.kill()
@@ -153,19 +165,21 @@ def _fault(trial: Trial, service: Service, name: str, chance: random.Random) -> 
                 with socket.create_connection(("127.0.0.1", service.port), timeout=5) as one:
                     one.sendall(b"POST /v1/entries HTTP/1.1\r\nHost: x\r\n")
         case "call fails":
-            _fail_a_call(service, chance)
+            return _fail_a_call(service, chance)
         case _:
             service.stop()
+    return True
 
 
-def _fail_a_call(service: Service, chance: random.Random) -> None:
-    """One write of the database fails, in the running service (strace)."""
+def _fail_a_call(service: Service, chance: random.Random) -> bool:
+    """Writes of the database fail, one in each thread of the running service (strace)."""
     if strace_missing():
-        return
+        return False
     error, when = chance.choice(("EIO", "ENOSPC")), chance.randint(1, 30)
     inject = f"inject=pwrite64,fdatasync:error={error}:when={when}"
     paths = [f"-P{service.data / name}" for name in ("ledger.sqlite3", "ledger.sqlite3-wal")]
-    command = ["strace", "-f", "-p", str(service.process.pid), "-o", "/dev/null", *paths]
+    calls = service.log.with_suffix(".calls")
+    command = ["strace", "-f", "-p", str(service.process.pid), "-o", str(calls), *paths]
     tracer = subprocess.Popen(
         [*command, "-e", "trace=pwrite64,fdatasync", "-e", inject],
         stdout=subprocess.DEVNULL,
@@ -174,3 +188,4 @@ def _fail_a_call(service: Service, chance: random.Random) -> None:
     time.sleep(chance.uniform(0.5, 1.5))
     tracer.send_signal(signal.SIGINT)
     tracer.wait(30)
+    return "(INJECTED)" in calls.read_text(errors="replace")

@@ -120,6 +120,8 @@ class Trial:
         self.seen: dict[str, tuple[int, str]] = {}
         self.witnessing = Witnessing()
         """Whose cosignatures receipts carry, where the services ask witnesses."""
+        self.others = 2
+        """Entries that are no gift to the trial's fund: at first the log's and the fund's."""
         self._roots: dict[int, bytes] = {}
         book = Book.create(
             self.data,
@@ -165,6 +167,8 @@ class Trial:
         """Keep an answer; `faulty` while a fault is on, when the service may say that it failed."""
         if answer.status_code in WAIT_STATUSES or (faulty and answer.status_code == 500):
             self.outcome.refused_for_now += 1
+            if answer.status_code in WAIT_STATUSES and "retry-after" not in answer.headers:
+                self.outcome.wrong.append(f"{key}: {answer.status_code} without Retry-After")
         elif answer.status_code in (200, 201):
             value = answer.json()
             self.take(key, value["index"], value["receipt"], replayed=value["replayed"])
@@ -203,7 +207,7 @@ class Trial:
             if len(set(keys)) != outcome.size or len(keys) != outcome.size:
                 outcome.twice.append(f"{len(keys)} keys for {outcome.size} entries")
             held = sum(end - first for first, end, _ in account.segments) if account else 0
-            gifts = (outcome.size - 2) * AMOUNT_FEN
+            gifts = (outcome.size - self.others) * AMOUNT_FEN
             if held != gifts or (account and account.received != gifts):
                 outcome.wrong.append(f"the fund holds {held} fen, {gifts} were given")
         except LedgerError as error:

@@ -1,4 +1,7 @@
-"""Two services on one data folder: the lock orders them, and neither trusts its memory."""
+"""Two services on one data folder: the lock orders them, and neither trusts its memory.
+
+One is killed at a random moment of their work; the other knows what became of all of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import random
 from pathlib import Path
 
 from faults.database import new_url
-from faults.kill import post_all
+from faults.kill import play_round, post_all
 from faults.trial import Outcome, Trial
 from postgresql_server import Databases
 from service import Service
@@ -22,7 +25,7 @@ def play(
     keys: int = 1000,
     place: Databases | None = None,
 ) -> Outcome:
-    """Each round: both at once under the same keys; then one is killed and the other goes on."""
+    """Each round: both at once under the same keys; one is killed and the other goes on."""
     chance = random.Random(seed)
     trial = Trial(folder, "two-services", seed, database=new_url(place))
     for number in range(rounds):
@@ -32,11 +35,9 @@ def play(
                 one.wait_ready()
             some = [f"r{number}-{chance.randrange(keys):06d}" for _ in range(keys)] * 2
             chance.shuffle(some)
-            half = len(some) // 2
-            asyncio.run(post_all(trial, [one.url for one in services], some[:half], clients))
-            services[0].kill()
-            asyncio.run(post_all(trial, [services[1].url], some[half:], clients))
-            trial.outcome.played += 1
+            answers, seconds = chance.randint(1, keys), chance.uniform(0, 0.05)
+            in_time = asyncio.run(play_round(trial, services, some, clients, answers, seconds))
+            trial.outcome.played += in_time
             # Whatever was cut off is sent again: the other one knows what became of it.
             asyncio.run(post_all(trial, [services[1].url], sorted(set(some)), clients))
             if not set(some) <= trial.seen.keys():

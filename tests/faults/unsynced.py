@@ -3,7 +3,8 @@
 strace records every write, sync and cut of the log's files while a writer works. Then the
 power is cut at many moments: onto a copy of the folder go all writes up to the last sync of
 their file, and of the later ones a seeded choice, in part torn at a sector. Each such
-folder is opened, audited, and compared with the answers that had left by then.
+folder is opened, audited, and compared with the answers that had left by then. A moment at
+which nothing could be lost is examined too, and not counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from faults.writer import Writer, strace_missing
 SECTOR = 512
 CALLS = "pwrite64,write,ftruncate,fsync,fdatasync,unlink"
 STRING_MAX = 1 << 20
+MOMENTS_MAX = 10
+"""So many moments are tried for each cut that loses something."""
 _LINE = re.compile(r"(?:\d+ +)?(?P<call>\w+)\((?P<rest>.*)\) += (?P<result>-?\d+)")
 _PATH = re.compile(r'\d+<(?P<path>[^>]*)>(?:, "(?P<data>(?:[^"\\]|\\.)*)")?(?P<more>.*)')
 
@@ -106,7 +109,7 @@ def read_events(log: Path, data: Path) -> list[Event]:
 
 
 def play(folder: Path, *, rounds: int = 40, seed: int = 1, batches: int = 12) -> Outcome:
-    """Record once, then cut the power `rounds` times at seeded moments."""
+    """Record once, then cut the power at seeded moments, until `rounds` cuts have lost writes."""
     trial = Trial(folder, "unsynced", seed)
     outcome = trial.outcome
     outcome.skipped = strace_missing()
@@ -127,7 +130,9 @@ def play(folder: Path, *, rounds: int = 40, seed: int = 1, batches: int = 12) ->
     chance = random.Random(seed)
     answered = dict(trial.seen)
     dropped = 0
-    for number in range(rounds):
+    for number in range(rounds * MOMENTS_MAX):
+        if outcome.played >= rounds:
+            break
         moment = chance.randint(1, len(events))
         copy = folder / "cut"
         shutil.copytree(before, copy)
@@ -140,14 +145,15 @@ def play(folder: Path, *, rounds: int = 40, seed: int = 1, batches: int = 12) ->
                 answers += event.data
             else:
                 disk.take(event)
-        dropped += disk.cut(chance)
+        lost = disk.cut(chance)
         trial.seen = {
             key: value
             for key, value in answered.items()
             if key == "warm" or f'"{key}"'.encode() in answers
         }
         trial.examine(copy)
-        outcome.played += 1
+        outcome.played += lost > 0
+        dropped += lost
         if outcome.bad:
             outcome.notes.append(f"cut {number} after call {moment} of {len(events)}")
             break

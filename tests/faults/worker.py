@@ -3,8 +3,9 @@
     python tests/faults/worker.py DATA
 
 Each line in is a JSON list of keys, recorded as one batch; each line out is what one of them
-was answered: ``{"key", "index", "receipt"}`` or ``{"key", "error"}``. An answer is one
-write, so that a record of the system calls shows what was durable when it left.
+was answered: ``{"key", "index", "receipt"}`` or ``{"key", "error"}``, and what time it is
+there. An answer is one write, so that a record of the system calls shows what was durable when
+it left.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,15 @@ def say(value: object) -> None:
     os.write(1, json.dumps(value).encode() + b"\n")
 
 
+def standing(book: Book) -> str:
+    """Why no record can be written now, as /readyz would say it; empty where they can."""
+    try:
+        book.sequencer.ready()
+    except LedgerError as error:
+        return error.code
+    return ""
+
+
 def main() -> None:
     book = Book.open(Path(sys.argv[1]))
     say({"ready": os.getpid()})
@@ -37,9 +48,10 @@ def main() -> None:
             try:
                 done = future.result()
             except LedgerError as error:
-                say({"key": key, "error": error.code, "message": error.message})
+                say({"key": key, "error": error.code, "standing": standing(book)})
             else:
-                say({"key": key, "index": done.index, "receipt": done.receipt.decode()})
+                receipt = done.receipt.decode()
+                say({"key": key, "index": done.index, "receipt": receipt, "now": time.time()})
     book.close()
 
 

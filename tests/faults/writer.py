@@ -42,6 +42,10 @@ class Writer:
             stderr=subprocess.DEVNULL,
             **more,
         )
+        self.ahead = 0.0
+        """How far its clock was ahead of this process's when it last answered, in seconds."""
+        self.standing = ""
+        """What it said of itself when it last answered that something failed."""
         self._rest = b""
         if self._line() is None:
             raise RuntimeError("the worker did not start")
@@ -97,8 +101,10 @@ class Writer:
                 break
             if "error" in value:
                 errors.append(value["error"])
+                self.standing = value["standing"]
             else:
                 self.trial.take(value["key"], value["index"], value["receipt"])
+                self.ahead = value["now"] - time.time()
         return errors
 
     def _line(self) -> dict[str, Any] | None:

@@ -344,7 +344,9 @@ def test_a_full_disk_is_fatal_and_leaves_nothing(store: Store, batches: Batches)
 
 
 def test_a_commit_that_fails_has_an_unknown_outcome(store: Store, batches: Batches) -> None:
-    failure = sa.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    failure = sa.exc.OperationalError("COMMIT", {}, full)
 
     def fail() -> None:
         raise failure
@@ -352,8 +354,10 @@ def test_a_commit_that_fails_has_an_unknown_outcome(store: Store, batches: Batch
     with store.append() as appender:
         appender.write(batches.make(1))
         appender._connection.commit = fail  # type: ignore[method-assign]
-        with pytest.raises(OutcomeUnknownError, match="same idempotency key"):
+        with pytest.raises(OutcomeUnknownError, match="same idempotency key") as caught:
             appender.commit()
+    assert isinstance(caught.value.__cause__, FatalError)
+    assert caught.value.__cause__.code == "disk_full"
 
 
 class _NoLog:

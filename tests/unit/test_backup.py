@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scribe import FIRST_GIFT, NOON, Scribe, StepClock, audited, open_copy
+from log_keys import key_id
+from scribe import FIRST_GIFT, LOG_KEY, NOON, ORIGIN, Scribe, StepClock, audited, open_copy
 from typer.testing import CliRunner, Result
 
 from ledger import cli
@@ -193,6 +194,25 @@ def test_without_keys_it_is_said_and_cannot_be_written(
     assert not restore_backup(made, place).keys
     with pytest.raises(NotFoundError, match="key"):
         Book.open(place)
+
+
+def test_keys_that_were_rotated_are_restored_and_outdated_ones_told(
+    world: Scribe, backups: Path, place: Path, tmp_path: Path
+) -> None:
+    keys, outdated = data_of(world) / "keys", tmp_path / "outdated"
+    shutil.copytree(keys, outdated)
+    people = ("--person", "registrar-1", "--approved-by", "approver-1", "--data", data_of(world))
+    run("keys", "rotate", *people)
+    run("keys", "revoke", key_id(LOG_KEY, ORIGIN), "--reason", "superseded", *people)
+    (keys / "log-key.pem").unlink()
+    made, _ = make_backup(data_of(world), backups)
+    assert not restore_backup(made, tmp_path / "unable", keys=outdated).keys
+    assert restore_backup(made, place, keys=keys, nothing_newer=True).keys
+    book = opened(place)
+    try:
+        assert give(Scribe(book)) == world.book.head().size
+    finally:
+        book.close()
 
 
 # Retention and erasure

@@ -90,6 +90,10 @@ def test_a_person_vouches_for_it(living: Book, tmp_path: Path) -> None:
         assert item.code == "restore_unconfirmed"
         assert "Ask whoever may hold" in run("resume", "--data", book.folder, code=3).stdout
         require_held(book)
+        keys = sorted((book.folder / "keys").iterdir())
+        people = ("--person", "registrar-1", "--approved-by", "approver-1")
+        run("keys", "rotate", *people, "--data", book.folder, code=3)
+        assert sorted((book.folder / "keys").iterdir()) == keys
         said = run("resume", "--data", book.folder, "--nothing-newer").stdout
         assert "It may be written" in said
         # The process that was refused goes on by itself.
@@ -113,8 +117,10 @@ def test_what_somebody_kept_is_compared_and_holds_it(living: Book, tmp_path: Pat
         error = run(*words, code=3).exception
         assert isinstance(error, NotReadyError)
         assert error.code == "behind_known_checkpoint"
-        # Once heard of, it holds the log for ever, whoever vouches for what.
-        run("resume", "--data", book.folder, "--nothing-newer")
+        # Once heard of, it holds the log for ever, and nobody can vouch for anything else.
+        error = run("resume", "--data", book.folder, "--nothing-newer", code=3).exception
+        assert isinstance(error, NotReadyError)
+        assert error.code == "behind_known_checkpoint"
         with pytest.raises(NotReadyError) as refused:
             fund(book, "c")
         assert refused.value.code == "behind_known_checkpoint"

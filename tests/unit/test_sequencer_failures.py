@@ -191,7 +191,7 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch, times: int, *, done: bool) 
         if len(calls) <= times:
             if done:
                 commit(appender)
-            raise OutcomeUnknownError("the connection broke while committing")
+            raise OutcomeUnknownError("the commit failed") from NotReadyError("it is away")
         commit(appender)
 
     monkeypatch.setattr(Appender, "commit", fail)
@@ -219,9 +219,13 @@ def test_an_outcome_that_stays_unknown_is_told(
     brim: Scribe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = brim.book.head()
+    monkeypatch.setattr("ledger.sequencer.PROBE_SECONDS", 3600)
     failing_commits(monkeypatch, 2, done=False)
     for future in brim.book.sequencer.submit(touching_all(brim)):
         assert isinstance(future.exception(60), OutcomeUnknownError)
+    # Who asks whether it is ready is told the cause, and what to do.
+    with pytest.raises(NotReadyError, match="no record can be written now: it is away"):
+        brim.book.sequencer.ready()
     assert brim.book.head() == head
     once_and_for_all(brim, head.size)
 
