@@ -20,7 +20,6 @@ from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
 from ledger.records.request import rehearse
 from ledger.records.sealing import Unsealed, seal_slices
-from ledger.sequencer import results
 from ledger.state import State
 from ledger.units import joined
 
@@ -107,20 +106,24 @@ def record_plan(
 def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -> Outcome:
     """Record gifts that the rules take; the next are sealed while those before are written."""
     indices: list[int] = []
-    futures: list[Future[Recorded]] = []
+    waiting: Future[list[Recorded]] | None = None
     for some in seal_slices(
         _slices(book, plan.gifts, target), len(plan.gifts), target.recorded_by, book.vault
     ):
-        indices += [one.index for one in results(futures)]
-        futures = book.sequencer.submit(some)
+        indices += _indices(waiting)
+        waiting = book.sequencer.submit_together(some)
         if progress is not None:
             progress(len(indices))
-    indices += [one.index for one in results(futures)]
+    indices += _indices(waiting)
     if progress is not None:
         progress(len(indices))
     return Outcome(
         len(indices), plan.sum_fen, min(indices, default=None), max(indices, default=None)
     )
+
+
+def _indices(waiting: Future[list[Recorded]] | None) -> list[int]:
+    return [] if waiting is None else [one.index for one in waiting.result()]
 
 
 def _slices(book: Book, gifts: Sequence[PlannedGift], target: Target) -> Iterator[list[Unsealed]]:
