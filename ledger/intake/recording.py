@@ -6,6 +6,7 @@ interrupted is finished by importing the file again, and nothing enters twice.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,9 +19,8 @@ from ledger.errors import LedgerError, RejectedError
 from ledger.intake.gift_rows import PlannedGift
 from ledger.intake.plan import KnownGift, Plan
 from ledger.recorded import Recorded
-from ledger.records.request import rehearse
-from ledger.records.sealing import Unsealed, seal_slices
-from ledger.sequencer import results
+from ledger.records.request import Validated, rehearse
+from ledger.records.sealing import Unsealed, seal_slices, sealed_apart
 from ledger.state import State
 from ledger.units import joined
 
@@ -28,6 +28,9 @@ SLICE = 1000
 """Gifts that are queued together; the next follow when these are answered."""
 QUEUE_SHARE = 4
 """They take at most this part of the queue's room, however small that is."""
+KEPT_MAX = 50_000
+"""Gifts that stay validated from the rehearsal until they are recorded; the others are validated
+once more, so that memory has a bound (47 MB)."""
 
 Progress = Callable[[int], None]
 
@@ -100,22 +103,30 @@ def record_plan(
             code="plan_not_clean",
         )
     with rare_garbage():
-        rehearse_plan(book, plan, target)
-        return _record(book, plan, target, progress)
+        # Another process validates what it seals.
+        keep = 0 if sealed_apart(len(plan.gifts), book.vault) else KEPT_MAX
+        found = rehearse_plan(book, plan, target, keep=keep)
+        return _record(book, plan, target, found, progress)
 
 
-def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -> Outcome:
-    """Record gifts that the rules take; the next are sealed while those before are written."""
+def _record(
+    book: Book, plan: Plan, target: Target, found: deque[Validated], progress: Progress | None
+) -> Outcome:
+    """Record gifts that the rules take; the next are sealed while those before are written.
+
+    Args:
+        found: The first of them, validated; taken from as they are recorded.
+    """
     indices: list[int] = []
-    futures: list[Future[Recorded]] = []
+    waiting: Future[list[Recorded]] | None = None
     for some in seal_slices(
-        _slices(book, plan.gifts, target), len(plan.gifts), target.recorded_by, book.vault
+        _slices(book, plan.gifts, target, found), len(plan.gifts), target.recorded_by, book.vault
     ):
-        indices += [one.index for one in results(futures)]
-        futures = book.sequencer.submit(some)
+        indices += _indices(waiting)
+        waiting = book.sequencer.submit_together(some)
         if progress is not None:
             progress(len(indices))
-    indices += [one.index for one in results(futures)]
+    indices += _indices(waiting)
     if progress is not None:
         progress(len(indices))
     return Outcome(
@@ -123,7 +134,13 @@ def _record(book: Book, plan: Plan, target: Target, progress: Progress | None) -
     )
 
 
-def _slices(book: Book, gifts: Sequence[PlannedGift], target: Target) -> Iterator[list[Unsealed]]:
+def _indices(waiting: Future[list[Recorded]] | None) -> list[int]:
+    return [] if waiting is None else [one.index for one in waiting.result()]
+
+
+def _slices(
+    book: Book, gifts: Sequence[PlannedGift], target: Target, found: deque[Validated]
+) -> Iterator[list[Unsealed]]:
     digest = book.vault.digest
     # A slice must fit into the queue beside those of others.
     at_once = max(1, min(SLICE, int(book.sequencer.stats()["queue_max"]) // QUEUE_SHARE))
@@ -132,6 +149,7 @@ def _slices(book: Book, gifts: Sequence[PlannedGift], target: Target) -> Iterato
             Unsealed(
                 _body(gift, target),
                 f"import/{digest('import', gift.order_number.encode()).hex()}",
+                found.popleft() if found else None,
             )
             for gift in gifts[start : start + at_once]
         ]
@@ -160,13 +178,17 @@ def _body(gift: PlannedGift, target: Target) -> dict[str, Any]:
     }
 
 
-def rehearse_plan(book: Book, plan: Plan, target: Target) -> None:
+def rehearse_plan(book: Book, plan: Plan, target: Target, *, keep: int = 0) -> deque[Validated]:
     """Put every gift to the rules without recording it.
+
+    Returns:
+        The first of them, as many as to `keep`, validated.
 
     Raises:
         RejectedError: one is refused; the row is named.
     """
     today = book.today()
+    found: deque[Validated] = deque()
     with book.store.read() as reader:
         state = State(reader)
         head = reader.head()
@@ -175,9 +197,14 @@ def rehearse_plan(book: Book, plan: Plan, target: Target) -> None:
             try:
                 # Not sealed: that is two thirds of the work, and no rule looks at it.
                 body = _body(gift, target)
-                rehearse(body, state, index=index, today=today, recorded_by=target.recorded_by)
+                one = rehearse(
+                    body, state, index=index, today=today, recorded_by=target.recorded_by
+                )
             except LedgerError as error:
                 raise _of_row(gift, error) from None
+            if len(found) < keep:
+                found.append(one)
+    return found
 
 
 def check_target(book: Book, target: Target) -> None:

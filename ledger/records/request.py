@@ -167,7 +167,20 @@ def prepare(
             every wrong field in ``details["errors"]``.
     """
     check_key(key)
-    found = validate(body)
+    return seal_validated(
+        validate(body), key=key, recorded_by=recorded_by, approved_by=approved_by, vault=vault
+    )
+
+
+def seal_validated(
+    found: Validated,
+    *,
+    key: str,
+    recorded_by: str,
+    approved_by: str | None,
+    vault: Vault | Digests,
+) -> Prepared:
+    """Seal what `validate` gave: the rest of `prepare`, whose `key` was checked."""
     return seal_record(
         kind=found.kind,
         fields=found.fields,
@@ -209,7 +222,7 @@ def validate(body: object) -> Validated:
     return Validated(kind, record.fields, values, record.occurred_on, record.documents)
 
 
-def rehearse(body: object, state: State, *, index: int, today: str, recorded_by: str) -> None:
+def rehearse(body: object, state: State, *, index: int, today: str, recorded_by: str) -> Validated:
     """Put a record to the rules without sealing or recording it.
 
     Args:
@@ -217,6 +230,9 @@ def rehearse(body: object, state: State, *, index: int, today: str, recorded_by:
         state: The state to judge by; it is not changed.
         index, today: Where and when it would be recorded.
         recorded_by: Who would record it; alone.
+
+    Returns:
+        The record, so that who records it afterwards need not validate it again.
 
     Raises:
         MalformedError: as `validate`.
@@ -235,6 +251,7 @@ def rehearse(body: object, state: State, *, index: int, today: str, recorded_by:
     )
     check_common(found.kind, draft)
     found.kind.plan(draft, state)
+    return found
 
 
 def seal_record(

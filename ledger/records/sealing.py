@@ -17,7 +17,7 @@ from ledger.beside import cores, worker_pool
 from ledger.errors import LedgerError
 from ledger.frozen import frozen
 from ledger.records.catalog import KIND_BY_NAME
-from ledger.records.request import Prepared, prepare
+from ledger.records.request import Prepared, Validated, check_key, prepare, seal_validated
 from ledger.vault import Digests, Vault, VaultRow
 
 APART_FROM = 50_000
@@ -31,10 +31,11 @@ _Sealed = tuple[Any, ...]
 
 @frozen
 class Unsealed:
-    """A request, and its idempotency key."""
+    """A request, and its idempotency key; `found` where it was validated before."""
 
     body: Mapping[str, Any]
     key: str
+    found: Validated | None = None
 
 
 def seal_slices(
@@ -55,7 +56,7 @@ def seal_slices(
         MalformedError: as `request.prepare`, when the part is asked for.
     """
     digests = vault.digests
-    if records < APART_FROM or cores() < 2 or not digests.portable:
+    if not sealed_apart(records, vault):
         for some in slices:
             yield _seal(some, recorded_by, digests)
         return
@@ -69,11 +70,21 @@ def seal_slices(
             yield _take(*waiting.popleft(), recorded_by, digests)
 
 
+def sealed_apart(records: int, vault: Vault) -> bool:
+    """Whether another process validates and seals so many records."""
+    return records >= APART_FROM and cores() >= 2 and vault.digests.portable
+
+
 def _seal(some: Sequence[Unsealed], recorded_by: str, digests: Digests) -> list[Prepared]:
-    return [
-        prepare(one.body, key=one.key, recorded_by=recorded_by, approved_by=None, vault=digests)
-        for one in some
-    ]
+    return [_seal_one(one, recorded_by, digests) for one in some]
+
+
+def _seal_one(one: Unsealed, recorded_by: str, digests: Digests) -> Prepared:
+    key, found = one.key, one.found
+    if found is None:
+        return prepare(one.body, key=key, recorded_by=recorded_by, approved_by=None, vault=digests)
+    check_key(key)
+    return seal_validated(found, key=key, recorded_by=recorded_by, approved_by=None, vault=digests)
 
 
 def seal_apart(

@@ -293,7 +293,7 @@ def test_a_recording_that_stopped_goes_on_and_counts_exactly(
     monkeypatch.setattr(recording, "SLICE", 2)
     monkeypatch.setattr(working, "RETRY_SECONDS", 0.0)
     size, sequencer = service.book.head().size, service.book.sequencer
-    submit, calls = sequencer.submit, []
+    submit, calls = sequencer.submit_together, []
 
     def failing(*given: Any) -> Any:
         calls.append(given)
@@ -301,7 +301,7 @@ def test_a_recording_that_stopped_goes_on_and_counts_exactly(
             raise RetryableError("the queue is full", code="queue_full")
         return submit(*given)
 
-    monkeypatch.setattr(sequencer, "submit", failing)
+    monkeypatch.setattr(sequencer, "submit_together", failing)
     path = planned(clerk, csv(gifts(9)))
     press(clerk, path, "confirm", total="49.50")
     press(approver, path, "approve")
@@ -310,7 +310,7 @@ def test_a_recording_that_stopped_goes_on_and_counts_exactly(
     assert state(service, path) == "stopped"
     assert "系统繁忙" in page.html
     assert service.book.head().size == size + 4
-    monkeypatch.setattr(sequencer, "submit", submit)
+    monkeypatch.setattr(sequencer, "submit_together", submit)
     assert press(approver, path, "resume").status_code == 303
     job = Desk(service.book).read(1)
     assert (job.status, job.recorded, job.first, job.last) == ("done", 9, size, size + 8)
@@ -328,7 +328,7 @@ def test_a_restart_in_the_middle_takes_up_what_was_begun(
         size = service.book.head().size
         path = planned(clerk, csv(gifts(9)))
         press(clerk, path, "confirm", total="49.50")
-        submit, calls = service.book.sequencer.submit, []
+        submit, calls = service.book.sequencer.submit_together, []
 
         def stopping(*given: Any) -> Any:
             calls.append(given)
@@ -336,7 +336,7 @@ def test_a_restart_in_the_middle_takes_up_what_was_begun(
                 service.app.state.imports._stopping.set()
             return submit(*given)
 
-        monkeypatch.setattr(service.book.sequencer, "submit", stopping)
+        monkeypatch.setattr(service.book.sequencer, "submit_together", stopping)
         # Nobody tells the page that the worker has stopped: the service goes on.
         monkeypatch.setattr(importing, "WAIT_SECONDS", 0.0)
         press(approver, path, "approve")

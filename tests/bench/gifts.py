@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from bench import place
 
 from ledger.beside import rare_garbage
 from ledger.book import Book
+from ledger.recorded import Recorded
 from ledger.records.request import Prepared, prepare
 from ledger.records.sealing import APART_FROM, Unsealed, seal_slices
-from ledger.sequencer import results
 
 SLICE = 1000
 ORIGIN = "shanji.example/bench"
@@ -67,7 +68,7 @@ def record_all(book: Book, gifts: int, first: int = 0, *, apart: bool | None = N
     Args:
         apart: Whether another process seals them; as an import does it by default.
     """
-    waiting: list[Any] = []
+    waiting: Future[list[Recorded]] | None = None
     last = first + gifts
     slices = (
         [Unsealed(body(one), f"bench/{one}") for one in range(start, min(last, start + SLICE))]
@@ -77,6 +78,8 @@ def record_all(book: Book, gifts: int, first: int = 0, *, apart: bool | None = N
     # As the commands have it.
     with rare_garbage():
         for some in seal_slices(slices, count, "clerk-1", book.vault):
-            results(waiting)
-            waiting = book.sequencer.submit(some)
-        results(waiting)
+            if waiting is not None:
+                waiting.result()
+            waiting = book.sequencer.submit_together(some)
+        if waiting is not None:
+            waiting.result()

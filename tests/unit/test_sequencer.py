@@ -121,6 +121,24 @@ def test_an_empty_submission_is_nothing(world: Scribe) -> None:
     assert world.book.sequencer.submit([]) == []
 
 
+def test_records_that_are_waited_for_together_have_one_answer(world: Scribe) -> None:
+    together = world.book.sequencer.submit_together
+    assert together([]).result() == []
+    done = together(gifts(world, 3)).result()
+    assert [one.index for one in done] == list(range(done[0].index, done[0].index + 3))
+    # Repetitions are answered beside the writer, and in their places all the same.
+    again = together([world.gift(9, key="ninth"), *gifts(world, 3)]).result()
+    assert [one.index for one in again] == [done[-1].index + 1, *(one.index for one in done)]
+    assert [one.replayed for one in again] == [False, True, True, True]
+    future = world.gift(1, day="2099-01-01", key="future")
+    unknown = world.prepare("donation.money", {"fund": "none", "channel": "x", "amount_fen": 1})
+    with pytest.raises(RejectedError) as refused:
+        together([world.gift(10, key="tenth"), future, unknown]).result()
+    assert refused.value.code == "occurs_in_future"
+    assert world.book.sequencer.record(world.gift(10, key="tenth")).replayed
+    audited(world.book)
+
+
 def test_a_rejected_record_fails_alone(world: Scribe) -> None:
     gate = Gate(world.book)
     before = world.book.head().size

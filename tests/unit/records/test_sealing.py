@@ -14,7 +14,7 @@ import pytest
 from ledger.entry import open_sealed
 from ledger.errors import MalformedError
 from ledger.records import sealing
-from ledger.records.request import Prepared, prepare
+from ledger.records.request import Prepared, prepare, validate
 from ledger.records.sealing import APART_FROM, Unsealed, seal_slices
 from ledger.vault import Digests, Vault
 
@@ -120,6 +120,13 @@ def test_few_records_one_core_and_chosen_seeds_stay_here(
     monkeypatch.setattr(sealing, "cores", lambda: 1)
     check(sealed())
     assert other.asked == 0
+
+
+def test_what_was_validated_before_is_sealed_as_it_is() -> None:
+    slices = [[Unsealed({}, one.key, validate(one.body)) for one in some] for some in SLICES]
+    check(sealed(0, slices=slices))
+    with pytest.raises(MalformedError, match="Idempotency-Key"):
+        sealed(0, slices=[[Unsealed({}, "a b", slices[0][0].found)]])
 
 
 def test_a_refused_record_is_told_in_the_same_words(pool: Pool) -> None:
