@@ -12,7 +12,7 @@ from scribe import Scribe, tell_rules
 from ledger.attention import Board, KeptBoard, board, kept
 from ledger.store import Reader
 
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 class Clock:

@@ -60,6 +60,20 @@ def test_workers_that_cannot_go_on_end_the_service(
     assert not any(map(alive, pids(tmp_path)))
 
 
+def test_a_worker_that_answered_and_ended_before_anybody_looked_had_started(
+    tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_: object) -> list[object]:
+        until(lambda: len(pids(tmp_path)) == 2 and not any(map(alive, pids(tmp_path))))
+        return []
+
+    monkeypatch.setattr(workers, "wait", late)
+    monkeypatch.setattr(workers, "DEATHS_MAX", 0)
+    with pytest.raises(FatalError) as caught:
+        Workers(2, worker_targets.mortal, tmp_path, listener, 30).run(lambda: None)
+    assert caught.value.code == "workers_die"
+
+
 def test_a_dead_worker_is_replaced_and_none_outlives_its_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
     path = os.pathsep.join(one for one in sys.path if one)
