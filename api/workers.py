@@ -123,22 +123,15 @@ class Workers:
         for handle in wait(list(by_handle), WAIT_SECONDS):  # type: ignore[arg-type]
             one = by_handle[handle]
             if handle is one.line:
-                self._hear(one)
+                _hear(one)
         for one in list(self._workers.values()):
             if not one.process.is_alive():
+                # It may have answered and ended since it was waited for.
+                _hear(one)
                 self._replace(one)
-
-    @staticmethod
-    def _hear(one: _Worker) -> None:
-        """What a worker said, or that it is gone."""
-        with suppress(EOFError, OSError):
-            one.ready = one.line.recv_bytes() == READY
 
     def _replace(self, one: _Worker) -> None:
         code = one.process.exitcode
-        if not one.ready and one.line.poll():
-            # It said so after this process had last listened, and has ended since.
-            self._hear(one)
         one.line.close()
         if not one.ready:
             raise FatalError(
@@ -173,6 +166,13 @@ class Workers:
                 process.join()
         for one in self._workers.values():
             one.line.close()
+
+
+def _hear(one: _Worker) -> None:
+    """Note that a worker answers, if it has said so."""
+    with suppress(EOFError, OSError):
+        if not one.ready and one.line.poll():
+            one.ready = one.line.recv_bytes() == READY
 
 
 def _work(number: int, serve: Serve, given: Any, listener: socket, line: Connection) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from functools import cache
 from pathlib import Path
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 
@@ -21,6 +22,8 @@ AUTOCHECKPOINT_PAGES = 4_000
 """The write-ahead log is copied into the file when it has 64 MB: late, in one go."""
 BUSY_SECONDS_MAX = 30
 """How long a writer waits for another process's transaction."""
+BUSY_AGAIN_SECONDS = 0.01
+"""Between tries of the one step at which SQLite does not wait by itself (`_keep_log`)."""
 WRITER_CACHE_KIBIBYTES = 16_384
 READER_CACHE_KIBIBYTES = 8_192
 """A cache each: there is one writer, but many readers. Larger ones only repeat what the system
@@ -47,7 +50,7 @@ def settings(connection: sqlite3.Connection, *, writer: bool) -> None:
     run(f"PRAGMA busy_timeout = {BUSY_SECONDS_MAX * 1000}")
     if writer:
         _claim(connection)
-        (mode,) = run("PRAGMA journal_mode = WAL").fetchone()
+        mode = _keep_log(connection)
         if mode != "wal":
             raise FatalError(
                 f"expected a write-ahead log, SQLite chose {mode}; put the data folder on a "
@@ -65,6 +68,23 @@ def settings(connection: sqlite3.Connection, *, writer: bool) -> None:
     run("PRAGMA temp_store = MEMORY")
     cache = WRITER_CACHE_KIBIBYTES if writer else READER_CACHE_KIBIBYTES
     run(f"PRAGMA cache_size = -{cache}")
+
+
+def _keep_log(connection: sqlite3.Connection) -> str:
+    """Ask for a write-ahead log; the mode that SQLite chose.
+
+    It reads the header first and then wants to write it. Who has begun to read is not let wait
+    for another who writes there, whatever its busy timeout says, and is told so at once: of
+    processes that make one file at the same time, all but the first.
+    """
+    end = monotonic() + BUSY_SECONDS_MAX
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= end:
+                raise
+        sleep(BUSY_AGAIN_SECONDS)
 
 
 def _claim(connection: sqlite3.Connection) -> None:

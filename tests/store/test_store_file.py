@@ -360,6 +360,26 @@ def test_a_commit_that_fails_has_an_unknown_outcome(store: Store, batches: Batch
     assert caught.value.__cause__.code == "disk_full"
 
 
+def test_who_finds_another_at_the_making_of_the_file_waits_for_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself does not wait at that step."""
+    waited: list[float] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        other.execute("BEGIN IMMEDIATE")
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            other.execute("ROLLBACK")
+
+        monkeypatch.setattr(schema, "sleep", wait)
+        with closing(sqlite3.connect(path)) as raw:
+            schema.settings(raw, writer=True)
+            assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert waited == [schema.BUSY_AGAIN_SECONDS]
+
+
 class _NoLog:
     """A driver's connection on a file system that has no write-ahead log."""
 

@@ -206,7 +206,7 @@ def test_two_writers_take_turns(url: str, batches: Batches) -> None:
             assert waits.is_alive()
             appender.write(first)
             appender.commit()
-        waits.join(30)
+        waits.join()
         with one.read() as reader:
             assert reader.head() == second.head
         with pytest.raises(ConflictError, match="not at size 3"):
@@ -397,6 +397,10 @@ def test_what_was_erased_is_vacuumed(full: tuple[Store, psycopg.Connection]) -> 
     store, raw = full
     with store.append() as appender:
         appender.write_vault([(0, b"erased")])
+        if raw.info.server_version >= 150_000:
+            # A session tells its counts at most once a second: told after the vacuum, this one
+            # would count the row as dead that the vacuum has just taken away.
+            appender._connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
         appender.commit()
     used = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'vault'"
     assert store.drop_old_pages()

@@ -13,7 +13,7 @@ from ledger.attention import Board, KeptBoard, board, kept
 from ledger.errors import ConflictError, NotReadyError
 from ledger.store import Reader
 
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 class Clock:

@@ -188,7 +188,8 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("AWS_ALLOW_HTTP", "true"),
     ):
         monkeypatch.setenv(name, value)
-    assert httpx.put(f"{url}/{BUCKET}").status_code == 200
+    # The first who asks has it import what it answers with.
+    assert httpx.put(f"{url}/{BUCKET}", timeout=60).status_code == 200
     yield url
     server.stop()
 

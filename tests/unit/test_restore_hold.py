@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scribe import NOON, Scribe, StepClock, audited, make_book
 from typer.testing import CliRunner, Result
-from witness_desk import Desk, desks, eventually
+from witness_desk import WAIT_SECONDS_MAX, Desk, desks, eventually
 
 from ledger import cli
 from ledger import feed as feed_module
@@ -29,6 +29,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("POLL_SECONDS", "POLL_SECONDS_REQUIRED", "BACKOFF_SECONDS_MIN"):
         monkeypatch.setattr(feed_module, name, 0.02)
     monkeypatch.setattr(feed_module, "BACKOFF_SECONDS_MAX", 0.1)
+    # But a witness that answers has all the time of a busy machine.
+    monkeypatch.setattr(feed_module, "REQUEST_SECONDS_MAX", WAIT_SECONDS_MAX)
 
 
 @pytest.fixture
@@ -131,13 +133,13 @@ def test_what_somebody_kept_is_compared_and_holds_it(living: Book, tmp_path: Pat
 def test_all_witnesses_must_have_agreed(living: Book, asked: list[Desk], tmp_path: Path) -> None:
     fund(living, "a")
     feed = feed_of(living, asked)
-    feed.start()
+    feed.start(WAIT_SECONDS_MAX)
     feed.close()
     book = restored(living, tmp_path / "place")
     asked[1].away = True
     feed = feed_of(book, asked)
     try:
-        feed.start()
+        feed.start(WAIT_SECONDS_MAX)
         require_held(book)
         asked[1].away = False
         eventually(lambda: not book.holds())
@@ -156,11 +158,11 @@ def test_a_witness_that_has_seen_more_halts_it(
     book = restored(living, tmp_path / "place")
     fund(living, "b")
     feed = feed_of(living, asked)
-    feed.start()
+    feed.start(WAIT_SECONDS_MAX)
     feed.close()
     feed = feed_of(book, asked)
     try:
-        feed.start()
+        feed.start(WAIT_SECONDS_MAX)
         with pytest.raises(NotReadyError) as refused:
             fund(book, "c")
         assert refused.value.code == "halted"

@@ -30,6 +30,7 @@ TOOLS = (
     *("mv", "readlink", "rm", "sh", "sleep", "wc", "xargs"),
 )
 
+SECONDS_MAX = 300
 PYTHON = """#!/bin/sh
 # Stands in for Python: FOLDER/calls is what was called, FOLDER/broken makes pip fail.
 case "$1 $2" in
@@ -74,7 +75,7 @@ class Checkout:
             env={"PATH": str(self.programs), **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=SECONDS_MAX,
             check=False,
         )
 
@@ -435,7 +436,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=SECONDS_MAX,
         check=False,
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from processes import until
 from scribe import (
     FIRST_GIFT,
     Scribe,
@@ -303,9 +303,6 @@ def test_an_idle_writer_becomes_ready_again_by_itself(
         failing_commits(broken, 2, done=False)
         for future in brim.book.sequencer.submit(gifts(brim, 1)):
             assert isinstance(future.exception(60), OutcomeUnknownError)
-    for _ in range(1000):
-        if not brim.book.sequencer._trouble:
-            break
-        threading.Event().wait(0.01)
+    until(lambda: brim.book.sequencer._trouble is None)
     brim.book.sequencer.ready()
     once_and_for_all(brim, brim.book.head().size)

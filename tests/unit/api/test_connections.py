@@ -13,7 +13,7 @@ from api import connections
 from api.connections import Connection
 
 LARGE = 32 * 1024 * 1024
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
 

@@ -15,7 +15,7 @@ from ledger.receipt import Opening
 from ledger.recorded import Recorded
 
 RECORDED = Recorded(0, bytes(32), 1, (), b"", Opening(b"{}"))
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 async def batch_answered_by_another_thread() -> None:

@@ -9,11 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import worker_targets
-from processes import WAIT_SECONDS, alive, until
+from processes import alive, until
 
 from api import workers
 from api.workers import Serve, Workers
@@ -61,20 +60,17 @@ def test_workers_that_cannot_go_on_end_the_service(
     assert not any(map(alive, pids(tmp_path)))
 
 
-def test_a_worker_that_answered_and_died_at_once_did_start(
+def test_a_worker_that_answered_and_ended_before_anybody_looked_had_started(
     tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may say that it answers, and end, before its parent listens again."""
-    listen = workers.wait
-
-    def late(handles: list[Any], seconds: float) -> list[Any]:
-        listen([one for one in handles if isinstance(one, int)], WAIT_SECONDS)
+    def late(*_: object) -> list[object]:
+        until(lambda: len(pids(tmp_path)) == 2 and not any(map(alive, pids(tmp_path))))
         return []
 
     monkeypatch.setattr(workers, "wait", late)
     monkeypatch.setattr(workers, "DEATHS_MAX", 0)
     with pytest.raises(FatalError) as caught:
-        Workers(1, worker_targets.mortal, tmp_path, listener, 30).run(lambda: None)
+        Workers(2, worker_targets.mortal, tmp_path, listener, 30).run(lambda: None)
     assert caught.value.code == "workers_die"
 
 
