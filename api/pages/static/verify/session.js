@@ -19,6 +19,14 @@ export class Session {
     this.place = place;
     this.trustText = trustText;
     this.moreOf = moreOf;
+    this.turn = 0;
+  }
+
+  // The reader has asked for something: what was asked for before is shown no more, however late
+  // its answer comes. The number goes to whatever is to be shown of it.
+  begin() {
+    this.turn += 1;
+    return this.turn;
   }
 
   // The judgement of a receipt by who is trusted now; never throws for anything in a file.
@@ -37,38 +45,40 @@ export class Session {
   }
 
   // Judges a file and shows the verdict; of several receipts, a list to choose from first.
-  async show(bytes) {
-    if (bytes.length > FILE_BYTES_MAX) return this.tellRefusal("too_large");
+  async show(bytes, turn = this.begin()) {
+    if (bytes.length > FILE_BYTES_MAX) return this.tellRefusal("too_large", turn);
     // A trace proof is one JSON object; walking it is the command's work.
-    if (bytes[0] === 0x7b) return this.tellRefusal("trace");
+    if (bytes[0] === 0x7b) return this.tellRefusal("trace", turn);
     const receipts = await this.receiptsIn(bytes);
-    if (receipts.length === 0) return this.tellRefusal("no_attachment");
-    if (receipts.length === 1) return this.showOne(receipts[0]);
-    return this.showMany(receipts);
+    if (receipts.length === 0) return this.tellRefusal("no_attachment", turn);
+    if (receipts.length === 1) return this.showOne(receipts[0], turn);
+    return this.showMany(receipts, turn);
   }
 
-  async showOne(bytes) {
+  async showOne(bytes, turn) {
     const found = await this.judge(bytes);
-    showVerdict(this.place, found, { more: this.moreOf(found, bytes) }).focus();
-    return found;
+    if (turn === this.turn) showVerdict(this.place, found, { more: this.moreOf(found, bytes) }).focus();
   }
 
-  // As `showOne`, while the reader goes on typing: the focus stays where it is.
+  // As `showOne`, while the reader goes on typing: the focus stays where it is. Null where
+  // something else was asked for meanwhile.
   async showInPlace(bytes) {
+    const turn = this.begin();
     const found = await this.judge(bytes);
+    if (turn !== this.turn) return null;
     showVerdict(this.place, found, { brief: true });
     return found;
   }
 
-  async showMany(receipts) {
+  async showMany(receipts, turn) {
     const rows = [];
     for (const bytes of receipts) rows.push({ bytes, found: await this.judge(bytes) });
+    if (turn !== this.turn) return;
     const heading = element("h2", { tabindex: "-1" }, t("verify.many", { count: rows.length }));
     const list = element("ol", { class: "plain receipts" }, ...rows.map((one) => this.itemOf(one)));
     const below = element("div", { id: "chosen" });
     this.place.replaceChildren(heading, list, below);
     heading.focus();
-    return rows[0].found;
   }
 
   itemOf({ bytes, found }) {
@@ -82,10 +92,10 @@ export class Session {
   }
 
   // A verdict for what never became a receipt: `check` says why.
-  tellRefusal(check) {
+  tellRefusal(check, turn = this.begin()) {
+    if (turn !== this.turn) return;
     const found = refused(new Refusal("undecided", "malformed", check));
     showVerdict(this.place, found, { more: [] }).focus();
-    return found;
   }
 }
 
