@@ -131,11 +131,11 @@ class Feed:
             if one.url
         ]
 
-    def start(self, seconds_max: float = START_SECONDS_MAX) -> None:
-        """Start, and hear each witness once; one that is away is not waited for longer."""
+    def start(self, seconds_max: float | None = None) -> None:
+        """Start, and hear each witness once, but wait no longer than `START_SECONDS_MAX`."""
         for one in self._threads:
             one.start()
-        end = time.monotonic() + seconds_max
+        end = time.monotonic() + (START_SECONDS_MAX if seconds_max is None else seconds_max)
         for one in self._threads:
             one.heard.wait(max(0.0, end - time.monotonic()))
 

@@ -40,6 +40,8 @@ MEMORY_BYTES_MIN = 2 * 1024**3
 MARKER = "test-database.json"
 TEMPLATE = "shanji_empty"
 COPY_TRIES = 20
+SECONDS_MAX = 240
+"""How long one of the server's programs may take; to start and to stop it, half of that."""
 IDLE_ENDED = """
 SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = %s AND state = 'idle'
 """
@@ -96,11 +98,12 @@ class Server:
     def start(self, *options: str) -> None:
         """Start it and wait until it answers."""
         log = str(self.folder / "server.log")
-        self.run("pg_ctl", "-D", self.data, "-l", log, "-w", "-s", "-o", " ".join(options), "start")
+        wait = ("-w", "-t", SECONDS_MAX // 2, "-s")
+        self.run("pg_ctl", "-D", self.data, "-l", log, *wait, "-o", " ".join(options), "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` is as a crash."""
-        self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-s", "stop")
+        self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", SECONDS_MAX // 2, "-s", "stop")
 
     def run(self, program: str, *arguments: object) -> None:
         """Run one of the server's programs as its owner."""
@@ -109,7 +112,7 @@ class Server:
             check=True,
             cwd="/",
             stdout=subprocess.DEVNULL,
-            timeout=120,
+            timeout=SECONDS_MAX,
         )
 
     def url(self, name: str) -> str:

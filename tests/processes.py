@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 def alive(pid: int) -> bool:

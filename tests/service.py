@@ -57,7 +57,7 @@ def free_port() -> int:
 
 
 class Service:
-    """One started service. `url` is where it answers."""
+    """One started service. `url` is where it answers; `before` is Python that it runs first."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Service:
         port: int | None = None,
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        before: str = "",
     ) -> None:
         self.data = data
         self.port = port or free_port()
@@ -74,7 +75,7 @@ class Service:
         command = [
             sys.executable,
             "-c",
-            "from ledger.cli import main; main()",
+            before + "\nfrom ledger.cli import main; main()",
             "serve",
             "--port",
             str(self.port),

@@ -29,7 +29,7 @@ from chromium import (
     violations,
     walk_by_tab,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pypdf import PdfWriter
 
 from api.pages.verifier import saved_page
@@ -184,6 +184,21 @@ def test_pdf_text_code_and_qr_picture(site: Site, visit: Visiting, gift: Gift) -
     expect(page.locator(".opened")).to_contain_text(CANARY)
     give(page, qr_picture("hello"), "qr.png", "image/png")
     expect_outcome(page, "undecided", "en")
+
+
+def test_the_verdict_is_of_what_was_given_last(visit: Visiting, gift: Gift) -> None:
+    page = opened(visit(DESKTOP_EN))
+    late: list[Route] = []
+    page.route("**/receipt", late.append)
+    page.fill("#code", format_short_code(gift.origin, gift.index))
+    with page.expect_request("**/receipt"):
+        page.click("#verify-form [type=submit]")
+    give(page, gift.receipt)
+    expect_outcome(page, "verified", "en")
+    with page.expect_response("**/receipt"):
+        late[0].fulfill(body=gift.receipt[:300])
+    page.evaluate("new Promise((done) => setTimeout(done, 200))")
+    expect_outcome(page, "verified", "en")
 
 
 def test_once_loaded_it_needs_no_service(visit: Visiting, gift: Gift) -> None:

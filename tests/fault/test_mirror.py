@@ -181,39 +181,50 @@ time.sleep(60)
 
 
 def play(folder: Path, size: int, rounds: int, seed: int) -> int:
-    """Kill the mirror at random requests until it is done; how often it was killed."""
+    """Kill the mirror at random requests until it is done; how often it was killed.
+
+    Once the request is there at which it is to be killed, nothing more is answered, so that it
+    gets no further however late the kill comes.
+    """
     chance = random.Random(seed)
     log = paper_log(size)
     count = len(log.files())
     lock = threading.Lock()
-    asked, at, process = 0, 0, None
+    asked, at, number, process = 0, 0, 0, None
+    begun, ended = threading.Event(), threading.Event()
 
     def answer(path: str, headers: Mapping[str, str]) -> Answer:
         nonlocal asked
+        turn, _, path = path.partition("/")
         with lock:
-            asked += 1
-            now = asked == at
-        if now and process is not None:
+            # What a killed mirror has still asked for is of no round.
+            asked += turn == str(number)
+            now, held = turn == str(number) and asked == at, 0 < at <= asked
+        if now:
+            begun.wait(120)
+            assert process is not None
             time.sleep(chance.random() / 200)
             process.send_signal(signal.SIGKILL)
+        if held:
+            ended.wait(120)
         return log.answer(path, headers)
 
     killed = 0
     with operating(answer) as operator:
-        command = [
-            sys.executable,
-            "-c",
-            PROGRAM,
-            operator.url,
-            str(folder),
-            format_verifier_key(VKEY),
-        ]
-        for number in range(rounds + 1):
+        command = [sys.executable, "-c", PROGRAM]
+        arguments = (str(folder), format_verifier_key(VKEY))
+        for turn in range(rounds + 1):
             with lock:
-                asked = 0
-                at = 0 if number == rounds else chance.randint(1, max(1, count // rounds * 2))
-            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+                asked, number = 0, turn
+                at = 0 if turn == rounds else chance.randint(1, max(1, count // rounds * 2))
+                begun.clear()
+                ended.clear()
+            process = subprocess.Popen(
+                [*command, f"{operator.url}/{turn}", *arguments], stdout=subprocess.PIPE
+            )
+            begun.set()
             said, _ = process.communicate(timeout=120)
+            ended.set()
             if process.returncode == -signal.SIGKILL:
                 killed += 1
                 for path, data in files_of(folder).items():

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 from postgresql_server import Databases, Server, binaries, running
+from processes import until
 
 SETTINGS = """
 fsync = on
@@ -22,7 +23,7 @@ full_page_writes = on
 synchronous_commit = on
 max_connections = 40
 """
-GONE_SECONDS_MAX = 30
+GONE_SECONDS_MAX = 120
 SOCKET = ".s.PGSQL.5432"
 
 
@@ -46,6 +47,9 @@ def new_url(place: Databases | None) -> str | None:
 def crash(server: Server) -> None:
     """kill -9 of the server and all its processes, whatever they were doing."""
     postmaster = int((server.data / "postmaster.pid").read_text().splitlines()[0])
+    # Held first: a process that it starts while its family is counted would outlive it.
+    os.kill(postmaster, signal.SIGSTOP)
+    until(lambda: "\nState:\tT" in Path(f"/proc/{postmaster}/status").read_text())
     family = [postmaster, *children(postmaster)]
     for pid in family:
         _kill(pid)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
-from faults.patroni_cluster import Cluster, cluster, eventually, missing
+from faults.patroni_cluster import Cluster, Member, cluster, eventually, missing
 from faults.trial import Outcome, Trial, body_of
 from service import Service
 
@@ -120,9 +120,7 @@ async def play_round(
     posting = asyncio.create_task(clients.run(count, f"r{number}", chance))
     try:
         await asyncio.sleep(UNDISTURBED_SECONDS + chance.random())
-        killed = await asyncio.to_thread(nodes.primary)
-        if killed is None:
-            raise TimeoutError("there is no primary to kill")
+        killed = await asyncio.to_thread(_primary, nodes)
         whole = chance.random() < NODES_PART
         began = time.monotonic()
         await asyncio.to_thread(killed.kill if whole else killed.kill_server)
@@ -140,6 +138,18 @@ async def play_round(
         clients.stopped = True
         await posting
         clients.stopped = False
+
+
+def _primary(nodes: Cluster) -> Member:
+    """Who takes writes; Patroni may be too busy to say so at once."""
+    found: list[Member] = []
+
+    def told() -> bool:
+        found.extend(one for one in nodes.members if one.is_primary)
+        return bool(found)
+
+    eventually("a primary", told)
+    return found[0]
 
 
 async def _until(holds: Callable[[], bool]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
 from faults.database import new_url
-from faults.trial import Outcome, Trial
+from faults.trial import WAIT_STATUSES, Outcome, Trial
 from postgresql_server import Databases
 from service import Service
 from witness_process import WitnessProcess
@@ -20,7 +21,8 @@ from ledger.tlog.note import format_verifier_key
 from ledger.tlog.policy import parse_policy
 from ledger.witnessing import Witnessing
 
-READY_SECONDS_MAX = 60
+READY_SECONDS_MAX = 120
+WAIT_SECONDS_MAX = 120
 
 
 def play(
@@ -52,9 +54,10 @@ def _round(
     service = Service(trial.data, *options)
     try:
         service.wait_ready()
-        trial.post(service.url, f"early-{number}")
+        _post(trial, service.url, f"early-{number}")
         old, _ = make_backup(trial.data, folder / "old", with_keys=True)
-        trial.post(service.url, f"late-{number}")
+        # Answered once the witness has seen it, which is what stops the older copy.
+        _post(trial, service.url, f"late-{number}")
         new, _ = make_backup(trial.data, folder / "new", with_keys=True)
     finally:
         service.kill()
@@ -70,7 +73,7 @@ def _round(
     shutil.move(trial.data, folder / "lost")
     restore_backup(new, trial.data, database=new_url(place))
     code, status = _start(trial, trial.data, options, f"again-{number}", "")
-    if code or status != 201:
+    if code or status not in (200, 201):
         wrong.append(f"the newest copy does not go on: {code}, it answers {status}")
 
 
@@ -95,6 +98,15 @@ def _start(
             if said == code:
                 break
             time.sleep(0.05)
-        return said, trial.post(service.url, key)
+        post = trial.post if code else partial(_post, trial)
+        return said, post(service.url, key)
     finally:
         service.kill()
+
+
+def _post(trial: Trial, url: str, key: str) -> int:
+    """Record as a client does that is told to repeat, for one where the witness is slow."""
+    end = time.monotonic() + WAIT_SECONDS_MAX
+    while (status := trial.post(url, key)) in WAIT_STATUSES and time.monotonic() < end:
+        time.sleep(0.05)
+    return status

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from faults.database import SOCKET
 from postgresql_server import Server
+from service import free_port
 
 Cut = Literal["before", "after", "at once"]
 """A commit that never arrives; one whose answer is lost; one cut off while it may be either."""
@@ -25,7 +26,7 @@ COMMIT = b"COMMIT\x00"
 """How a commit ends, as the driver sends it (a simple query)."""
 ANSWER_SECONDS = 5.0
 """A commit whose answer is to be lost is cut off so late, if the server never answers it."""
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 120
 
 
 class Proxy:
@@ -46,7 +47,8 @@ class Proxy:
         self.hole = False
         self.cut: Cut | None = None
         self.cuts = self.swallowed = self.delayed = 0
-        self.port = 0
+        # None that the system gives to whoever connects somewhere while nobody listens here.
+        self.port = free_port()
         self._path = socket_path
         self._chance = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
@@ -76,7 +78,6 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
         if self._server is not None:

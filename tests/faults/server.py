@@ -15,17 +15,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 from faults.database import all_connections, crash, databases, missing, recover
 from faults.failover import Clients
 from faults.proxy import CUTS, Cut, Proxy, before, url_through
 from faults.steps import record
 from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial
 from postgresql_server import Databases
+from processes import until
 from service import Service
 
 from ledger.book import Book
+from ledger.store.place import URL_FILE
 
 CLIENTS = 4
 BACK_SECONDS_MAX = 120
@@ -129,7 +133,8 @@ class Scene:
         time.sleep(seconds)
         if self.proxy.swallowed == before:
             self.trial.outcome.wrong.append("nothing that was sent to the server has vanished")
-        if httpx.get(f"{self.service.url}/livez", timeout=10).status_code != 200:
+        livez = httpx.get(f"{self.service.url}/livez", timeout=ANSWER_SECONDS_MAX)
+        if livez.status_code != 200:
             self.trial.outcome.wrong.append("it does not say that it lives")
         self.proxy.refuse()
         self.proxy.hole = False
@@ -140,11 +145,21 @@ class Scene:
         url = self.place.server.url("postgres")
         with all_connections(url) as taken:
             self.proxy.refuse()
+            # Its connections are there to be taken once the server has noticed that they ended.
+            until(lambda: not taken or not _connections(taken[0], self.trial))
             with all_connections(url):
                 self.proxy.listen()
                 says_not_ready(self.trial, self.service, ("database_connections",))
             if not taken:
                 self.trial.outcome.wrong.append("there was no connection to take")
+
+
+def _connections(other: psycopg.Connection, trial: Trial) -> int:
+    """How many the server has to the trial's database, as another one tells."""
+    name = urlsplit((trial.data / URL_FILE).read_text().strip()).path.removeprefix("/")
+    asked = other.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name])
+    (count,) = asked.fetchone() or (0,)
+    return int(count)
 
 
 Part = Callable[[Scene], None]

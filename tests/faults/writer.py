@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from faults.trial import ANSWER_SECONDS_MAX, Trial
 
 WORKER = Path(__file__).with_name("worker.py")
-ATTACH_SECONDS_MAX = 30
+ATTACH_SECONDS_MAX = 120
 
 
 def strace_missing() -> str:
@@ -62,16 +63,18 @@ class Writer:
         ready, _, _ = select.select([self.tracer.stderr], [], [], ATTACH_SECONDS_MAX)
         if not ready:
             raise RuntimeError("strace did not attach")
-        threads = len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+        tasks = Path(f"/proc/{self.process.pid}/task")
         end = time.monotonic() + ATTACH_SECONDS_MAX
-        while self._traced() < threads and time.monotonic() < end:
+        while self._traced() < len(list(tasks.iterdir())) and time.monotonic() < end:
             time.sleep(0.005)
 
     def _traced(self) -> int:
         tasks = Path(f"/proc/{self.process.pid}/task")
         traced = 0
         for task in tasks.iterdir():
-            traced += "TracerPid:\t0\n" not in (task / "status").read_text()
+            # A thread that has ended meanwhile is not waited for.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                traced += "TracerPid:\t0\n" not in (task / "status").read_text()
         return traced
 
     def detach(self) -> None:

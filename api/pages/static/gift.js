@@ -17,6 +17,9 @@ if (form !== null) {
   const told = document.getElementById("told");
   const forget = document.getElementById("forget");
 
+  /* How often the reader had it forgotten: an answer that was asked for before is not shown. */
+  let times = 0;
+
   const tell = (text) => { told.textContent = text; };
   const labelOf = (name) =>
     texts["field" + name.split("_").map((part) => part[0].toUpperCase() + part.slice(1)).join("")] || name;
@@ -38,7 +41,9 @@ if (form !== null) {
   };
 
   const show = async () => {
+    const before = times;
     const { values } = await (await ask("opening")).json();
+    if (times !== before) return;
     const list = document.createElement("dl");
     list.className = "facts";
     for (const [name, value] of Object.entries(values)) {
@@ -67,7 +72,9 @@ if (form !== null) {
   };
 
   const draw = async () => {
+    const before = times;
     const drawn = new DOMParser().parseFromString(await (await ask("receipt.svg")).text(), "image/svg+xml");
+    if (times !== before) return;
     const picture = drawn.documentElement;
     const parts = [picture, ...picture.querySelectorAll("*")].map((one) => one.localName);
     if (parts.some((name) => name !== "svg" && name !== "path")) throw new Error(texts.failed);
@@ -109,6 +116,7 @@ if (form !== null) {
   });
 
   forget.querySelector("button").addEventListener("click", () => {
+    times += 1;
     sessionStorage.removeItem(kept);
     input.value = "";
     opened.replaceChildren();

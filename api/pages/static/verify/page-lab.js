@@ -128,6 +128,7 @@ async function decide() {
     cut,
   };
   const found = await session.showInPlace(join(parts));
+  if (found === null) return;
   // Repeated where the reader is typing; who hears the page has heard it from the result.
   byId("lab-status").textContent = `${symbolOf(found.outcome)} ${tell(found).word}${mark("colon")}${tell(found).sentence}`;
   document.documentElement.dataset.verifier = "ready";

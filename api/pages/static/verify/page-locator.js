@@ -25,16 +25,18 @@ addEventListener("hashchange", follow);
 follow();
 
 async function follow() {
+  const turn = session.begin();
   byId("result").replaceChildren(element("p", { role: "status" }, t("locator.working")));
   try {
     const locator = parseLocator(location.hash);
     if (locator.logId !== data.logId) throw new Refusal("undecided", "other_log", "locator_log");
     const fetched = await fetchReceipt(locator.index, locator.seed);
+    if (turn !== session.turn) return;
     closed = !fetched.opened;
-    await session.show(fetched.bytes);
+    await session.show(fetched.bytes, turn);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    session.tellRefusal(error.check);
+    session.tellRefusal(error.check, turn);
   }
   document.documentElement.dataset.verifier = "ready";
 }

@@ -37,8 +37,11 @@ function page(other) {
   const decide = element("button", { type: "button", class: "button" }, t("verify.submit"));
   decide.addEventListener("click", async () => {
     session.trustText = trust.value;
-    if (file.files.length) shown = new Uint8Array(await file.files[0].arrayBuffer());
-    else if (text.value.trim()) shown = utf8(`${text.value.trim()}\n`);
+    const asked = session;
+    const turn = asked.begin();
+    const given = file.files.length ? new Uint8Array(await file.files[0].arrayBuffer()) : pasted(text.value);
+    if (turn !== asked.turn) return;
+    shown = given ?? shown;
     if (shown === null) session.tellRefusal("nothing");
     else await session.show(shown);
   });
@@ -54,6 +57,8 @@ function page(other) {
     element("p", { class: "quiet" }, t("saved.about")),
   ];
 }
+
+const pasted = (text) => (text.trim() ? utf8(`${text.trim()}\n`) : null);
 
 function field(id, label, hint, control) {
   const about = hint ? element("span", { class: "hint" }, hint) : null;

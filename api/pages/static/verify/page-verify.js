@@ -40,38 +40,39 @@ wireCamera({
     ...Object.fromEntries(REASONS.map((one) => [one, t(`verify.camera_${one}`)])),
   },
   jsqr: data.jsqr,
-  found: (text) => attempt(() => decideCode(text)),
+  found: (text) => attempt((turn) => decideCode(text, turn)),
 });
 wireTrust(data.trust, (text) => session.trust(text));
 document.documentElement.dataset.verifier = "ready";
 for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
 for (const one of document.querySelectorAll("[data-no-script]")) one.hidden = true;
 
-// Runs a step; what it refuses is told in place of a verdict.
+// Runs a step, which is told its turn; what it refuses is told in place of a verdict.
 async function attempt(step) {
+  const turn = session.begin();
   try {
-    await step();
+    await step(turn);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    session.tellRefusal(error.check);
+    session.tellRefusal(error.check, turn);
   }
 }
 
-function decide() {
-  if (byId("text").value.trim() !== "") return session.show(pasted(byId("text").value));
-  if (byId("code").value.trim() !== "") return decideCode(byId("code").value);
-  return decideFile();
+function decide(turn) {
+  if (byId("text").value.trim() !== "") return session.show(pasted(byId("text").value), turn);
+  if (byId("code").value.trim() !== "") return decideCode(byId("code").value, turn);
+  return decideFile(turn);
 }
 
-async function decideFile() {
+async function decideFile(turn) {
   const [file] = byId("file").files;
-  if (file === undefined) return session.tellRefusal("nothing");
-  return decideOne(file);
+  if (file === undefined) return session.tellRefusal("nothing", turn);
+  return decideOne(file, turn);
 }
 
-async function decideOne(file) {
-  if (file.type.startsWith("image/")) return decideCode(await readPicture(file, data.jsqr));
-  return session.show(new Uint8Array(await file.arrayBuffer()));
+async function decideOne(file, turn) {
+  if (file.type.startsWith("image/")) return decideCode(await readPicture(file, data.jsqr), turn);
+  return session.show(new Uint8Array(await file.arrayBuffer()), turn);
 }
 
 // Text areas turn every line end into one newline, and people lose the last one when they copy.
@@ -81,12 +82,12 @@ function pasted(text) {
 }
 
 // A short code, or the link of a QR code: both name a receipt that this site has.
-async function decideCode(text) {
-  if (text === null) return session.tellRefusal("no_qr");
-  if (!text.includes("#")) return session.show((await fetchReceipt(parseShortCode(data.origin, text), null)).bytes);
+async function decideCode(text, turn) {
+  if (text === null) return session.tellRefusal("no_qr", turn);
+  if (!text.includes("#")) return session.show((await fetchReceipt(parseShortCode(data.origin, text), null)).bytes, turn);
   const locator = parseLocator(text.slice(text.indexOf("#")));
-  if (locator.logId !== data.logId) return session.tellRefusal("locator_log");
-  return session.show((await fetchReceipt(locator.index, locator.seed)).bytes);
+  if (locator.logId !== data.logId) return session.tellRefusal("locator_log", turn);
+  return session.show((await fetchReceipt(locator.index, locator.seed)).bytes, turn);
 }
 
 function wireDrop(place) {
@@ -99,6 +100,6 @@ function wireDrop(place) {
     event.preventDefault();
     place.classList.remove("over");
     const [file] = event.dataTransfer.files;
-    if (file !== undefined) attempt(() => decideOne(file));
+    if (file !== undefined) attempt((turn) => decideOne(file, turn));
   });
 }

@@ -20,12 +20,20 @@ export class Session {
     this.trustText = trustText;
     this.moreOf = moreOf;
     this.shown = null;
+    this.turn = 0;
   }
 
   // Another key or policy holds: what is shown is judged anew, or it would stand by the old one.
   async trust(text) {
     this.trustText = text;
     if (this.shown !== null) await this.show(this.shown);
+  }
+
+  // The reader has asked for something: what was asked for before is shown no more, however late
+  // its answer comes. The number goes to whatever is to be shown of it.
+  begin() {
+    this.turn += 1;
+    return this.turn;
   }
 
   // The judgement of a receipt by who is trusted now; never throws for anything in a file.
@@ -44,39 +52,42 @@ export class Session {
   }
 
   // Judges a file and shows the verdict; of several receipts, a list to choose from first.
-  async show(bytes) {
+  async show(bytes, turn = this.begin()) {
+    if (turn !== this.turn) return;
     this.shown = bytes;
-    if (bytes.length > FILE_BYTES_MAX) return this.tellRefusal("too_large");
+    if (bytes.length > FILE_BYTES_MAX) return this.tellRefusal("too_large", turn);
     // A trace proof is one JSON object; walking it is the command's work.
-    if (bytes[0] === 0x7b) return this.tellRefusal("trace");
+    if (bytes[0] === 0x7b) return this.tellRefusal("trace", turn);
     const receipts = await this.receiptsIn(bytes);
-    if (receipts.length === 0) return this.tellRefusal("no_attachment");
-    if (receipts.length === 1) return this.showOne(receipts[0]);
-    return this.showMany(receipts);
+    if (receipts.length === 0) return this.tellRefusal("no_attachment", turn);
+    if (receipts.length === 1) return this.showOne(receipts[0], turn);
+    return this.showMany(receipts, turn);
   }
 
-  async showOne(bytes) {
+  async showOne(bytes, turn) {
     const found = await this.judge(bytes);
-    showVerdict(this.place, found, { more: this.moreOf(found, bytes) }).focus();
-    return found;
+    if (turn === this.turn) showVerdict(this.place, found, { more: this.moreOf(found, bytes) }).focus();
   }
 
-  // As `showOne`, while the reader goes on typing: the focus stays where it is.
+  // As `showOne`, while the reader goes on typing: the focus stays where it is. Null where
+  // something else was asked for meanwhile.
   async showInPlace(bytes) {
+    const turn = this.begin();
     const found = await this.judge(bytes);
+    if (turn !== this.turn) return null;
     showVerdict(this.place, found, { brief: true });
     return found;
   }
 
-  async showMany(receipts) {
+  async showMany(receipts, turn) {
     const rows = [];
     for (const bytes of receipts) rows.push({ bytes, found: await this.judge(bytes) });
+    if (turn !== this.turn) return;
     const heading = element("h2", { tabindex: "-1" }, t("verify.many", { count: rows.length }));
     const list = element("ol", { class: "plain receipts" }, ...rows.map((one) => this.itemOf(one)));
     const below = element("div", { id: "chosen" });
     this.place.replaceChildren(heading, list, below);
     heading.focus();
-    return rows[0].found;
   }
 
   itemOf({ bytes, found }) {
@@ -90,11 +101,11 @@ export class Session {
   }
 
   // A verdict for what never became a receipt: `check` says why.
-  tellRefusal(check) {
+  tellRefusal(check, turn = this.begin()) {
+    if (turn !== this.turn) return;
     this.shown = null;
     const found = refused(new Refusal("undecided", "malformed", check));
     showVerdict(this.place, found, { more: [] }).focus();
-    return found;
   }
 }
 
