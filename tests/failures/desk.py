@@ -65,7 +65,7 @@ class Desk:
 
     def flags(self, code: str, day: str = DAY) -> list[Any]:
         """What asks for attention under a code, each with its entries."""
-        items = self.caller.value(f"/v1/attention?as_of={day}")["items"]
+        items = self.caller.value(f"/v1/attention?as_of={day}&limit=500")["items"]
         found = [one for one in items if one["code"] == code]
         assert all(one["entries"] for one in found)
         return found
