@@ -8,11 +8,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.answers import Answer, Json
-from api.dependencies import PAGE_DEFAULT, BookOf, Limit, get_board
+from api.dependencies import BookOf, Limit, get_board
 from ledger.day import parse_day
 
 router = APIRouter(prefix="/v1/attention", tags=["attention"])
 
+ITEMS_DEFAULT = 200
+"""More than other lists have: whoever takes the first page for the whole is seldom wrong."""
 CURSOR_PATTERN = r"^[0-9]{1,16}\.[0-3]\.-?[0-9]{1,9}$"
 """The size that the list is of, and the order of the last item that was given."""
 
@@ -62,7 +64,7 @@ def read_attention(
         str | None,
         Query(pattern=CURSOR_PATTERN, description="Where to go on, as `next` has it."),
     ] = None,
-    limit: Limit = PAGE_DEFAULT,
+    limit: Limit = ITEMS_DEFAULT,
 ) -> Response:
     """Overdue disclosures, unspent restricted money, goods and points that lie or run out,
     patterns worth a look. A flag is evidence for a person to judge, never an accusation; an

@@ -206,7 +206,7 @@ def _programs(log: Log) -> dict[str, str]:
         "/v1/kinds/{name}": "/v1/kinds/donation.money",
         "/v1/keys": "/v1/keys",
         "/v1/keys/policy": "/v1/keys/policy",
-        "/v1/attention": "/v1/attention",
+        "/v1/attention": "/v1/attention?limit=50",
         "/v1/anchors": "/v1/anchors",
         "/checkpoint": "/checkpoint",
         "/tile/{path:path}": f"/tile/0/{tile}",
