@@ -15,6 +15,7 @@ Lifting a hold keeps its text, with who lifted it and when, in ``lifted-`` and i
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,12 +139,17 @@ def lift_hold(folder: Path, hold: Hold, by: str) -> bool:
 
 
 def _write(folder: Path, name: str, text: str) -> None:
-    part = folder / f"{name}.part"
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / name)
+    # A part of its own: two witnesses may contradict the log in the same moment.
+    handle, part = tempfile.mkstemp(".part", f"{name}.", folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(folder / name)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
     _sync(folder)
 
 
