@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_a_worker_that_answered_and_died_at_once_did_start(
     tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may say that it answers, and end, before its parent listens again."""
-    listen = workers.wait
+    listen = connection.wait
 
     def late(handles: list[Any], seconds: float) -> list[Any]:
         listen([one for one in handles if isinstance(one, int)], WAIT_SECONDS)
