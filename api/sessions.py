@@ -303,8 +303,15 @@ def _read_key(path: Path) -> bytes:
     Raises:
         CorruptionError: the file holds something else.
     """
-    with suppress(ConflictError):  # Another request or another process made it.
-        write_new(path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+    if not path.exists():
+        # One at a time: what another request or process is writing is no key yet.
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with suppress(ConflictError):  # Made by another meanwhile.
+                write_new(path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+        finally:
+            os.close(handle)
     text = path.read_text("ascii", "replace").strip()
     try:
         key = bytes.fromhex(text)

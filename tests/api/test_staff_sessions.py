@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,26 @@ def test_another_key_knows_no_session(untouched: Caller, tmp_path: Path) -> None
         untouched.app.state.sessions = before
     assert is_in(person)
     assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
+
+
+def test_the_key_is_made_once_by_whoever_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one process writes it, another needs it too."""
+    path, sync = tmp_path / KEY_FILE, os.fsync
+    others: list[Future[bytes]] = []
+
+    def meanwhile(handle: int) -> None:
+        if not others:
+            others.append(threads.submit(sessions._read_key, path))
+            # It would be done long before, or waits until this one is.
+            wait(others, 0.2)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    with ThreadPoolExecutor(1) as threads:
+        key = sessions._read_key(path)
+        assert others[0].result(60) == key
 
 
 def test_two_processes_share_key_and_sign_outs(untouched: Caller) -> None:

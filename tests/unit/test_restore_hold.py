@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from ledger.backup.restoring import restore_backup
 from ledger.book import Book
 from ledger.errors import NotReadyError
 from ledger.feed import Feed
-from ledger.holds import LIFTED_PREFIX, UNCONFIRMED
+from ledger.holds import HALTED, LIFTED_PREFIX, UNCONFIRMED, read_hold, write_hold
 from ledger.tlog.policy import Group, LogKey, Policy
 from ledger.witnessing import Witnessing
 
@@ -80,6 +81,23 @@ def run(*words: object, code: int = 0) -> Result:
     if code == 0 or result.exception is None or isinstance(result.exception, SystemExit):
         assert result.exit_code == code, (result.output, result.exception)
     return result
+
+
+def test_two_who_hold_it_at_once_both_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one writes down why, another does: what is there is the whole text of one."""
+    sync, waiting = os.fsync, ["the second"]
+
+    def meanwhile(handle: int) -> None:
+        if waiting:
+            write_hold(tmp_path, HALTED, waiting.pop())
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    write_hold(tmp_path, HALTED, "the first, which says more")
+    assert read_hold(tmp_path, HALTED) in ("the first, which says more", "the second")
+    assert [one.name for one in tmp_path.iterdir()] == [HALTED.file]
 
 
 def test_a_person_vouches_for_it(living: Book, tmp_path: Path) -> None:
