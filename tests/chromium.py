@@ -41,7 +41,7 @@ AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
 """WCAG 2.2, levels A and AA: all rules of axe-core that are no mere advice."""
 PICTURES = "SHANJI_SCREENSHOTS"
 """Names the folder for pictures; without it none is taken."""
-WAIT_MS_MAX = 30_000
+WAIT_MS_MAX = 120_000
 """How long anything in a page may take on a slow machine."""
 expect.set_options(timeout=WAIT_MS_MAX)
 STOPS_INSIDE = 4
@@ -118,10 +118,12 @@ class Visit:
     """One visitor's browser: a context of its own, with what went wrong in it.
 
     `foreign` are requests to another host, which were refused; `complaints` are errors and
-    warnings of the console, which has what the content security policy refused too.
+    warnings of the console, which has what the content security policy refused too. `leads` is
+    the address of the page that was asked for last.
     """
 
     context: BrowserContext
+    leads: str = ""
     foreign: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -156,6 +158,8 @@ def open_visit(browser: Browser, url: str, mode: Mode, **options: Any) -> Visit:
         return parts.scheme not in NO_HOST and parts.netloc != host
 
     def note(request: Request) -> None:
+        if request.is_navigation_request():
+            visit.leads = request.url
         if is_foreign(request.url):
             visit.foreign.append(request.url)
 
@@ -173,17 +177,26 @@ def open_visit(browser: Browser, url: str, mode: Mode, **options: Any) -> Visit:
         "console",
         lambda message: (
             visit.complaints.append(f"{message.type}: {message.text}")
-            if message.type in ("error", "warning") and not _is_refused_form(message)
+            if message.type in ("error", "warning") and not _is_refused_form(message, visit.leads)
             else None
         ),
     )
     return visit
 
 
-def _is_refused_form(message: ConsoleMessage) -> bool:
-    """Whether the browser only says that the page it shows is a form that was sent back."""
+def _is_refused_form(message: ConsoleMessage, leads: str) -> bool:
+    """Whether the browser only says that the page it shows is a form that was sent back; it may
+    say so before it tells that it shows it."""
     refused = any(f"a status of {status} " in message.text for status in REFUSED_FORM)
-    return refused and message.page is not None and message.location["url"] == message.page.url
+    return (
+        refused
+        and message.page is not None
+        and message.location["url"]
+        in (
+            message.page.url,
+            leads,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,8 @@ class Operator:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            # A mirror connects many times at once; what finds no place here comes a second later.
+            request_queue_size = 128
 
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """A client that was killed is expected here."""

@@ -110,7 +110,11 @@ def test_a_wrong_key_is_told_and_opens_nothing(visit: Visiting, given: Given) ->
     show.click()
     expect(page.locator("#opened")).to_contain_text(DONOR)
     late: list[Route] = []
-    page.route("**/opening", late.append)
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/opening", hold)
     with page.expect_request("**/opening"):
         show.click()
     page.locator("#forget button").click()

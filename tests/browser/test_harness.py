@@ -47,10 +47,11 @@ def test_a_request_to_another_host_fails_the_visit(unchecked: Visit) -> None:
 def test_what_the_policy_refuses_fails_the_visit(unchecked: Visit) -> None:
     page = unchecked.context.new_page()
     page.goto("/how")
-    page.evaluate(
-        "() => { const one = document.createElement('script'); one.textContent = '1';"
-        " document.body.append(one); }"
-    )
+    with page.expect_console_message(lambda said: "Content Security Policy" in said.text):
+        page.evaluate(
+            "() => { const one = document.createElement('script'); one.textContent = '1';"
+            " document.body.append(one); }"
+        )
     assert any("Content Security Policy" in one for one in unchecked.complaints)
     with pytest.raises(AssertionError, match="browser complains"):
         unchecked.check()

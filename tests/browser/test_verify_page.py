@@ -189,7 +189,11 @@ def test_pdf_text_code_and_qr_picture(site: Site, visit: Visiting, gift: Gift) -
 def test_the_verdict_is_of_what_was_given_last(visit: Visiting, gift: Gift) -> None:
     page = opened(visit(DESKTOP_EN))
     late: list[Route] = []
-    page.route("**/receipt", late.append)
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/receipt", hold)
     page.fill("#code", format_short_code(gift.origin, gift.index))
     with page.expect_request("**/receipt"):
         page.click("#verify-form [type=submit]")

@@ -15,7 +15,7 @@ from dishonest import VKEY, Answer, PaperLog, operating
 
 from ledger.tlog.note import format_verifier_key
 
-STOP_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 120
 
 
 @pytest.mark.parametrize("command", ["mirror", "monitor"])

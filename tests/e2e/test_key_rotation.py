@@ -101,10 +101,10 @@ def test_a_rotation_beside_a_running_service(tmp_path: Path) -> None:
         receipts["before"] = recorded(url, token, "before")
         operator.run("keys", "rotate", *PEOPLE)
         receipts["during"] = recorded(url, token, "during")
-        old, new = httpx.get(f"{url}/v1/keys").json()["keys"]
+        old, new = httpx.get(f"{url}/v1/keys", timeout=SECONDS_MAX).json()["keys"]
         operator.run("keys", "revoke", old["key_id"], "--reason", "superseded", *PEOPLE)
         receipts["after"] = recorded(url, token, "after")
-        policy = httpx.get(f"{url}/v1/keys/policy").content
+        policy = httpx.get(f"{url}/v1/keys/policy", timeout=SECONDS_MAX).content
     # The service starts with the new key alone, and not without the passphrase.
     stolen = (safe / "log-key.pem").read_bytes()
     (safe / "log-key.pem").unlink()

@@ -20,7 +20,7 @@ from ledger.book import Book
 from ledger.cli import main
 from ledger.tlog.note import format_verifier_key
 
-READY_SECONDS_MAX = 30
+READY_SECONDS_MAX = 120
 GIFTS = 300
 
 Shanji = Callable[..., str]
