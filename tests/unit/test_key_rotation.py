@@ -168,7 +168,10 @@ def test_a_key_that_is_not_here_yet_leaves_the_old_one_to_sign(world: Scribe) ->
     audited(world.book)
 
 
-def test_nothing_is_recorded_that_no_key_could_sign(world: Scribe) -> None:
+def test_nothing_is_recorded_that_no_key_could_sign(
+    world: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.sequencer.PROBE_SECONDS", 3600)
     world.record("key.added", ADD)
     size = world.book.head().size
     with pytest.raises(NotReadyError, match="nothing was recorded") as caught:

@@ -36,6 +36,12 @@ BRIM = 250
 """The size of a log that six more entries fill to a whole tile."""
 
 
+@pytest.fixture(autouse=True)
+def _unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a failure and a look at what it left, the writer does not try by itself."""
+    monkeypatch.setattr("ledger.sequencer.PROBE_SECONDS", 3600)
+
+
 @pytest.fixture(scope="module")
 def brim_template(world_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The closed folder of a log of `BRIM` entries."""
@@ -219,7 +225,6 @@ def test_an_outcome_that_stays_unknown_is_told(
     brim: Scribe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = brim.book.head()
-    monkeypatch.setattr("ledger.sequencer.PROBE_SECONDS", 3600)
     failing_commits(monkeypatch, 2, done=False)
     for future in brim.book.sequencer.submit(touching_all(brim)):
         assert isinstance(future.exception(60), OutcomeUnknownError)
