@@ -21,6 +21,7 @@ from asking import Kept, Watch, without_database
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from postgresql_server import (
     SERVER_VARIABLE,
     Databases,
@@ -177,6 +178,15 @@ def _commands() -> Iterator[None]:
     most of what it takes (0.1 s), and it is run a thousand times."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", cache(get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _examples() -> Iterator[None]:
+    """Hypothesis also tries what stands in the sources of modules that are imported by then: with
+    other tests before it in its process, a test would have other examples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(providers, "_get_local_constants", lambda: providers._local_constants)
         yield
 
 
