@@ -44,8 +44,9 @@ FLIPS_MAX = 100
 FAST = {"SHANJI_INSPECTION_ROWS_PER_SECOND": "1000000", "SHANJI_INSPECTION_AUDIT_SECONDS": "1"}
 FILE = "file"
 """Stands where a table's name would, for the files beside the database."""
+CHECKPOINT = "/checkpoint"
 PATHS = (
-    "/checkpoint",
+    CHECKPOINT,
     "/tile/0/000",
     "/tile/1/000.p/1",
     "/tile/entries/000",
@@ -155,7 +156,7 @@ class Game:
             outcome.wrong.append(f"{flipped.what}: with the bit put back {missing} are refused")
         for given in answers:
             for path, body in given.items():
-                if body and body != good[path]:
+                if body and not is_right(path, body, good[path]):
                     outcome.wrong.append(f"{flipped.what}: {path} served as good")
         right = sum(bool(body) for body in answers[0].values())
         self.right += right
@@ -241,6 +242,19 @@ class Game:
             if time.monotonic() > end:
                 raise RuntimeError(f"{flipped.what}: put back, and the service is not ready")
             time.sleep(POLL_SECONDS)
+
+
+def is_right(path: str, body: bytes, good: bytes) -> bool:
+    """Whether an answer is the good log's.
+
+    A checkpoint may lack a cosignature whose row is another size's now: the text is the same, the
+    log's own signature comes first, and what else is there is what the witnesses said of it.
+    """
+    if path != CHECKPOINT or not body:
+        return body == good
+    (text, _, lines), (good_text, _, good_lines) = (one.partition(b"\n\n") for one in (body, good))
+    given, whole = lines.splitlines(), good_lines.splitlines()
+    return text == good_text and given[:1] == whole[:1] and set(given) <= set(whole)
 
 
 def flip(data: Path, table: str, column: str, chance: random.Random) -> Flip:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.trial import ANSWER_SECONDS_MAX, Trial
+from service import READY_SECONDS_MAX
 
 WORKER = Path(__file__).with_name("worker.py")
 ATTACH_SECONDS_MAX = 120
@@ -48,7 +49,7 @@ class Writer:
         self.standing = ""
         """What it said of itself when it last answered that something failed."""
         self._rest = b""
-        if self._line() is None:
+        if self._line(READY_SECONDS_MAX) is None:
             raise RuntimeError("the worker did not start")
 
     def attach(self, *options: str) -> None:
@@ -110,14 +111,14 @@ class Writer:
                 self.ahead = value["now"] - time.time()
         return errors
 
-    def _line(self) -> dict[str, Any] | None:
+    def _line(self, seconds: float = ANSWER_SECONDS_MAX) -> dict[str, Any] | None:
         """The next line, None where the worker has ended."""
         assert self.process.stdout is not None
-        end = time.monotonic() + ANSWER_SECONDS_MAX
+        end = time.monotonic() + seconds
         while b"\n" not in self._rest:
             ready, _, _ = select.select([self.process.stdout], [], [], end - time.monotonic())
             if not ready:
-                self.trial.outcome.wrong.append(f"the writer hung for {ANSWER_SECONDS_MAX} s")
+                self.trial.outcome.wrong.append(f"the writer hung for {seconds} s")
                 self.kill()
                 return None
             data = self.process.stdout.read1(65_536)  # type: ignore[attr-defined]
