@@ -79,10 +79,14 @@ def recall(reader: Reader, vault: Vault, index: int, trees: Trees | None = None)
             details={"index": index, "size": size},
         ) from None
     stored = reader.vault(index)
-    opening = Opening(data)
-    if stored is not None:
-        row = vault.decrypt(index, stored)
-        opening = Opening(data, row.seed, row.values)
+    if stored is None:
+        # An erasure leaves the row: without it a receipt would only look as if there had been one.
+        raise CorruptionError(
+            f"the vault has no row of entry {index}; stop and run shanji audit",
+            details={"index": index},
+        )
+    row = vault.decrypt(index, stored)
+    opening = Opening(data, row.seed, row.values)
     return Recorded(index, leaf, size, proof, checkpoint, opening, replayed=True)
 
 

@@ -137,6 +137,10 @@ def test_it_is_never_given_out(damaged: Callable[..., Book]) -> None:
     refused(lambda: note.receipt(SIZE - 1))
     vault = damaged("vault", "ciphertext", FIRST_GIFT)
     refused(lambda: vault.receipt(FIRST_GIFT, reveal="all"))
+    # An erased entry keeps its row: one that is gone is no erasure.
+    with closing(Tamper(vault.folder)) as tamper:
+        tamper.delete("vault", (FIRST_GIFT + 1,))
+    refused(lambda: vault.receipt(FIRST_GIFT + 1))
 
 
 def fitting(book: Book, what: str, *place: int) -> bytes:
