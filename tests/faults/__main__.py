@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -178,6 +179,8 @@ def main() -> int:
             only = f" ({fault.only} only)" if fault.only else ""
             sys.stdout.write(f"{name:<16} {fault.what}{only}\n")
         return 0
+    # Whoever ends it ends the services and servers that it has started, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     outcomes: list[Outcome] = []
     left_out = 0
     for name in FAULTS if options.name == "all" else [options.name]:
