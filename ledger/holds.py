@@ -15,7 +15,7 @@ Lifting a hold keeps its text, with who lifted it and when, in ``lifted-`` and i
 from __future__ import annotations
 
 import os
-import threading
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +140,7 @@ def lift_hold(folder: Path, hold: Hold, by: str) -> bool:
 
 def _write(folder: Path, name: str, text: str) -> None:
     # Its own: several witnesses, each heard by a thread, may say the same at once.
-    part = folder / f"{name}.{os.getpid()}-{threading.get_ident()}.part"
+    part = folder / f"{name}.{secrets.token_hex(8)}.part"
     with part.open("w", encoding="utf-8") as file:
         file.write(text + "\n")
         file.flush()
