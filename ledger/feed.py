@@ -132,7 +132,11 @@ class Feed:
         ]
 
     def start(self, seconds_max: float | None = None) -> None:
-        """Start, and hear each witness once, but wait no longer than `START_SECONDS_MAX`."""
+        """Start, and hear each witness once.
+
+        Args:
+            seconds_max: How long it waits for that; None is `START_SECONDS_MAX`.
+        """
         for one in self._threads:
             one.start()
         end = time.monotonic() + (START_SECONDS_MAX if seconds_max is None else seconds_max)

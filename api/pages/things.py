@@ -196,10 +196,8 @@ def lot_entries(reader: Reader, size: int, item: str, lot: str) -> tuple[list[En
         for index in reader.referrers(sent, after=sent, limit=ARRIVALS_MAX)
         if index not in by_index
     }
-    by_index |= {
-        index: parse_entry(reader.entry(index))
-        for index in reader.those_that_moved(came, asset, lot)
-    }
+    received = reader.chosen_entries(reader.those_that_moved(came, asset, lot))
+    by_index |= {index: parse_entry(data) for index, data in received.items()}
     moved |= came & by_index.keys()
     return [by_index[index] for index in sorted(moved, reverse=True)], found.before is None
 

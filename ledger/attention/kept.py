@@ -108,11 +108,20 @@ class KeptBoard:
     def again(self, reader: Reader, size: int, day: str, *, holds: Holds = ()) -> Board:
         """A board that was given before, to go on in it.
 
+        Another process may have given it: as long as nothing was recorded since, it is searched
+        here as `of` would.
+
         Raises:
             ConflictError: it is not kept any more (``list_changed``).
+            NotReadyError: as `of`.
         """
         with self._lock:
             kept = self._boards.get((size, day))
+        head = reader.head()
+        if kept is None and head is not None and head.size == size:
+            found = self.of(reader, day=day, holds=holds)
+            if (found.size, found.day) == (size, day):
+                return found
         if kept is None:
             raise ConflictError(
                 f"the list as of {day} and {size} entries was made anew since; begin again "

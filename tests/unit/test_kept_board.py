@@ -102,6 +102,23 @@ def test_a_day_of_a_large_ledger_is_searched_beside(
     assert asked(world, boards).day == "2022-12-31"
 
 
+def test_another_process_goes_on_in_a_list_of_the_newest_size(
+    world: Scribe, boards: KeptBoard, clock: Clock
+) -> None:
+    before = asked(world, boards)
+    other = KeptBoard(world.book.store.read, world.book.today, clock)
+    try:
+        with world.book.store.read() as reader:
+            assert other.again(reader, before.size, before.day) == before
+        world.submit([world.gift(100)])
+        with world.book.store.read() as reader, pytest.raises(ConflictError):
+            KeptBoard(world.book.store.read, world.book.today).again(
+                reader, before.size, before.day
+            )
+    finally:
+        other.close()
+
+
 def test_a_board_is_gone_on_in_while_it_is_kept(world: Scribe, boards: KeptBoard) -> None:
     before = asked(world, boards)
     for _ in range(kept.BOARDS_MAX - 1):
