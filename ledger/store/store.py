@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -110,11 +110,11 @@ class Store:
         """
         with translated():
             connection = self._readers.connect()
-        with connection, closing(Reader(connection)) as reader:
+        with _given_back(connection), closing(Reader(connection)) as reader:
             try:
                 yield reader
             finally:
-                if self._closed:
+                if self._closed and not connection.invalidated:
                     # Its pool is gone: nobody else would close it, and let the file be whole.
                     connection.detach()
 
@@ -128,7 +128,7 @@ class Store:
         """
         with translated():
             connection, locked = self._locked()
-        with connection, closing(Appender(connection, locked)) as appender:
+        with _given_back(connection), closing(Appender(connection, locked)) as appender:
             try:
                 yield appender
             finally:
@@ -278,6 +278,23 @@ class Store:
         if self._file is not None and sqlite.is_connected(self._writer):
             sqlite.drop_old_pages(self._writer)
         self._writer.dispose()
+
+
+@contextmanager
+def _given_back(connection: sa.Connection) -> Iterator[None]:
+    """End what was begun on a connection, and give it back to its pool.
+
+    That the connection is lost meanwhile changes nothing: a reader has been told all that it
+    asked for, and what a writer did not commit, the server ends by itself.
+
+    Raises:
+        FatalError: the disk failed.
+    """
+    try:
+        yield
+    finally:
+        with suppress(NotReadyError), translated():
+            connection.close()
 
 
 @contextmanager

@@ -255,6 +255,37 @@ def test_a_broken_connection_leaves_nothing_and_the_next_one_works(
             assert reader.head() == first.head
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed meanwhile"])
+def test_a_connection_that_is_lost_after_the_last_answer_takes_nothing_back(
+    url: str, batches: Batches, databases: Databases, closed: bool
+) -> None:
+    """Who has read all that was wanted, or wrote nothing, is not told of what came after."""
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+    kill += "'shanji' AND datname = current_database() AND pid <> pg_backend_pid()"
+    name, batch = _name(url), batches.make(1)
+    with closing(Store.open(url)) as store:
+        put(store, batch)
+        with store.append() as appender:
+            assert appender.head() == batch.head
+            databases.server.execute(kill, name)
+        with store.read() as reader:
+            assert reader.head() == batch.head
+            databases.server.execute(kill, name)
+            if closed:
+                store.close()
+
+        def fails() -> None:
+            with store.read() as reader:
+                assert reader.head() == batch.head
+                databases.server.execute(kill, name)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fails()
+        if not closed:
+            put(store, batches.make(1))
+
+
 def test_a_commit_that_the_server_warns_of_is_not_believed(url: str, batches: Batches) -> None:
     """As a server does that stopped waiting for its standby."""
     with closing(Store.open(url)) as store, store.append() as appender:
