@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.store import postgresql
+from ledger.store.chosen import kind_of
 from ledger.store.rows import Batch
 from ledger.store.tables import TABLES
 
@@ -37,13 +38,7 @@ def needs_copy(batch: Batch) -> bool:
 
 @cache
 def _types(table: str, columns: Columns) -> tuple[str, ...]:
-    return tuple(_type_of(TABLES[table].c[name]) for name in columns)
-
-
-def _type_of(column: sa.Column[Any]) -> str:
-    if isinstance(column.type, sa.LargeBinary):
-        return "bytea"
-    return "bigint" if isinstance(column.type, sa.BigInteger) else "text"
+    return tuple(kind_of(TABLES[table].c[name].type) for name in columns)
 
 
 def insert(connection: sa.Connection, table: str, columns: Columns, rows: Rows) -> None:

@@ -7,18 +7,16 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from ledger.errors import CorruptionError, MalformedError, NotFoundError
 from ledger.store import seeks
+from ledger.store.chosen import IN_MAX, WANTED, execute_chosen
 from ledger.store.failures import translated
 from ledger.store.rows import AnchorRow, Head
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, format_bundle
 
-IN_MAX = 500
-"""Values in one IN list; longer ones are asked for in parts."""
 SCAN_ROWS = 1000
 """Rows that a scan holds in memory at once."""
 PAGE_ROWS_MAX = 10_000
@@ -33,7 +31,6 @@ _CHECKPOINT, _KEY = TABLES["checkpoint"], TABLES["idempotency"]
 _ORDER, _ANCHOR = TABLES["order_number"], TABLES["anchor"]
 _COSIGNATURE, _WITNESS = TABLES["cosignature"], TABLES["witness"]
 
-WANTED: sa.BindParameter[Any] = sa.bindparam("wanted", expanding=True)
 # Each batch of the writer asks these: building a query anew costs more than the answer.
 _HEAD_QUERY = sa.select(
     _HEAD.c.size,
@@ -48,13 +45,6 @@ CHOSEN_ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash).wh
     _ENTRY.c.index.in_(WANTED)
 )
 _ENTRIES = sa.select(_ENTRY.c.index, _ENTRY.c.data, _ENTRY.c.leaf_hash)
-
-
-@cache
-def _chosen_text(query: sa.Select[Any], values: int) -> str:
-    """A query for so many values of `WANTED`, as SQLite's driver takes it."""
-    ready = query.params(wanted=list(range(values)))
-    return str(ready.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True}))
 
 
 _Shape = list[tuple[Any, type[Any], bool]]
@@ -107,7 +97,7 @@ class LogReader:
             result = (
                 self._connection.execute(query, parameters, execution_options=options)
                 if wanted is None
-                else self._execute_chosen(query, wanted)
+                else execute_chosen(self._connection, query, wanted)
             )
             self._open.add(result)
             try:
@@ -343,13 +333,6 @@ class LogReader:
             else:
                 rows += self._rows(query, wanted=part)
         return rows
-
-    def _execute_chosen(self, query: sa.Select[Any], wanted: Sequence[Any]) -> sa.CursorResult[Any]:
-        if self._connection.dialect.name != "sqlite":
-            return self._connection.execute(query, {"wanted": wanted})
-        # As text with plain values: to write out so many parameters anew for each question
-        # takes longer than the answer.
-        return self._connection.exec_driver_sql(_chosen_text(query, len(wanted)), tuple(wanted))
 
     def newest_checkpoint(self, size_max: int) -> tuple[int, bytes] | None:
         """The largest checkpoint of at most this size, ``(size, note)``; None if there is none."""

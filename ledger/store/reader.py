@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from ledger.errors import NotFoundError
 from ledger.flows import Flow
 from ledger.store import operational, seeks
+from ledger.store.chosen import WANTED
 from ledger.store.failures import translated
 from ledger.store.log_reader import (
     CHOSEN_ENTRIES,
     PAGE_ROWS_MAX,
-    WANTED,
     checked_entry,
     checked_limit,
     clamped,

@@ -11,7 +11,7 @@ from ledger.errors import ConflictError, CorruptionError, FatalError, NotFoundEr
 from ledger.flows import Flow
 from ledger.movements import MovementRow
 from ledger.store import AccountRow, AnchorRow, AssetRow, HolderRow, PoolRow, Store
-from ledger.store.log_reader import IN_MAX
+from ledger.store.chosen import IN_MAX
 from ledger.store.tables import TABLES
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.tiles import TILE_WIDTH, TileReader, parse_bundle
