@@ -94,12 +94,12 @@ class Server:
         self.bin = bin_folder
         self.folder = folder
         self.data = folder / "data"
+        self.log = folder / "server.log"
 
     def start(self, *options: str) -> None:
         """Start it and wait until it answers."""
-        log = str(self.folder / "server.log")
         wait = ("-w", "-t", SECONDS_MAX // 2, "-s")
-        self.run("pg_ctl", "-D", self.data, "-l", log, *wait, "-o", " ".join(options), "start")
+        self.run("pg_ctl", "-D", self.data, "-l", self.log, *wait, "-o", " ".join(options), "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` is as a crash."""

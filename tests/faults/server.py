@@ -48,7 +48,9 @@ def through_proxy(
         server = place or stack.enter_context(databases())
         proxy = stack.enter_context(before(server.server, seed))
         url = url_through(proxy, server.new())
-        yield Trial(folder, fault, seed, database=url), server, proxy
+        trial = Trial(folder, fault, seed, database=url)
+        trial.logs.append(server.server.log)
+        yield trial, server, proxy
 
 
 def under_traffic(trial: Trial, service: Service, prefix: str, seed: int, act: Act) -> float:
