@@ -19,6 +19,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
+from troubles import trouble
 
 from ledger.store import Store, place
 
@@ -106,14 +107,17 @@ class Server:
         self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", SECONDS_MAX // 2, "-s", "stop")
 
     def run(self, program: str, *arguments: object) -> None:
-        """Run one of the server's programs as its owner."""
-        subprocess.run(
+        """Run one of the server's programs as its owner; a failure says what the server's log
+        does."""
+        done = subprocess.run(
             as_owner([str(self.bin / program), *map(str, arguments)]),
-            check=True,
+            check=False,
             cwd="/",
             stdout=subprocess.DEVNULL,
             timeout=SECONDS_MAX,
         )
+        if done.returncode:
+            raise RuntimeError(f"{program} ended with {done.returncode}:\n{trouble(self.log)}")
 
     def url(self, name: str) -> str:
         """The URL of a database."""
