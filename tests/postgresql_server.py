@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -171,6 +172,8 @@ class Databases:
         self._numbers = count(1)
         self._worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         self._folders: dict[str, Path] = {}
+        # A service's threads open logs, too.
+        self._lock = threading.Lock()
         if not server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
             server.execute(f"CREATE DATABASE {TEMPLATE}")
             Store.open(server.url(TEMPLATE)).close()
@@ -211,6 +214,10 @@ class Databases:
     def url_of(self, folder: Path) -> str | None:
         """What a data folder says: the URL of its database; None for one without a log of its
         own to be made or opened (``place.read_url``)."""
+        with self._lock:
+            return self._url_of(folder)
+
+    def _url_of(self, folder: Path) -> str | None:
         marker, here = folder / MARKER, str(folder.absolute())
         made = (folder / "keys").is_dir() or marker.exists()
         if not made or (folder / place.DATABASE).exists():
