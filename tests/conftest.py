@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from postgresql_server import (
     running,
     wanted,
 )
+from troubles import STARTED, Started, trouble
 from typer.main import get_command
 
 from ledger.store import place, schema
@@ -41,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
 
+_BEFORE: pytest.StashKey[tuple[Started, ...]] = pytest.StashKey()
 LONG = ("browser", "fault", "e2e")
 """Folders whose tests take seconds to minutes each: they run first, for one that came last would
 keep one worker busy and the others idle."""
@@ -59,6 +61,29 @@ def pytest_collection_finish() -> None:
 # every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember what was started before."""
+    item.stash[_BEFORE] = tuple(STARTED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a test fails, what the processes say that it started, and those that still run."""
+    report = yield
+    if report.failed:
+        before = item.stash.get(_BEFORE, ())
+        shown = report.longreprtext
+        for one in STARTED:
+            if one not in before or one.process.poll() is None:
+                told = trouble(one.log)
+                if told and told not in shown:
+                    report.sections.append((f"log {one.log.parent.name}/{one.log.name}", told))
+    return report
 
 
 @pytest.fixture(scope="session")

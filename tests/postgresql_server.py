@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -19,6 +20,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
+from troubles import trouble
 
 from ledger.store import Store, place
 
@@ -94,26 +96,29 @@ class Server:
         self.bin = bin_folder
         self.folder = folder
         self.data = folder / "data"
+        self.log = folder / "server.log"
 
     def start(self, *options: str) -> None:
         """Start it and wait until it answers."""
-        log = str(self.folder / "server.log")
         wait = ("-w", "-t", SECONDS_MAX // 2, "-s")
-        self.run("pg_ctl", "-D", self.data, "-l", log, *wait, "-o", " ".join(options), "start")
+        self.run("pg_ctl", "-D", self.data, "-l", self.log, *wait, "-o", " ".join(options), "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` is as a crash."""
         self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", SECONDS_MAX // 2, "-s", "stop")
 
     def run(self, program: str, *arguments: object) -> None:
-        """Run one of the server's programs as its owner."""
-        subprocess.run(
+        """Run one of the server's programs as its owner; a failure says what the server's log
+        does."""
+        done = subprocess.run(
             as_owner([str(self.bin / program), *map(str, arguments)]),
-            check=True,
+            check=False,
             cwd="/",
             stdout=subprocess.DEVNULL,
             timeout=SECONDS_MAX,
         )
+        if done.returncode:
+            raise RuntimeError(f"{program} ended with {done.returncode}:\n{trouble(self.log)}")
 
     def url(self, name: str) -> str:
         """The URL of a database."""
@@ -167,6 +172,8 @@ class Databases:
         self._numbers = count(1)
         self._worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         self._folders: dict[str, Path] = {}
+        # A service's threads open logs, too.
+        self._lock = threading.Lock()
         if not server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
             server.execute(f"CREATE DATABASE {TEMPLATE}")
             Store.open(server.url(TEMPLATE)).close()
@@ -207,6 +214,10 @@ class Databases:
     def url_of(self, folder: Path) -> str | None:
         """What a data folder says: the URL of its database; None for one without a log of its
         own to be made or opened (``place.read_url``)."""
+        with self._lock:
+            return self._url_of(folder)
+
+    def _url_of(self, folder: Path) -> str | None:
         marker, here = folder / MARKER, str(folder.absolute())
         made = (folder / "keys").is_dir() or marker.exists()
         if not made or (folder / place.DATABASE).exists():

@@ -28,6 +28,7 @@ from ledger.statistics.adding_up import add_up
 
 ORIGIN = "shanji.example/test"
 ORGANISATION = "示例慈善会（测试）"
+RESULT_SECONDS_MAX = 120
 LOG_KEY = 1
 """The number of the key with which the logs of `make_book` begin (``log_keys``)."""
 TODAY = "2022-01-10"
@@ -108,7 +109,7 @@ class Scribe:
 
 def results(futures: Iterable[Future[Recorded]]) -> list[Recorded]:
     """What the futures give, in order."""
-    return [one.result(timeout=60) for one in futures]
+    return [one.result(timeout=RESULT_SECONDS_MAX) for one in futures]
 
 
 def make_book(folder: Path, **more: Any) -> Book:

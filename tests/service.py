@@ -20,6 +20,8 @@ from itertools import count, islice
 from pathlib import Path
 from random import randrange
 
+from troubles import STARTED, Started, trouble
+
 PORTS_FIRST = 20_000
 """Linux gives away 32,768 and above by itself (``ip_local_port_range``)."""
 PORTS_OF_A_SHARE = 1500
@@ -90,13 +92,14 @@ class Service:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
             )
+        STARTED.append(Started(self.process, self.log))
 
     def wait_ready(self) -> None:
         """Wait until /readyz answers 200."""
         end = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the service ended:\n{self.log.read_text()[-2000:]}")
+                raise RuntimeError(f"the service ended:\n{trouble(self.log)}")
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
                     if answer.status == 200:
@@ -104,7 +107,9 @@ class Service:
             except (urllib.error.URLError, OSError):
                 pass
             time.sleep(0.05)
-        raise RuntimeError(f"the service was not ready in {READY_SECONDS_MAX} s")
+        raise RuntimeError(
+            f"the service was not ready in {READY_SECONDS_MAX} s:\n{trouble(self.log)}"
+        )
 
     def kill(self) -> None:
         """End it as a power cut would."""

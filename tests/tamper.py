@@ -26,6 +26,7 @@ REFUSED = (
     psycopg.DataError,
 )
 """What a database says that does not let itself be changed so."""
+LOCK_SECONDS_MAX = 120
 _IGNORED = "BEGIN RETURN COALESCE(NEW, OLD); END"
 
 
@@ -38,9 +39,11 @@ class Tamper:
         self._on_server = is_postgresql(place)
         if self._on_server:
             self._raw = psycopg.connect(place, autocommit=True)
-            self._raw.execute("SET lock_timeout = '30s'")
+            self._raw.execute(f"SET lock_timeout = '{LOCK_SECONDS_MAX}s'")
         else:
-            self._raw = sqlite3.connect(folder / DATABASE, isolation_level=None)
+            self._raw = sqlite3.connect(
+                folder / DATABASE, timeout=LOCK_SECONDS_MAX, isolation_level=None
+            )
             self._raw.text_factory = bytes
 
     def close(self) -> None:

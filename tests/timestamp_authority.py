@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-OPENSSL_SECONDS_MAX = 60
+OPENSSL_SECONDS_MAX = 240
 CONFIG = """
 [req]
 distinguished_name = dn

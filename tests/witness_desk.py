@@ -23,7 +23,7 @@ from ledger.tlog.policy import LogKey, Policy
 from ledger.tlog.policy import Witness as PolicyWitness
 
 Behave = Callable[[bytes], Verdict]
-WAIT_SECONDS_MAX = 60
+WAIT_SECONDS_MAX = 120
 
 
 class Desk:

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from service import READY_SECONDS_MAX, STOP_SECONDS_MAX, free_port
+from troubles import STARTED, Started
 
 from ledger.audit.witness.key import create_key, read_key
 from ledger.tlog.note import SignatureType, VerifierKey, format_verifier_key
@@ -48,7 +49,9 @@ class WitnessProcess:
         files = ("--key", self.key_file, "--policy", self.policy, "--state", self.state)
         command = [*PROGRAM, "serve", *map(str, files), "--port", str(self.port), *options]
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
+            process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
+        STARTED.append(Started(process, self.folder / "log"))
+        return process
 
     def start(self) -> WitnessProcess:
         """Start it and wait until it answers; a new state is asked for where there is none."""

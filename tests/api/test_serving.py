@@ -59,12 +59,13 @@ def token(*arguments: object) -> str:
 def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A service that has said that it answers, and the lines that it said."""
     command = [*COMMAND, "serve", "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What it logs is shown where the test fails, and fills no pipe that nobody reads.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines: list[str] = []
     try:
         while "Ctrl-C" not in (line := process.stdout.readline()):
-            assert line, process.communicate()[1]
+            assert line, "the service ended"
             lines.append(line)
         yield process, lines
     finally:

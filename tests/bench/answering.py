@@ -74,6 +74,8 @@ def main() -> None:
     """Serve with the settings of ``shanji serve``."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # Before the port is told: whoever connects at once waits until the server takes it.
+    listener.listen()
     config = uvicorn.Config(build_app(), access_log=False, log_config=None, server_header=False)
     server = uvicorn.Server(config)
 

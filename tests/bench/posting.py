@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 POST_REACH = 0.5
 TAIL_REACH = 4.0
 WARM = 200
-STOP_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 120
 
 
 @contextmanager

@@ -33,7 +33,6 @@ def test_it_follows_until_it_is_told_to_stop(command: str, tmp_path: Path) -> No
         process = subprocess.Popen(
             [*program, command, operator.url, *more, *options],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             cwd=tmp_path,
         )
         assert process.stdout is not None

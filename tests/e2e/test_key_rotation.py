@@ -58,7 +58,6 @@ class Operator:
             [*COMMAND, "serve", "--port", "0", *names],
             env=self.environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
         )
         assert process.stdout is not None
@@ -66,7 +65,7 @@ class Operator:
         try:
             while "Ctrl-C" not in said:
                 line = process.stdout.readline()
-                assert line, process.communicate()[1]
+                assert line, "the service ended"
                 said += line
             yield re.findall(r"http://127\.0\.0\.1:\d+", said)[0]
             process.send_signal(signal.SIGTERM)

@@ -54,7 +54,6 @@ class StaticSite:
         self.process = subprocess.Popen(
             [*command, "--directory", str(folder)],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
         end = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < end:

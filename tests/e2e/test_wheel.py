@@ -16,7 +16,10 @@ from templates import made_once
 
 PACKAGES = ("ledger", "api")
 SERVER_PACKAGES = {"alembic", "fastapi", "pydantic", "sqlalchemy", "sqlmodel", "starlette"}
-UNREACHED = re.compile(r"Retrying \(|Connection|timed out|[Nn]ame resolution")
+UNREACHED = re.compile(
+    r"Retrying \(|Connection|timed out|[Nn]ame resolution|HTTP error (429|5\d\d)|not enough bytes"
+)
+"""What pip says of a registry that does not answer, or answers that it cannot now."""
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

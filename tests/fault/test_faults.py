@@ -47,6 +47,7 @@ def test_a_fault_loses_nothing(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.sqlite("a server of its own, whatever database the run is on")
 @pytest.mark.parametrize("name", ON_SERVER)
 def test_a_fault_of_a_server_loses_nothing(name: str, tmp_path: Path, place: Databases) -> None:
     play, options = ON_SERVER[name]

@@ -252,7 +252,7 @@ def test_a_killed_mirror_leaves_no_lock(tmp_path: Path) -> None:
     holder = (
         "import sys, time; from pathlib import Path; from ledger.audit.folder import MirrorFolder"
     )
-    holder += "; one = MirrorFolder(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    holder += "; one = MirrorFolder(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     process = subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path)], stdout=subprocess.PIPE
     )

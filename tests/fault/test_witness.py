@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from service import STOP_SECONDS_MAX
 from witness_client import Log, post, verify_cosignatures
 from witness_process import WitnessProcess
 
@@ -54,7 +55,7 @@ def test_64_requests_from_two_forks_at_once(witness: WitnessProcess, logs: tuple
     for round_number in range(3):
         # The forks meet at the witness's size only in the first round; then one has won.
         size = FORK + 50 * (round_number + 1)
-        barrier = threading.Barrier(REQUESTS, timeout=60)
+        barrier = threading.Barrier(REQUESTS, timeout=STOP_SECONDS_MAX)
         jobs = [(logs[n % 2], FORK + (n // 2) % 4 + size - FORK) for n in range(REQUESTS)]
         bodies = [log.request(FORK, to) for log, to in jobs]
 
@@ -168,10 +169,10 @@ def test_it_starts_anew_only_when_told(witness: WitnessProcess, logs: tuple[Log,
     assert witness.stop() == 0
     witness.state.rename(witness.state.with_suffix(".away"))
     process = witness.spawn()
-    assert process.wait(60) == 2
+    assert process.wait(STOP_SECONDS_MAX) == 2
     assert "--new" in (witness.folder / "log").read_text()
     witness.state.with_suffix(".away").rename(witness.state)
-    assert witness.spawn("--new").wait(60) == 1
+    assert witness.spawn("--new").wait(STOP_SECONDS_MAX) == 1
     witness.start()
     assert post(witness.url, logs[0].request(0, 6))[2] == b"5\n"
     assert base64.b64decode(witness.vkey.split("+", 2)[2])[0] == 4

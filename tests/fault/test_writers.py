@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from postgresql_server import Databases, wanted
+from postgresql_server import Databases
 from scribe import ORGANISATION, ORIGIN, Scribe, audited, tell_small_world
 from writers import race
 
 from ledger.book import Book
 from ledger.store import Store
 from ledger.store.place import write_url
+
+pytestmark = pytest.mark.sqlite("the races on a server are played beside the one on its file")
 
 GIFTS = 120
 SHARED = 20
@@ -55,7 +57,6 @@ def _size(folder: Path) -> int:
 
 
 @pytest.mark.fault
-@pytest.mark.sqlite("the race on its file; the one on a server is played beside it")
 def test_two_writers_of_a_file(small: Path, tmp_path: Path) -> None:
     shutil.copytree(small, tmp_path / "data")
     check_race(tmp_path / "data", 2, size=10)
@@ -76,11 +77,6 @@ def _on_server(small: Path, tmp_path: Path, databases: Databases) -> Path:
     (folder / "keys").mkdir(parents=True)
     for key in (small / "keys").iterdir():
         (folder / "keys" / key.name).write_bytes(key.read_bytes())
-    if wanted():
-        # The small world is on the server: the suite copies its database with the folder.
-        marker = "test-database.json"
-        (folder / marker).write_bytes((small / marker).read_bytes())
-        return folder
     url = databases.server.url(databases.new())
     source, target = Store.open(str(small / "ledger.sqlite3")), Store.open(url)
     try:

@@ -36,7 +36,7 @@ def play(
         return outcome
     chance = random.Random(seed)
     offset = folder / "offset"
-    offset.write_text("+0\n")
+    _jump(offset, "+0")
     environment = {
         **os.environ,
         "LD_PRELOAD": libraries[0],
@@ -50,7 +50,7 @@ def play(
             jump = FIRST[number] if number < len(FIRST) else chance.choice(list(JUMPS))
             if writer.record([f"before-{number}"]):
                 outcome.wrong.append("nothing is recorded")
-            offset.write_text(jump + "\n")
+            _jump(offset, jump)
             if writer.record([f"after-{number}-{part}" for part in range(3)]):
                 outcome.wrong.append(f"after the clock went {jump} nothing is recorded")
             if abs(writer.ahead - JUMPS[jump]) > NEAR_SECONDS:
@@ -66,6 +66,13 @@ def play(
     if rounds > 1 and went < AHEAD:
         outcome.wrong.append(f"the clock did not jump for the writer ({went})")
     return trial.check()
+
+
+def _jump(offset: Path, jump: str) -> None:
+    """Let the clock go; whoever reads the file meanwhile reads a whole line."""
+    part = offset.with_suffix(".part")
+    part.write_text(jump + "\n")
+    part.replace(offset)
 
 
 def times_of(data: Path) -> list[str]:

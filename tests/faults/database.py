@@ -73,15 +73,20 @@ def all_connections(url: str) -> Iterator[list[psycopg.Connection]]:
     """Take every connection that the server has left, those of its superuser too."""
     taken: list[psycopg.Connection] = []
     try:
-        while True:
-            try:
-                taken.append(psycopg.connect(url, autocommit=True))
-            except psycopg.OperationalError:
-                break
+        take(url, taken)
         yield taken
     finally:
         for one in taken:
             one.close()
+
+
+def take(url: str, taken: list[psycopg.Connection]) -> bool:
+    """Take every connection that is free; whether any is taken by now."""
+    while True:
+        try:
+            taken.append(psycopg.connect(url, autocommit=True))
+        except psycopg.OperationalError:
+            return bool(taken)
 
 
 @contextmanager

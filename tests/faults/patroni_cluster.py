@@ -27,7 +27,7 @@ from service import free_port
 
 PROGRAMS = ("patroni", "etcd")
 READY_SECONDS_MAX = 180
-STOP_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 180
 STEP_SECONDS = 0.25
 SCOPE = "shanji"
 USER = "shanji"

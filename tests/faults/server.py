@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import psycopg
-from faults.database import all_connections, crash, databases, missing, recover
+from faults.database import all_connections, crash, databases, missing, recover, take
 from faults.failover import Clients
 from faults.proxy import CUTS, Cut, Proxy, before, url_through
 from faults.steps import record
@@ -36,6 +36,10 @@ BACK_SECONDS_MAX = 120
 """After a fault has ended, somebody must be answered so soon."""
 SLOW_SECONDS = 0.2
 """The most that each answer of a slow server is held back."""
+OTHERS = """
+SELECT current_setting('max_connections')::int - count(*)
+FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname <> %s
+"""
 Act = Callable[[], None]
 
 
@@ -48,7 +52,9 @@ def through_proxy(
         server = place or stack.enter_context(databases())
         proxy = stack.enter_context(before(server.server, seed))
         url = url_through(proxy, server.new())
-        yield Trial(folder, fault, seed, database=url), server, proxy
+        trial = Trial(folder, fault, seed, database=url)
+        trial.logs.append(server.server.log)
+        yield trial, server, proxy
 
 
 def under_traffic(trial: Trial, service: Service, prefix: str, seed: int, act: Act) -> float:
@@ -154,18 +160,17 @@ class Scene:
         with all_connections(url) as taken:
             self.proxy.refuse()
             # Its connections are there to be taken once the server has noticed that they ended.
-            until(lambda: not taken or not _connections(taken[0], self.trial))
-            with all_connections(url):
-                self.proxy.listen()
-                says_not_ready(self.trial, self.service, ("database_connections",))
-            if not taken:
-                self.trial.outcome.wrong.append("there was no connection to take")
+            # One that ended only later would leave its place to the service.
+            until(lambda: take(url, taken) and not _left(taken[0], self.trial))
+            self.proxy.listen()
+            says_not_ready(self.trial, self.service, ("database_connections",))
 
 
-def _connections(other: psycopg.Connection, trial: Trial) -> int:
-    """How many the server has to the trial's database, as another one tells."""
+def _left(other: psycopg.Connection, trial: Trial) -> int:
+    """How many of the server's connections are not those of others than the trial's service, as
+    another one tells: those too that begin or end, of which the server tells nothing."""
     name = urlsplit((trial.data / URL_FILE).read_text().strip()).path.removeprefix("/")
-    asked = other.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name])
+    asked = other.execute(OTHERS, [name])
     (count,) = asked.fetchone() or (0,)
     return int(count)
 

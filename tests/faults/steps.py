@@ -20,7 +20,7 @@ from unittest.mock import patch
 import psycopg
 import sqlalchemy as sa
 from faults.database import new_url
-from faults.trial import Outcome, Trial, prepared_gift
+from faults.trial import ANSWER_SECONDS_MAX, Outcome, Trial, prepared_gift
 from postgresql_server import Databases
 
 from ledger.book import Book
@@ -158,7 +158,7 @@ def record(trial: Trial, book: Book, keys: list[str]) -> list[str]:
         keys, book.sequencer.submit([prepared_gift(book, key) for key in keys]), strict=True
     ):
         try:
-            done = future.result(60)
+            done = future.result(ANSWER_SECONDS_MAX)
         except LedgerError as error:
             codes.append(error.code)
         else:

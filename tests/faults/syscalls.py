@@ -46,7 +46,7 @@ def play(folder: Path, *, rounds: int = 0, seed: int = 1) -> Outcome:
     outcome.skipped = strace_missing()
     if outcome.skipped:
         return outcome
-    counts = calls_of_a_commit(trial, folder / "strace.log")
+    counts = calls_of_a_commit(trial, folder / "strace.calls")
     every = [
         (effect, call, number + 1)
         for effect in EFFECTS
@@ -66,7 +66,7 @@ def play(folder: Path, *, rounds: int = 0, seed: int = 1) -> Outcome:
             keys = [f"s{number:05d}-{part}" for part in range(SLOW_FOR)]
             paths = [f"-P{trial.data / name}" for name in _files()]
             inject = f"inject={call}:{effect}:when={when}"
-            log = folder / "strace.log"
+            log = folder / "strace.calls"
             writer.attach("-o", str(log), *paths, "-e", f"trace={call}", "-e", inject)
             failed.update(writer.record(keys))
             if writer.alive:

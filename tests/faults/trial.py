@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from troubles import troubles
 
 from api.auth import create_token
 from ledger.audit.replay import audit
@@ -32,13 +33,19 @@ ANSWER_SECONDS_MAX = 60
 DAY = "2021-10-08"
 FUND = {"code": "trial", "name": "示例资金", "fund_class": "unrestricted"}
 SHOWN = 20
+TOLD_CHARS_MAX = 600
+"""Of a refusal: with its instance, by which the service's log names it."""
 WAIT_STATUSES = (429, 503)
 """What a client is told to try again later: allowed at any time, and no answer."""
 
 
 @dataclass
 class Outcome:
-    """What one fault did, and what the log says afterwards."""
+    """What one fault did, and what the log says afterwards.
+
+    Where something is wrong `told` is what the services' logs say, whose files may be gone when
+    the outcome is read.
+    """
 
     fault: str
     seed: int
@@ -54,6 +61,7 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     skipped: str = ""
+    told: str = ""
     size: int = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -74,7 +82,7 @@ class Outcome:
         return not self.bad
 
     def say(self) -> str:
-        """The counts on one line, and whatever is wrong below it."""
+        """The counts on one line, whatever is wrong below it, and what the logs say then."""
         if self.skipped:
             return f"{self.fault}: skipped: {self.skipped}"
         lines = [
@@ -86,6 +94,8 @@ class Outcome:
             f"{len(self.wrong)}, seconds {time.monotonic() - self.began:.1f}"
         ]
         lines += [f"  {text}" for text in [*self.notes, *self.bad[:SHOWN]]]
+        if self.bad and self.told:
+            lines.append(self.told)
         return "\n".join(lines)
 
 
@@ -115,6 +125,9 @@ class Trial:
         data: Path | None = None,
         database: str | None = None,
     ) -> None:
+        self.folder = folder
+        self.logs: list[Path] = []
+        """Logs of others than the services and writers, whose logs are in the folder."""
         self.data = folder / "data" if data is None else data
         self.outcome = Outcome(fault, seed)
         self.seen: dict[str, tuple[int, str]] = {}
@@ -173,7 +186,7 @@ class Trial:
             value = answer.json()
             self.take(key, value["index"], value["receipt"], replayed=value["replayed"])
         else:
-            self.outcome.wrong.append(f"{key}: {answer.status_code} {answer.text[:200]}")
+            self.outcome.wrong.append(f"{key}: {answer.status_code} {answer.text[:TOLD_CHARS_MAX]}")
 
     def take(self, key: str, index: int, receipt: str, *, replayed: bool = False) -> None:
         """Keep that a client was told that its record stands at an index."""
@@ -188,6 +201,8 @@ class Trial:
     def check(self, data: Path | None = None) -> Outcome:
         """As `examine`, when the trial ends; the outcome."""
         self.examine(self.data if data is None else data)
+        if self.outcome.bad:
+            self.outcome.told = troubles([*sorted(self.folder.rglob("*.log")), *self.logs])
         return self.outcome
 
     def examine(self, data: Path) -> None:

@@ -115,7 +115,7 @@ def play(folder: Path, *, rounds: int = 40, seed: int = 1, batches: int = 12) ->
     outcome.skipped = strace_missing()
     if outcome.skipped:
         return outcome
-    before, log = folder / "before", folder / "strace.log"
+    before, log = folder / "before", folder / "strace.calls"
     writer = Writer(trial)
     try:
         writer.record(["warm"])

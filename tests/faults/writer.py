@@ -37,13 +37,14 @@ class Writer:
     def __init__(self, trial: Trial, **more: Any) -> None:
         self.trial = trial
         self.tracer: subprocess.Popen[bytes] | None = None
-        self.process = subprocess.Popen(
-            [sys.executable, str(WORKER), str(trial.data)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            **more,
-        )
+        with (trial.folder / "writer.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(WORKER), str(trial.data)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                **more,
+            )
         self.ahead = 0.0
         """How far its clock was ahead of this process's when it last answered, in seconds."""
         self.standing = ""

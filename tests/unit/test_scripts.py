@@ -31,6 +31,8 @@ TOOLS = (
 )
 
 SECONDS_MAX = 300
+NOBODYS_PID = 4_194_305
+"""One more than Linux ever gives (``PID_MAX_LIMIT``): a number that was free may be taken again."""
 PYTHON = """#!/bin/sh
 # Stands in for Python: FOLDER/calls is what was called, FOLDER/broken makes pip fail.
 case "$1 $2" in
@@ -181,9 +183,7 @@ def test_a_killed_set_up_is_taken_over(checkout: Checkout) -> None:
     # As a kill leaves it: the good environment aside, a half-made one, a lock of nobody.
     shutil.copytree(checkout.root / ".venv", checkout.root / ".venv.before")
     forget_recipe(checkout)
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    (checkout.root / ".venv.lock").symlink_to(str(gone.pid))
+    (checkout.root / ".venv.lock").symlink_to(str(NOBODYS_PID))
     checkout.take_calls()
     assert checkout.need("runtime").returncode == 0
     assert checkout.take_calls() == []

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
-import pytest
 
 from api.app import create_app
 from api.pages.texts import catalogue
@@ -150,13 +149,19 @@ def found(text: str, word: Word) -> list[str]:
     return other
 
 
-ALL = list(texts())
-
-
-@pytest.mark.parametrize("word", WORDS, ids=lambda word: f"{word.en}-{word.zh}")
-def test_a_thing_has_one_word(word: Word) -> None:
-    wrong = [f"{where}: {one}" for where, text in ALL for one in found(text, word)]
-    assert not wrong, f"say {word.zh} / {word.en} instead"
+def test_a_thing_has_one_word() -> None:
+    every = list(texts())
+    assert len(every) > 1000
+    # Most of the words are nowhere: only for the others each text is looked through.
+    whole = "\n".join(text for _, text in every).replace("ı", "i").casefold()
+    wrong = [
+        f"{where}: {one}: say {word.zh} / {word.en} instead"
+        for word in WORDS
+        if any(one.casefold() in whole for one in (*word.not_zh, *word.not_en))
+        for where, text in every
+        for one in found(text, word)
+    ]
+    assert not wrong
 
 
 def test_the_table_contradicts_nothing_of_itself() -> None:
@@ -170,4 +175,3 @@ def test_the_scan_finds_a_word_that_is_not_for_the_thing() -> None:
     donor = next(word for word in WORDS if word.en == "donor")
     assert found("捐款人姓名 and two Donators", donor) == ["捐款人", "donator"]
     assert found("捐赠人 donor", donor) == []
-    assert len(ALL) > 1000
