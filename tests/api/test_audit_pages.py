@@ -164,9 +164,35 @@ def test_two_sizes_are_proved(untouched: Caller) -> None:
     page = read(untouched, f"/audit/consistency?old=3&new={size}", "en")
     assert f"the log of {size} entries contains the whole log of 3 entries" in words_of(page)
     assert "verify-growth" in words_of(page)
-    for query in (f"old=1&new={size + 1}", "old=5&new=4", f"old={size + 9}"):
-        page = read(untouched, f"/audit/consistency?{query}", "en")
-        assert "The log has not these sizes" in words_of(page)
+    assert "of 3 entries" in words_of(read(untouched, "/audit/consistency?old=%EF%BC%93", "en"))
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "came"),
+    [
+        ("consistency?old=1&new=9,999", "new", "“9,999”"),
+        ("consistency?old=5&new=4", "new", "“4”"),
+        ("consistency?old=99999", "old", "“99999”"),
+        ("consistency?old=&new=4", "old", "“”"),
+        ("consistency?old=<b>&new=4", "old", "“<b>”"),
+        ("sample?seed=x&n=0", "n", "“0”"),
+        ("sample?seed=x&n=many", "n", "“many”"),
+        ("sample?seed=x&n=501", "n", "1 to 500"),
+        (f"sample?seed={'x' * 201}", "seed", "at most 200"),
+        ("sample?seed=x&kind=no.such", "kind", "“no.such”"),
+        ("sample?seed=x&fund=No%20such", "fund", "“No such”"),
+        ("sample?seed=x&fund=no-such", "fund", "“no-such”"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_field(
+    untouched: Caller, query: str, field: str, came: str
+) -> None:
+    page = read(untouched, f"/audit/{query}", "en", status=400)
+    told = next(one for one in page.all("a") if one.attributes["href"] == f"#{field}")
+    assert came in told.text
+    wrong = [one for one in page.elements if "aria-invalid" in one.attributes]
+    assert [one.attributes["id"] for one in wrong] == [field]
+    assert not [href for href in page.links() if href.startswith("/audit/sample.")]
 
 
 def pasted(caller: Caller, first: bytes, second: bytes = b"", **more: str) -> Page:
@@ -191,7 +217,12 @@ def test_what_is_no_checkpoint_of_this_log_is_told(untouched: Caller) -> None:
     book = untouched.book
     note = book.checkpoint()
     head = book.head()
-    assert "neither a checkpoint nor a receipt" in words_of(pasted(untouched, b"hello"))
+    page = pasted(untouched, b"hello\nthere")
+    assert "neither a whole checkpoint nor a receipt (2 lines came" in words_of(page)
+    assert {"#first"} == {href for href in page.links() if href in ("#first", "#second")}
+    assert "#second" in pasted(untouched, note, b"hello").links()
+    assert "Nothing is here" in words_of(pasted(untouched, b" "))
+    assert "same size" in words_of(pasted(untouched, b"\xef\xbb\xbf \n" + note + b"  "))
     forged = note.replace(b"\n", b"\n1", 1)
     assert "The signature fails" in words_of(pasted(untouched, forged))
     stranger = sign_checkpoint(
