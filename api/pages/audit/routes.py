@@ -181,9 +181,10 @@ def attention(request: Request, book: BookOf, topic: Topic = None, start: Number
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
         board = get_board(request).of(reader, holds=book.holds())
-        view = attention_view(board, topic, start, Directory(reader, translator), translator)
+        directory, public = Directory(reader, translator), session is None
+        view = attention_view(board, topic, start, directory, translator, public=public)
     decides = session is not None and session.person.role == Role.AUDITOR
-    values = {"view": view, "topic": topic, "decides": decides}
+    values = {"view": view, "topic": topic, "decides": decides, "public": public}
     answer = render(request, "audit/attention.html", log=log, values=values)
     if session is not None:
         answer.headers["cache-control"] = PRIVATE
