@@ -284,12 +284,22 @@ def test_an_auditor_decides_once(service: Caller) -> None:
     action = "/audit/attention/decide"
     wrong = auditor.shown(auditor.submit(page, {"reason": "  "}, action=action), 400)
     assert {"请选择处理意见", "请填写理由"} <= {one.text for one in wrong.all("a")}
+    for reason, problem in (("长" * 2001, "文字过长，请缩短"), ("a\x07", "含有不能使用的字符")):
+        typed = {"decision": "in_order", "reason": reason}
+        wrong = auditor.shown(auditor.submit(wrong, typed, action=action), 400)
+        told = next(one for one in wrong.all("a") if one.attributes["href"] == "#reason")
+        assert problem in told.text
+        assert wrong.one("textarea").text == reason
     size = service.book.head().size
     typed = {"decision": "in_order", "reason": "已核对公开材料"}
     answer = auditor.submit(wrong, typed, action=action)
     assert answer.headers["location"] == f"/entries/{size}"
     again = auditor.submit(wrong, typed, action=action)
     assert again.headers["location"] == answer.headers["location"]
+    changed = {"decision": "referred", "reason": "改变了主意"}
+    page = auditor.shown(auditor.submit(wrong, changed, action=action), 400)
+    assert "这份表单已经以其他内容登记过" in words_of(page)
+    assert "处理意见： 无异常" in words_of(page)
     assert service.book.head().size == size + 1
     entry = service.value(f"/v1/entries/{size}")["entry"]
     assert (entry["kind"], entry["recorded_by"]) == ("attention.disposed", "auditor-1")

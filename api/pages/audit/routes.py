@@ -24,20 +24,23 @@ from api.pages.directory import Directory
 from api.pages.format import format_number
 from api.pages.kinds import kind_title
 from api.pages.page import LogState, render, snapshot_log, translator_of
+from api.pages.staff.fields import Leaf, form_of
 from api.pages.staff.frame import go_to, render_staff
-from api.pages.staff.recording import new_key
+from api.pages.staff.recording import new_key, record, told
+from api.pages.staff.sheet import tell
+from api.pages.staff.typed import Problem
+from api.pages.texts import Translator
 from api.routes.accounts import ACCOUNT_PATTERN, ASSET_PATTERN
 from api.sessions import Session
-from api.witnessed import Deadline
 from ledger.audit.sample import SEED_CHARS_MAX, Sample
 from ledger.book import Book, read_key_history
 from ledger.commands.audit_page import sample_page
 from ledger.commands.sampling import sample_csv, sample_json
-from ledger.errors import MalformedError, RejectedError
+from ledger.errors import LedgerError, MalformedError
 from ledger.feed import Feed
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Role
-from ledger.records.request import check_key, prepare
+from ledger.records.request import check_key
 from ledger.statistics.adding_up import Balance, add_up
 
 router = APIRouter(prefix="/audit", include_in_schema=False, default_response_class=HTMLResponse)
@@ -221,22 +224,26 @@ def send_decision(request: Request, book: BookOf, session: SessionOf, form: Form
         "reason": typed["reason"],
     }
     if form.get("total"):
-        (fields["entries_total"],) = indices_of(form.get("total"))
+        fields["entries_total"] = indices_of(form.get("total"))[0]
     body = {"kind": "attention.disposed", "occurred_on": book.today(), "fields": fields}
     check_key(typed["key"])
-    prepared = prepare(
-        body,
-        key=typed["key"],
-        recorded_by=session.person.id,
-        approved_by=None,
-        vault=book.vault,
-    )
     try:
-        recorded = Deadline(request.app).wait(book.sequencer.record(prepared))
-    except RejectedError as error:
-        errors = [(error.field or "reason", error.message)]
+        recorded = record(request, session.person, None, body, typed["key"])
+    except LedgerError as error:
+        _, problems = told(error)
+        errors = [_decision_error(one, translator) for one in problems]
         return _decision_page(request, book, session, flag, entries, typed, errors)
     return go_to(f"/entries/{recorded.index}")
+
+
+def _decision_error(problem: Problem, translator: Translator) -> tuple[str, str]:
+    """A field of the form, and what is wrong: at the reason what is about the whole."""
+    parts = form_of("attention.disposed").public.parts
+    name = problem.path.removeprefix("fields.")
+    leaf = next((one for one in parts if isinstance(one, Leaf) and one.name == name), None)
+    found = tell(problem, leaf, translator)
+    text = f"{found.text} {found.detail}".rstrip()
+    return (name if name in ("decision", "reason") else "reason"), text
 
 
 def _decision_page(
