@@ -26,6 +26,7 @@ from api.pages.audit.commands import Commands
 from ledger.audit.evidence import judge
 from ledger.audit.export.checking import check_export
 from ledger.cli import build
+from ledger.feed import Feed, Standing
 from ledger.keys.files import signer_of
 from ledger.records.kind import Role
 from ledger.tlog.checkpoint import sign_checkpoint
@@ -157,6 +158,29 @@ def test_integrity_says_what_to_compare(untouched: Caller) -> None:
     for key in untouched.book.key_history.keys:
         assert format_verifier_key(key) in text
     assert "还没有配置见证人" in text
+
+
+def test_integrity_says_how_each_witness_stands(
+    untouched: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = untouched.book.head().size
+    now = int(time.time())
+    standings = [
+        Standing("a.example", "a.example+0", size, now, None, None),
+        Standing("b.example", "b.example+0", size - 2, now - 3 * 86_400, None, None),
+        Standing("c.example", "c.example+0", None, None, None, None),
+        Standing("d.example", "d.example+0", 1, 1, "away", "it cannot be reached: ConnectError"),
+    ]
+    monkeypatch.setattr(Feed, "standings", lambda _: standings)
+    page = read(untouched, "/audit/integrity")
+    rows = page.table("各见证人最近一次签名").rows[1:]
+    assert [row[3].split(" ")[0] for row in rows] == ["✓", "…", "…", "✕"]
+    assert "已见证至最新" in rows[0][3]
+    assert "尚差 2 条" in rows[1][3]
+    assert "3 天前" in rows[1][2]
+    assert "还没有见证过" in rows[2][3]
+    assert "联系不上" in rows[3][3]
+    assert "答复不等待见证人签名" in words_of(page)
 
 
 def test_two_sizes_are_proved(untouched: Caller) -> None:
