@@ -104,7 +104,10 @@ def entries(request: Request, book: BookOf, filters: FiltersOf, before: Before =
             for family, code in filters.about
         ]
     kinds = [(kind.name, kind_title(kind.name, translator)) for kind in KINDS]
+    turned = bool(filters.recorded_from) and "" < filters.recorded_to < filters.recorded_from
+    errors = [("to", translator.text("entries.wrong_order"))] if turned else []
     values = {
+        "errors": errors,
         "entries": rows,
         "filters": filters,
         "about": about,
@@ -116,7 +119,7 @@ def entries(request: Request, book: BookOf, filters: FiltersOf, before: Before =
         "csv": filters.query(before=before),
         "csv_max": ROWS_MAX,
     }
-    return render(request, "entries.html", log=log, values=values)
+    return render(request, "entries.html", log=log, values=values, status=400 if turned else 200)
 
 
 @router.get("/entries.csv")

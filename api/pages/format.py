@@ -8,6 +8,8 @@ Asia/Shanghai, with their zone (experience, "For everyone").
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -31,11 +33,21 @@ _SHORT: dict[Language, tuple[tuple[int, str], ...]] = {
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _PLACES = ("仟", "佰", "拾", "")
 _WAN, _YI = 10**4, 10**8
+_NUMBER = re.compile(r"[0-9]{1,16}|[0-9]{1,3}(,[0-9]{3}){1,5}")
 
 
 def format_number(value: int) -> str:
     """A whole number with thousands separated: ``1,234,567``."""
     return f"{value:,}"
+
+
+def parse_number(text: str) -> int | None:
+    """A whole number as it is typed, or copied from a page (``1,234,567``, also full-width).
+
+    None for what is none.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip()
+    return int(plain.replace(",", "")) if _NUMBER.fullmatch(plain) else None
 
 
 def format_yuan(fen: int) -> str:

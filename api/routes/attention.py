@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.answers import Answer, Json
-from api.dependencies import BookOf, Limit, get_board
+from api.answers import PRIVATE, Answer, Json
+from api.dependencies import BookOf, Limit, MaybePerson, get_board
 from ledger.day import parse_day
 
 router = APIRouter(prefix="/v1/attention", tags=["attention"])
@@ -17,10 +17,14 @@ ITEMS_DEFAULT = 200
 """More than other lists have: whoever takes the first page for the whole is seldom wrong."""
 CURSOR_PATTERN = r"^[0-9]{1,16}\.[0-3]\.-?[0-9]{1,9}$"
 """The size that the list is of, and the order of the last item that was given."""
+VARY = {"vary": "authorization"}
 
 
 class Attention(Answer):
-    """One thing that asks for attention. What it rests on stands in the entries."""
+    """One thing that asks for attention. What it rests on stands in the entries.
+
+    `details` name persons by their codes and count them only for who is somebody here (a token).
+    """
 
     code: str
     severity: str
@@ -52,6 +56,7 @@ class AttentionAnswer(Answer):
 def read_attention(
     request: Request,
     book: BookOf,
+    person: MaybePerson,
     as_of: Annotated[
         str | None,
         Query(
@@ -81,9 +86,9 @@ def read_attention(
             behind = (order[0], order[1])
             board = kept.again(reader, size, day or book.today(), holds=holds)
     items, more = board.page(behind, limit)
-    value = board.as_json(items)
+    value = board.as_json(items if person else [one.public() for one in items])
     if more:
         rank, place = items[-1].order
         query = f"as_of={board.day}&after={board.size}.{rank}.{place}&limit={limit}"
         value["next"] = f"/v1/attention?{query}"
-    return Json(value)
+    return Json(value, headers={"cache-control": PRIVATE, **VARY} if person else VARY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
@@ -75,6 +75,8 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "service_recorded_late": ("服务时长登记较晚", "Service recorded long after it happened"),
 }
 """Every code, in Chinese and English."""
+OF_PERSONS = frozenset(("holder", "holders", "holders_total", "volunteers"))
+"""Details that name persons by their codes, or count them: for no public answer (ADR 12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Item:
         """By what a list of items is ordered: what is open first, warnings before notices. A
         decision puts an item further back, and moves no other."""
         return 2 * (self.disposition is not None) + (self.severity != "warning"), self.place
+
+    def public(self) -> Item:
+        """The item for everybody: it names no person and counts none; its entries stay."""
+        shown = {name: one for name, one in self.details.items() if name not in OF_PERSONS}
+        return replace(self, details=shown)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, with both titles."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ledger.audit.sample import Sample
+from ledger.audit.sample import Drawn, Sample
 from ledger.intake.cells import format_yuan
 from ledger.records.catalog import KIND_BY_NAME
 
@@ -192,14 +192,15 @@ def sample_page(sample: Sample) -> str:
         ("分层 / Strata", sample.strata),
         ("种类 / Kind", wanted.kind or "—"),
         ("资金 / Fund", wanted.fund or "—"),
-        ("最小数额 / Smallest amount", wanted.amount_min),
+        ("最小数额（款项以分计）/ Smallest amount (money in fen)", wanted.amount_min),
     ]
-    head = ("#", "种类 / Kind", "数额 / Amount", "日期 / Day", "条目哈希与凭证 / Hashes", "✓")
+    amount = "数额（款项以元计）/ Amount (money in yuan)"
+    head = ("#", "种类 / Kind", amount, "日期 / Day", "条目哈希与凭证 / Hashes", "✓")
     rows = [
         (
             one.index,
             one.kind,
-            _Yuan(one.amount) if one.asset == "CNY" else f"{one.amount} {one.asset}",
+            _moved(one),
             one.occurred_on,
             _Hashes((one.leaf_hash, *one.documents)),
             _BOX,
@@ -214,6 +215,12 @@ def sample_page(sample: Sample) -> str:
     parts = [_table((), facts), f'<p class="small">{escape(note)}</p>', _table(head, rows)]
     parts.append('<div class="sign"><div>审计人 / Auditor</div><div>日期 / Date</div></div>')
     return _page(f"审计抽样 Sample · {sample.origin}", "审计抽样 / Audit sample", parts)
+
+
+def _moved(one: Drawn) -> Any:
+    if one.asset == "CNY":
+        return _Yuan(one.amount)
+    return f"{one.amount} {one.asset}" if one.asset else "—"
 
 
 class _Yuan(int):

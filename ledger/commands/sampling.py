@@ -17,7 +17,7 @@ from ledger.commands.auditing import Keys, open_log
 from ledger.commands.console import Lang, default_language, read_file, write_file
 
 if TYPE_CHECKING:
-    from ledger.audit.sample import Sample
+    from ledger.audit.sample import Drawn, Sample
 
 _WORDS = {
     "zh": {
@@ -36,6 +36,7 @@ _COLUMNS = (
     "kind",
     "asset",
     "amount",
+    "unit",
     "occurred_on",
     "recorded_by",
     "leaf_hash",
@@ -131,13 +132,21 @@ def _print(drawn: Sample, lang: Lang) -> None:
         cells = (
             str(one.index),
             one.kind,
-            f"{one.amount} {one.asset}".rstrip(),
+            _moved(one),
             one.occurred_on,
             one.leaf_hash,
             " ".join(one.documents) or "-",
             _BOX,
         )
         sys.stdout.write("\t".join(cells) + "\n")
+
+
+def _moved(one: Drawn) -> str:
+    """Money in yuan, as people read it; anything else in its own units."""
+    from ledger.intake.cells import format_yuan
+
+    amount = format_yuan(one.amount) if one.asset == "CNY" else one.amount
+    return f"{amount} {one.asset}" if one.asset else "-"
 
 
 def sample_json(drawn: Sample) -> str:
@@ -153,7 +162,9 @@ def sample_csv(drawn: Sample) -> bytes:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     for one in drawn.drawn:
-        row = asdict(one) | {"documents": " ".join(one.documents), "agrees": ""}
+        # Who reads 100000 CNY in a spreadsheet takes it for yuan.
+        unit = "fen" if one.asset == "CNY" else ""
+        row = asdict(one) | {"documents": " ".join(one.documents), "unit": unit, "agrees": ""}
         cells = (row[name] for name in _COLUMNS)
         writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue().encode("utf-8-sig")

@@ -26,6 +26,7 @@ from api.pages.audit.commands import Commands
 from ledger.audit.evidence import judge
 from ledger.audit.export.checking import check_export
 from ledger.cli import build
+from ledger.feed import Feed, Standing
 from ledger.keys.files import signer_of
 from ledger.records.kind import Role
 from ledger.tlog.checkpoint import sign_checkpoint
@@ -159,14 +160,63 @@ def test_integrity_says_what_to_compare(untouched: Caller) -> None:
     assert "还没有配置见证人" in text
 
 
+def test_integrity_says_how_each_witness_stands(
+    untouched: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = untouched.book.head().size
+    now = int(time.time())
+    standings = [
+        Standing("a.example", "a.example+0", size, now, None, None),
+        Standing("b.example", "b.example+0", size - 2, now - 3 * 86_400, None, None),
+        Standing("c.example", "c.example+0", None, None, None, None),
+        Standing("d.example", "d.example+0", 1, 1, "away", "it cannot be reached: ConnectError"),
+    ]
+    monkeypatch.setattr(Feed, "standings", lambda _: standings)
+    page = read(untouched, "/audit/integrity")
+    rows = page.table("各见证人最近一次签名").rows[1:]
+    assert [row[3].split(" ")[0] for row in rows] == ["✓", "…", "…", "✕"]
+    assert "已见证至最新" in rows[0][3]
+    assert "尚差 2 条" in rows[1][3]
+    assert "3 天前" in rows[1][2]
+    assert "还没有见证过" in rows[2][3]
+    assert "联系不上" in rows[3][3]
+    assert "答复不等待见证人签名" in words_of(page)
+
+
 def test_two_sizes_are_proved(untouched: Caller) -> None:
     size = untouched.book.head().size
     page = read(untouched, f"/audit/consistency?old=3&new={size}", "en")
     assert f"the log of {size} entries contains the whole log of 3 entries" in words_of(page)
     assert "verify-growth" in words_of(page)
-    for query in (f"old=1&new={size + 1}", "old=5&new=4", f"old={size + 9}"):
-        page = read(untouched, f"/audit/consistency?{query}", "en")
-        assert "The log has not these sizes" in words_of(page)
+    assert "of 3 entries" in words_of(read(untouched, "/audit/consistency?old=%EF%BC%93", "en"))
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "came"),
+    [
+        ("consistency?old=1&new=9,999", "new", "“9,999”"),
+        ("consistency?old=5&new=4", "new", "“4”"),
+        ("consistency?old=99999", "old", "“99999”"),
+        ("consistency?old=&new=4", "old", "“”"),
+        ("consistency?old=<b>&new=4", "old", "“<b>”"),
+        ("sample?seed=x&n=0", "n", "“0”"),
+        ("sample?seed=x&n=many", "n", "“many”"),
+        ("sample?seed=x&n=501", "n", "1 to 500"),
+        (f"sample?seed={'x' * 201}", "seed", "at most 200"),
+        ("sample?seed=x&kind=no.such", "kind", "“no.such”"),
+        ("sample?seed=x&fund=No%20such", "fund", "“No such”"),
+        ("sample?seed=x&fund=no-such", "fund", "“no-such”"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_field(
+    untouched: Caller, query: str, field: str, came: str
+) -> None:
+    page = read(untouched, f"/audit/{query}", "en", status=400)
+    told = next(one for one in page.all("a") if one.attributes["href"] == f"#{field}")
+    assert came in told.text
+    wrong = [one for one in page.elements if "aria-invalid" in one.attributes]
+    assert [one.attributes["id"] for one in wrong] == [field]
+    assert not [href for href in page.links() if href.startswith("/audit/sample.")]
 
 
 def pasted(caller: Caller, first: bytes, second: bytes = b"", **more: str) -> Page:
@@ -191,7 +241,12 @@ def test_what_is_no_checkpoint_of_this_log_is_told(untouched: Caller) -> None:
     book = untouched.book
     note = book.checkpoint()
     head = book.head()
-    assert "neither a checkpoint nor a receipt" in words_of(pasted(untouched, b"hello"))
+    page = pasted(untouched, b"hello\nthere")
+    assert "neither a whole checkpoint nor a receipt (2 lines came" in words_of(page)
+    assert {"#first"} == {href for href in page.links() if href in ("#first", "#second")}
+    assert "#second" in pasted(untouched, note, b"hello").links()
+    assert "Nothing is here" in words_of(pasted(untouched, b" "))
+    assert "same size" in words_of(pasted(untouched, b"\xef\xbb\xbf \n" + note + b"  "))
     forged = note.replace(b"\n", b"\n1", 1)
     assert "The signature fails" in words_of(pasted(untouched, forged))
     stranger = sign_checkpoint(
@@ -253,12 +308,22 @@ def test_an_auditor_decides_once(service: Caller) -> None:
     action = "/audit/attention/decide"
     wrong = auditor.shown(auditor.submit(page, {"reason": "  "}, action=action), 400)
     assert {"请选择处理意见", "请填写理由"} <= {one.text for one in wrong.all("a")}
+    for reason, problem in (("长" * 2001, "文字过长，请缩短"), ("a\x07", "含有不能使用的字符")):
+        typed = {"decision": "in_order", "reason": reason}
+        wrong = auditor.shown(auditor.submit(wrong, typed, action=action), 400)
+        told = next(one for one in wrong.all("a") if one.attributes["href"] == "#reason")
+        assert problem in told.text
+        assert wrong.one("textarea").text == reason
     size = service.book.head().size
     typed = {"decision": "in_order", "reason": "已核对公开材料"}
     answer = auditor.submit(wrong, typed, action=action)
     assert answer.headers["location"] == f"/entries/{size}"
     again = auditor.submit(wrong, typed, action=action)
     assert again.headers["location"] == answer.headers["location"]
+    changed = {"decision": "referred", "reason": "改变了主意"}
+    page = auditor.shown(auditor.submit(wrong, changed, action=action), 400)
+    assert "这份表单已经以其他内容登记过" in words_of(page)
+    assert "处理意见： 无异常" in words_of(page)
     assert service.book.head().size == size + 1
     entry = service.value(f"/v1/entries/{size}")["entry"]
     assert (entry["kind"], entry["recorded_by"]) == ("attention.disposed", "auditor-1")

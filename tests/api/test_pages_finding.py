@@ -127,6 +127,8 @@ def test_a_list_is_narrowed_by_the_day_of_recording(untouched: Caller) -> None:
     assert len(page.tables[0].rows) > 1
     assert "No entry fits" in read(untouched, "/entries?to=2000-01-01", "en").html
     assert "No entry fits" in read(untouched, "/entries?from=9999-12-31", "en").html
+    page = read(untouched, "/entries?from=2022-01-02&to=2022-01-01", "en", status=400)
+    assert "#to" in page.links()
     for wrong in ("2021-13-01", "today"):
         answer = fetch(untouched, f"/entries?from={wrong}", {"Accept": "text/html"})
         assert answer.status_code in (400, 422), wrong

@@ -69,9 +69,14 @@ WORDS = {
 }
 
 
-def fetched(site: Site, path: str) -> str:
+HOLDER = "holder-0001"
+"""Whose points are past their expiry in the demonstration."""
+
+
+def fetched(site: Site, path: str, **headers: str) -> str:
     """What the service answers, as the auditor's own program gets it."""
-    with urllib.request.urlopen(site.url + path, timeout=60) as answer:
+    asked = urllib.request.Request(site.url + path, headers=headers)
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         return str(answer.read().decode())
 
 
@@ -186,9 +191,14 @@ def decide_a_flag(page: Page, site: Site, words: dict[str, str]) -> None:
     await_board(site)
     go(page, words["flags"])
     open_before = open_flags(page)
+    path = "/v1/attention?limit=500"
+    assert HOLDER not in fetched(site, path)
+    assert HOLDER in fetched(site, path, Authorization=f"Bearer {site.tokens['auditor']}")
+    expect(page.get_by_role("main")).not_to_contain_text(HOLDER)
     page.get_by_role("link", name=words["sign_in"]).click()
     page.locator("#token").fill(site.tokens["auditor"])
     page.get_by_role("main").get_by_role("button", name=words["log_in"], exact=True).click()
+    expect(page.get_by_role("main")).to_contain_text(HOLDER)
     page.get_by_role("link", name=words["decide"]).first.click()
     page.locator("#decision").select_option("in_order")
     page.locator("#reason").fill("已核对公开材料")

@@ -260,12 +260,19 @@ def test_points_that_expire_are_one_item_a_day(told: Scribe) -> None:
     # Issued on 2021-08-03, usable after 7 days, valid for 365.
     assert found(told, "points_expiring", "2022-07-10") == []
     (item,) = found(told, "points_expiring", "2022-07-15")
-    assert item["details"]["holders"] == ["holder-1"]
+    assert (item["details"]["holders"], item["details"]["holders_total"]) == (["holder-1"], 1)
     assert item["details"]["points"] == 500
     assert item["entries"] == [FIRST_GIFT + 2]
     day = item["details"]["expires_on"]
     assert found(told, "points_past_expiry", day) == []
     assert found(told, "points_past_expiry", "2022-08-20")[0]["entries"] == [FIRST_GIFT + 2]
+    (public,) = (
+        one.public().as_json()
+        for one in board(told, "2022-07-15").items
+        if one.code == item["code"]
+    )
+    assert {**public, "details": None} == {**item, "details": None}
+    assert set(item["details"]) - set(public["details"]) == {"holders", "holders_total"}
 
 
 def issue(scribe: Scribe, gift: int) -> int:

@@ -80,14 +80,22 @@ class AttentionView:
 
 
 def attention_view(
-    board: Board, topic: str | None, start: int, directory: Directory, translator: Translator
+    board: Board,
+    topic: str | None,
+    start: int,
+    directory: Directory,
+    translator: Translator,
+    *,
+    public: bool,
 ) -> AttentionView:
-    """A page of what asks for attention."""
+    """A page of what asks for attention; `public` is for whoever is not signed in."""
     every = Counter(one.code for one in board.items) + Counter(board.left_out)
     still = Counter(one.code for one in board.items if one.disposition is None)
     chosen = [one for one in board.items if topic in (None, one.code)]
-    shown = chosen[start : start + ITEMS_PER_PAGE]
+    # The list may have become shorter since the page before was read.
+    start = min(start, max(0, len(chosen) - 1) // ITEMS_PER_PAGE * ITEMS_PER_PAGE)
     end = start + ITEMS_PER_PAGE
+    shown = [one.public() if public else one for one in chosen[start:end]]
     return AttentionView(
         day=board.day,
         last=board.size - 1,

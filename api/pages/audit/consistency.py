@@ -8,11 +8,13 @@ the log's key anybody can check it (``ledger.audit.evidence``).
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from api.pages.format import parse_number
 from ledger.audit.evidence import Prefix, format_prefix, judge, tell_judgement
 from ledger.errors import MalformedError, NotFoundError, UndecidedError, VerificationError
 from ledger.store import Reader
@@ -66,6 +68,22 @@ class Compared:
     evidence: Evidence | None = None
 
 
+def read_sizes(old: str, new: str, size: int) -> tuple[int, int] | tuple[str, str]:
+    """Two sizes as they are typed; the log's own where `new` is empty.
+
+    Returns:
+        The sizes, 1 <= old <= new <= size; or the field that is wrong and which sentence says
+        how (``consistency.<reason>`` in the texts).
+    """
+    found: list[int] = []
+    for name, typed in (("old", old), ("new", new)):
+        number = size if name == "new" and not typed.strip() else parse_number(typed)
+        if number is None or not 1 <= number <= size:
+            return name, "wrong_size"
+        found.append(number)
+    return (found[0], found[1]) if found[0] <= found[1] else ("new", "wrong_order")
+
+
 def compare_sizes(reader: Reader, old: int, new: int) -> Compared:
     """Prove from the tiles that the log of one size is contained in that of another.
 
@@ -100,9 +118,11 @@ def compare_notes(reader: Reader, policy: Policy, first: bytes, second: bytes) -
         raise NotFoundError("the log is empty")
     notes = [_note(first, "first"), _note(second, "second") if second else head.checkpoint]
     opened: list[Checkpoint] = []
-    for note in notes:
+    for note, field in zip(notes, ("first", "second"), strict=True):
         try:
             opened.append(open_trusted(note, policy)[0])
+        except MalformedError as error:
+            raise MalformedError(error.message, code=error.code, field=field) from None
         except UndecidedError as error:
             return Compared("cannot_decide", "unknown_signer", error.message)
         except VerificationError as error:
@@ -167,7 +187,8 @@ def _judged(files: tuple[tuple[str, bytes], ...], policy: Policy) -> Evidence:
 def _note(data: bytes, field: str) -> bytes:
     """The checkpoint in what was pasted, or in a receipt."""
     # What is copied from a page loses the last line end, and the note ends with one.
-    text = data.replace(b"\r\n", b"\n").strip(b"\n") + b"\n"
+    # An editor may have put its mark before it, which nobody sees.
+    text = data.replace(b"\r\n", b"\n").removeprefix(BOM_UTF8).strip() + b"\n"
     try:
         return checkpoint_of(text)
     except MalformedError as error:

@@ -16,27 +16,31 @@ from api.forms import FormOf, SessionOf, get_sessions, read_form, require_role
 from api.pages.audit.accounts import account_view
 from api.pages.audit.attention import DECISIONS, attention_view, find_item, indices_of, item_view
 from api.pages.audit.commands import log_commands
-from api.pages.audit.consistency import Compared, compare_notes, compare_sizes
+from api.pages.audit.consistency import Compared, compare_notes, compare_sizes, read_sizes
 from api.pages.audit.downloads import EXPORT_ENTRIES_MAX, ZIP, export_answer, zip_of
 from api.pages.audit.integrity import inspection_view, integrity_view
-from api.pages.audit.sampling import COUNT_DEFAULT, COUNT_MAX, Asked, draw_here
+from api.pages.audit.sampling import COUNT_DEFAULT, COUNT_MAX, Asked, draw_here, read_asked
 from api.pages.directory import Directory
+from api.pages.format import format_number
 from api.pages.kinds import kind_title
 from api.pages.page import LogState, render, snapshot_log, translator_of
+from api.pages.staff.fields import Leaf, form_of
 from api.pages.staff.frame import go_to, render_staff
-from api.pages.staff.recording import new_key
+from api.pages.staff.recording import new_key, record, told
+from api.pages.staff.sheet import tell
+from api.pages.staff.typed import Problem
+from api.pages.texts import Translator
 from api.routes.accounts import ACCOUNT_PATTERN, ASSET_PATTERN
 from api.sessions import Session
-from api.witnessed import Deadline
 from ledger.audit.sample import SEED_CHARS_MAX, Sample
 from ledger.book import Book, read_key_history
 from ledger.commands.audit_page import sample_page
 from ledger.commands.sampling import sample_csv, sample_json
-from ledger.errors import LedgerError, MalformedError, RejectedError
+from ledger.errors import LedgerError, MalformedError
 from ledger.feed import Feed
 from ledger.records.catalog import KINDS
 from ledger.records.kind import Role
-from ledger.records.request import check_key, prepare
+from ledger.records.request import check_key
 from ledger.statistics.adding_up import Balance, add_up
 
 router = APIRouter(prefix="/audit", include_in_schema=False, default_response_class=HTMLResponse)
@@ -46,9 +50,14 @@ ROWS_MAX = 50
 COUNTED_MAX = 1_000
 """Checkpoints, cosignatures and time stamps that are counted; of more, a page says so."""
 
+LINE_SHOWN = 40
+"""Characters of what was pasted that are shown beside what is wrong with it."""
+TYPED_CHARS_MAX = 1_000
+"""What is typed into a field is shown again beside what is wrong with it; not more than so much."""
+
 Number = Annotated[int, Query(ge=0, le=INDEX_MAX)]
 Size = Annotated[int | None, Query(ge=1, le=INDEX_MAX)]
-Seed = Annotated[str, Query(max_length=SEED_CHARS_MAX)]
+Typed = Annotated[str, Query(max_length=TYPED_CHARS_MAX)]
 Count = Annotated[int, Query(ge=1, le=COUNT_MAX)]
 KindName = Annotated[str | None, Query(pattern=r"^([a-z_]+\.[a-z_]+)?$", max_length=64)]
 Topic = Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$")]
@@ -107,21 +116,24 @@ def integrity(request: Request, book: BookOf) -> Response:
 
 
 @router.get("/consistency")
-def consistency(request: Request, book: BookOf, old: Size = None, new: Size = None) -> Response:
+def consistency(
+    request: Request, book: BookOf, old: Typed | None = None, new: Typed = ""
+) -> Response:
     """The form, and for two sizes their proof."""
+    translator = translator_of(request)
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
-        later = new or log.size
-        compared, errors = None, []
-        if old is not None:
-            try:
-                compared = compare_sizes(reader, old, later)
-            except LedgerError as error:
-                if error.code != "no_size":
-                    raise
-                errors = [("old", translator_of(request).text("consistency.no_size"))]
-    values = {"compared": compared, "errors": errors, "sizes": (old or "", later)}
-    return _consistency_page(request, log, {**values, "pasted": ("", "")})
+        sizes: tuple[int | str, int | str] = (old or "", new or log.size)
+        compared: Compared | None = None
+        errors: list[tuple[str, str]] = []
+        match None if old is None else read_sizes(old, new, log.size):
+            case (str(field), str(reason)):
+                facts = {"size": format_number(log.size), "typed": old if field == "old" else new}
+                errors = [(field, translator.text(f"consistency.{reason}", **facts))]
+            case (int(), int()) as sizes:
+                compared = compare_sizes(reader, *sizes)
+    values = {"compared": compared, "errors": errors, "sizes": sizes, "pasted": ("", "")}
+    return _consistency_page(request, log, values, 400 if errors else 200)
 
 
 @router.post("/consistency")
@@ -142,8 +154,11 @@ def _compared(request: Request, pasted: tuple[str, str], as_file: bool) -> Respo
         try:
             compared = compare_notes(reader, policy, *(one.encode() for one in pasted))
         except MalformedError as error:
-            text = translator_of(request).text("consistency.no_checkpoint")
-            errors = [(error.field or "first", text)]
+            field = error.field or "first"
+            lines = pasted[field == "second"].strip().splitlines()
+            facts = {"lines": len(lines), "start": lines[0][:LINE_SHOWN] if lines else ""}
+            reason = "no_checkpoint" if lines else "nothing_pasted"
+            errors = [(field, translator_of(request).text(f"consistency.{reason}", **facts))]
     if as_file and compared is not None and compared.evidence is not None:
         found = compared.evidence
         command = log_commands(request, log).evidence(*(name for name, _ in found.files))
@@ -169,9 +184,10 @@ def attention(request: Request, book: BookOf, topic: Topic = None, start: Number
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
         board = get_board(request).of(reader, holds=book.holds())
-        view = attention_view(board, topic, start, Directory(reader, translator), translator)
+        directory, public = Directory(reader, translator), session is None
+        view = attention_view(board, topic, start, directory, translator, public=public)
     decides = session is not None and session.person.role == Role.AUDITOR
-    values = {"view": view, "topic": topic, "decides": decides}
+    values = {"view": view, "topic": topic, "decides": decides, "public": public}
     answer = render(request, "audit/attention.html", log=log, values=values)
     if session is not None:
         answer.headers["cache-control"] = PRIVATE
@@ -208,22 +224,26 @@ def send_decision(request: Request, book: BookOf, session: SessionOf, form: Form
         "reason": typed["reason"],
     }
     if form.get("total"):
-        (fields["entries_total"],) = indices_of(form.get("total"))
+        fields["entries_total"] = indices_of(form.get("total"))[0]
     body = {"kind": "attention.disposed", "occurred_on": book.today(), "fields": fields}
     check_key(typed["key"])
-    prepared = prepare(
-        body,
-        key=typed["key"],
-        recorded_by=session.person.id,
-        approved_by=None,
-        vault=book.vault,
-    )
     try:
-        recorded = Deadline(request.app).wait(book.sequencer.record(prepared))
-    except RejectedError as error:
-        errors = [(error.field or "reason", error.message)]
+        recorded = record(request, session.person, None, body, typed["key"])
+    except LedgerError as error:
+        _, problems = told(error)
+        errors = [_decision_error(one, translator) for one in problems]
         return _decision_page(request, book, session, flag, entries, typed, errors)
     return go_to(f"/entries/{recorded.index}")
+
+
+def _decision_error(problem: Problem, translator: Translator) -> tuple[str, str]:
+    """A field of the form, and what is wrong: at the reason what is about the whole."""
+    parts = form_of("attention.disposed").public.parts
+    name = problem.path.removeprefix("fields.")
+    leaf = next((one for one in parts if isinstance(one, Leaf) and one.name == name), None)
+    found = tell(problem, leaf, translator)
+    text = f"{found.text} {found.detail}".rstrip()
+    return (name if name in ("decision", "reason") else "reason"), text
 
 
 def _decision_page(
@@ -263,27 +283,35 @@ def _decision_page(
 def sample(
     request: Request,
     book: BookOf,
-    seed: Seed = "",
-    n: Count = COUNT_DEFAULT,
-    kind: KindName = None,
-    fund: FundCode = None,
+    seed: Typed = "",
+    n: Typed = "",
+    kind: Typed = "",
+    fund: Typed = "",
     size: Size = None,
 ) -> Response:
     """A reproducible sample to tick off."""
     translator = translator_of(request)
     drawn: Sample | None = None
+    typed = {"seed": seed, "n": n, "kind": kind, "fund": fund}
     with book.store.read() as reader:
         log = snapshot_log(book, reader)
-        asked = Asked(seed, n, size or log.size, kind or None, fund or None)
+        asked, wrong = read_asked(reader, typed, size or log.size)
         too_large = asked.size > asked.entries_max
-        if seed and not too_large:
+        if asked.seed and not wrong and not too_large:
             drawn = draw_here(reader, asked)
         directory = Directory(reader, translator)
         rows = [
             (one, kind_title(one.kind, translator), directory.amount(one.asset, one.amount))
             for one in (drawn.drawn if drawn else ())
         ]
+    most = {"seed": SEED_CHARS_MAX, "n": COUNT_MAX}
+    errors = [
+        (one, translator.text(f"sample.wrong_{one}", typed=typed[one], most=most.get(one, 0)))
+        for one in wrong
+    ]
     values = {
+        "errors": errors,
+        "typed": {**typed, "n": n or asked.count},
         "asked": asked,
         "drawn": drawn,
         "rows": rows,
@@ -292,9 +320,12 @@ def sample(
         "query": urlencode(_query(asked)),
         "kinds": [("", translator.text("sample.any"))]
         + [(one.name, kind_title(one.name, translator)) for one in KINDS],
-        "command": log_commands(request, log).sample(seed or "SEED", n, asked.kind, asked.fund),
+        "command": log_commands(request, log).sample(
+            asked.seed or "SEED", asked.count, asked.kind, asked.fund
+        ),
     }
-    return render(request, "audit/sample.html", log=log, values=values)
+    status = 400 if errors else 200
+    return render(request, "audit/sample.html", log=log, values=values, status=status)
 
 
 @router.get("/sample.{form}")

@@ -6,11 +6,15 @@ read; with one, every entry is. Beyond the limits the page gives the command ins
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ledger.audit.sample import Sample, Wanted, draw, draw_unfiltered
+from api.dependencies import CODE_PATTERN
+from api.pages.format import parse_number
+from ledger.audit.sample import SEED_CHARS_MAX, Sample, Wanted, draw, draw_unfiltered
 from ledger.errors import LedgerError
+from ledger.records.catalog import KIND_BY_NAME
 from ledger.store import Reader
 from ledger.tlog.checkpoint import parse_checkpoint
 from ledger.tlog.merkle import leaf_hash
@@ -45,6 +49,27 @@ class Asked:
     def entries_max(self) -> int:
         """The largest log that this is drawn from here."""
         return ENTRIES_MAX if self.wanted == Wanted() else FILTERED_MAX
+
+
+def read_asked(reader: Reader, typed: Mapping[str, str], size: int) -> tuple[Asked, list[str]]:
+    """What was typed into the form, the default where it is wrong; and which fields are wrong."""
+    seed, kind, fund = typed["seed"], typed["kind"], typed["fund"].strip()
+    count = parse_number(typed["n"]) if typed["n"].strip() else COUNT_DEFAULT
+    wrong: dict[str, bool] = {
+        "seed": len(seed) > SEED_CHARS_MAX,
+        "n": count is None or not 1 <= count <= COUNT_MAX,
+        "kind": bool(kind) and kind not in KIND_BY_NAME,
+        "fund": bool(fund)
+        and (not re.fullmatch(CODE_PATTERN, fund) or reader.object(f"fund/{fund}") is None),
+    }
+    asked = Asked(
+        "" if wrong["seed"] else seed,
+        COUNT_DEFAULT if count is None or wrong["n"] else count,
+        size,
+        None if wrong["kind"] or not kind else kind,
+        None if wrong["fund"] or not fund else fund,
+    )
+    return asked, [name for name, is_so in wrong.items() if is_so]
 
 
 def draw_here(reader: Reader, asked: Asked) -> Sample:

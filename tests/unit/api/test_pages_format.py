@@ -15,6 +15,7 @@ from api.pages.format import (
     format_ranges,
     format_yuan,
     format_yuan_words,
+    parse_number,
 )
 from ledger.errors import MalformedError
 from ledger.units import UNITS_MAX
@@ -180,6 +181,13 @@ def test_numbers_have_thousands() -> None:
     assert format_number(1_234_567) == "1,234,567"
     assert format_number(-1000) == "-1,000"
     assert format_number(0) == "0"
+
+
+def test_a_number_is_read_as_it_is_shown_or_typed() -> None:
+    for text, number in (("1,234,567", 1_234_567), (" 70 ", 70), ("１２", 12), ("0", 0)):
+        assert parse_number(text) == number
+    for text in ("", "1,23", "1,2345", "-1", "1.5", "one", "9" * 17):
+        assert parse_number(text) is None
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ WORD_TABLES = frozenset(
         "suggested",
         "detail",
         "family",
+        "trouble",
     )
 )
 """Tables of words: asked for by what an entry holds, or by what a form suggests."""

@@ -169,6 +169,14 @@ def test_the_command(served: Path, tmp_path: Path) -> None:
     assert [int(row["index"]) for row in rows] == expected
     assert all(row["agrees"] == "" for row in rows)
     text = page.read_text("utf-8")
+    # Money is never taken for another unit.
+    for row, line in zip(rows, lines[2:], strict=True):
+        if row["asset"] == "CNY":
+            assert row["unit"] == "fen"
+            yuan = f"{int(row['amount']) / 100:,.2f}"
+            assert line.split("\t")[2] == f"{yuan} CNY"
+            assert f">{yuan}<" in text
+    assert "CNY" in {row["asset"] for row in rows}
     assert "审计抽样" in text
     assert "<script" not in text
     assert text.count('class="box"') == 6
