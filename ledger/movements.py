@@ -9,7 +9,7 @@ the end of its day. The account before any entry, or on any day as of any size, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ledger.frozen import frozen
@@ -83,9 +83,14 @@ class MovementReader(Protocol):
 
 
 class Movements:
-    """Takes up what entries move, and makes the rows; it keeps the newest sums it has met."""
+    """Takes up what entries move, and makes the rows; it keeps the newest sums it has met.
+
+    Attributes:
+        lately: The days of accounts that the last rows were of.
+    """
 
     def __init__(self) -> None:
+        self.lately: Sequence[tuple[int, str]] = ()
         self._moved: dict[tuple[int, int], list[int]] = {}
         self._accounts: dict[int, Sums] = {}
         self._days: dict[tuple[int, str], Sums] = {}
@@ -124,11 +129,18 @@ class Movements:
         """Get to know the sums of these days of accounts."""
         if len(self._days) > CACHED_DAYS_MAX:
             self._accounts, self._days = {}, {}
+        if wanted:
+            self.lately = sorted(wanted)
         unknown = sorted(wanted - self._days.keys())
-        if not unknown:
-            return
+        if unknown:
+            self.preload(unknown, reader.newest_movements(unknown))
+
+    def preload(self, unknown: Sequence[tuple[int, str]], rows: Iterable[MovementRow]) -> None:
+        """Take the newest movements of days of accounts that are not known; none, where none is."""
+        if not self.lately:
+            self.lately = unknown
         known = self._accounts.keys() & {account for account, _ in unknown}
-        for row in sorted(reader.newest_movements(unknown), key=lambda one: one.entry):
+        for row in sorted(rows, key=lambda one: one.entry):
             if row.account not in known:
                 self._accounts[row.account] = row.sums
             self._days[row.account, row.occurred_on] = row.day_sums

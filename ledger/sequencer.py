@@ -410,11 +410,12 @@ class Sequencer:
             memory.state.reader = store
             return memory, store.look_up(Wanted(keys, orders))
         # Another process has written: what every batch needs is asked for with the rest.
-        hot = Hot((), ()) if memory is None else memory.state.hot()
-        found = store.look_up(Wanted(keys, orders, (hot.objects, hot.accounts)))
+        hot = Hot((), (), ()) if memory is None else memory.state.hot()
+        found = store.look_up(Wanted(keys, orders, (hot.objects, hot.accounts, hot.days)))
         assert found.state is not None
         state = State(store, found.state.account_count)
-        state.preload(hot, found.state.objects, found.state.accounts)
+        told = found.state
+        state.preload(hot, told.objects, told.accounts, told.movements)
         tree = TileWriter(head.size if head else 0, found.state.edges)
         return _Memory(head, state, tree, None if memory is None else memory.keys), found
 

@@ -23,7 +23,7 @@ from ledger.entry import TAKES_MAX, Entry, parse_entry
 from ledger.errors import InsufficientError, NotFoundError, RejectedError
 from ledger.flows import REVERSAL, Flow, Runs, flows_of, is_world, takes_back
 from ledger.frozen import frozen
-from ledger.movements import MovementReader, Movements, Row
+from ledger.movements import MovementReader, MovementRow, Movements, Row
 from ledger.units import UNITS_MAX, Holdings, Range, Rank, Segment, joined, oldest_first
 
 CACHED_OBJECTS_MAX = 100_000
@@ -87,10 +87,11 @@ class NamedAccount(StoredAccount, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hot:
-    """Keys of objects, and ids of accounts, that are likely to be needed next."""
+    """Keys of objects, ids of accounts, and days of accounts, that are likely to be needed next."""
 
     objects: Sequence[str]
     accounts: Sequence[int]
+    days: Sequence[tuple[int, str]]
 
 
 @frozen
@@ -185,17 +186,23 @@ class State:
     def hot(self) -> Hot:
         """What was read first and so, with most records, is read by every batch."""
         accounts = [one.id for one in islice(self._accounts.values(), HOT_MAX)]
-        return Hot(list(islice(self._objects, HOT_MAX)), accounts)
+        days = list(islice(self._movements.lately, HOT_MAX))
+        return Hot(list(islice(self._objects, HOT_MAX)), accounts, days)
 
     def preload(
-        self, hot: Hot, objects: Mapping[str, bytes], accounts: Sequence[NamedAccount]
+        self,
+        hot: Hot,
+        objects: Mapping[str, bytes],
+        accounts: Sequence[NamedAccount],
+        movements: Sequence[MovementRow],
     ) -> None:
         """Take what another process may have changed, read at once instead of one by one.
 
         Args:
             hot: What was asked for; an object that is not there is known to be none.
-            objects, accounts: What of it is there.
+            objects, accounts, movements: What of it is there.
         """
+        self._movements.preload(hot.days, movements)
         for key in hot.objects:
             data = objects.get(key)
             self._objects[key] = None if data is None else orjson.loads(data)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from ledger.movements import MovementRow
 from ledger.store.rows import AccountRow
+from ledger.store.sums_reader import NEWEST_ON_SERVER, movement_row, newest_values
 
 if TYPE_CHECKING:
     from ledger.store.reader import Reader
@@ -36,12 +38,14 @@ class State:
         edges: The partial tiles of the right edge, by level.
         account_count: How many accounts there are.
         objects, accounts: Of those that were asked for, the ones that are there.
+        movements: The newest of the accounts and days that were asked for.
     """
 
     edges: Sequence[bytes]
     account_count: int
     objects: Mapping[str, bytes]
     accounts: Sequence[AccountRow]
+    movements: Sequence[MovementRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +60,24 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is asked: idempotency keys, digests of orders; of the state nothing, or its edge
-    with these objects and accounts (their ids)."""
+    with these objects, accounts (their ids), and days of accounts."""
 
     keys: Collection[str]
     orders: Collection[bytes]
-    state: tuple[Collection[str], Collection[int]] | None = None
+    state: tuple[Collection[str], Collection[int], Collection[tuple[int, str]]] | None = None
 
 
 def in_file(reader: Reader, wanted: Wanted) -> Found:
     """Answered one after another."""
     state = None
     if wanted.state is not None:
-        objects, accounts = wanted.state
+        objects, accounts, days = wanted.state
         state = State(
             reader.edges(),
             reader.account_count(),
             reader.chosen_objects(objects),
             reader.chosen_accounts(accounts),
+            reader.newest_movements(days),
         )
     return Found(reader.idempotency(wanted.keys), reader.order_numbers(wanted.orders), state)
 
@@ -90,11 +95,12 @@ def on_server(connection: sa.Connection, wanted: Wanted) -> Found:
         keys = driver.execute(_KEYS, [Column("text", list(wanted.keys))])
         orders = driver.execute(_ORDERS, [Column("bytea", list(wanted.orders))])
         if wanted.state is not None:
-            objects, accounts = (list(one) for one in wanted.state)
+            objects, accounts, days = wanted.state
             edges, count = driver.execute(_EDGES), driver.execute(_COUNT)
-            named = driver.execute(_OBJECTS, [Column("text", objects)])
-            ids = Column("bigint", accounts)
+            named = driver.execute(_OBJECTS, [Column("text", list(objects))])
+            ids = Column("bigint", list(accounts))
             rows, held = driver.execute(_ACCOUNTS, [ids]), driver.execute(_HOLDINGS, [ids])
+            moved = driver.execute(NEWEST_ON_SERVER, newest_values(days))
     state = None
     if wanted.state is not None:
         ranges: dict[int, list[tuple[int, int, str]]] = {}
@@ -108,5 +114,6 @@ def on_server(connection: sa.Connection, wanted: Wanted) -> Found:
                 AccountRow(account, asset, name, received, ranges.get(account, []))
                 for account, asset, name, received in rows
             ],
+            list(map(movement_row, moved)),
         )
     return Found({key: (digest, entry) for key, digest, entry in keys}, dict(orders), state)

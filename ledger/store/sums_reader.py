@@ -40,7 +40,7 @@ def _newest(days: int) -> str:
     return f"WITH wanted(account, day) AS (VALUES {', '.join(['(?, ?)'] * days)}) {_NEWEST}"
 
 
-_NEWEST_ON_SERVER = f"""
+NEWEST_ON_SERVER = f"""
 WITH wanted AS (SELECT * FROM unnest(%(accounts)s, %(days)s) AS given(account, day)) {_NEWEST}
 """
 
@@ -63,15 +63,12 @@ class SumsReader(LogReader):
                 for start in range(0, len(wanted), DAYS_AT_ONCE):
                     some = wanted[start : start + DAYS_AT_ONCE]
                     flat = tuple(chain.from_iterable(some))
-                    rows += map(_row, self._connection.exec_driver_sql(_newest(len(some)), flat))
+                    rows += map(
+                        movement_row, self._connection.exec_driver_sql(_newest(len(some)), flat)
+                    )
                 return rows
-            from ledger.store.arrays import Column
-
-            values = {
-                "accounts": Column("bigint", [account for account, _ in wanted]),
-                "days": Column("text", [day for _, day in wanted]),
-            }
-            return list(map(_row, self._connection.exec_driver_sql(_NEWEST_ON_SERVER, values)))
+            found = self._connection.exec_driver_sql(NEWEST_ON_SERVER, newest_values(wanted))
+            return list(map(movement_row, found))
 
     def movement(self, account: int, entry: int) -> MovementRow | None:
         """What an entry moved in an account (its id); None where it moved nothing there."""
@@ -251,6 +248,17 @@ def _in_period(account: int, end: int, after: str, last: str) -> list[sa.ColumnE
     ]
 
 
-def _row(row: Any) -> MovementRow:
+def newest_values(days: Collection[tuple[int, str]]) -> dict[str, Any]:
+    """What `NEWEST_ON_SERVER` is asked with: accounts (their ids), each with a day."""
+    from ledger.store.arrays import Column
+
+    return {
+        "accounts": Column("bigint", [account for account, _ in days]),
+        "days": Column("text", [day for _, day in days]),
+    }
+
+
+def movement_row(row: Any) -> MovementRow:
+    """A row as the database has it; refused where its types are not a movement's."""
     check_types(row, _SHAPE)
     return MovementRow(*row)
