@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -28,6 +28,9 @@ from service import free_port
 PROGRAMS = ("patroni", "etcd")
 READY_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 180
+ORDERLY_SECONDS_MAX = 30
+"""So long Patroni may take to end in order, which it does not where the signal meets it in some of
+its calls; the cluster is thrown away then anyhow."""
 STEP_SECONDS = 0.25
 SCOPE = "shanji"
 USER = "shanji"
@@ -92,9 +95,13 @@ class Program:
         if self.running():
             self.process.send_signal(number)
 
-    def wait(self) -> None:
-        """Wait until it has ended."""
-        self.process.wait(STOP_SECONDS_MAX)
+    def wait(self, seconds: float = STOP_SECONDS_MAX) -> None:
+        """Wait until it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not, in time.
+        """
+        self.process.wait(seconds)
 
 
 class Member:
@@ -189,15 +196,18 @@ class Member:
             return
         _await_children(self.data)
 
-    def stop(self) -> None:
-        """End both in order; what does not end is killed."""
+    def begin_to_stop(self) -> None:
+        """Tell Patroni to end its server and itself."""
         if self._program is not None:
             self._program.signal(signal.SIGTERM)
-            try:
-                self._program.wait()
-            except subprocess.TimeoutExpired:
-                self._program.signal(signal.SIGKILL)
-        self.kill_server()
+
+    def stop(self) -> None:
+        """End both in order; what does not end is killed."""
+        self.begin_to_stop()
+        if self._program is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._program.wait(ORDERLY_SECONDS_MAX)
+        self.kill()
 
 
 def _await_children(data: Path) -> None:
@@ -269,6 +279,8 @@ class Cluster:
 
     def stop(self) -> None:
         """End everything that was started."""
+        for member in self.members:
+            member.begin_to_stop()
         for member in self.members:
             member.stop()
         self._etcd.signal(signal.SIGTERM)
