@@ -117,18 +117,18 @@ class KeptBoard:
         """
         with self._lock:
             kept = self._boards.get((size, day))
+        if kept is not None:
+            return held(decided_since(kept, reader), holds)
         head = reader.head()
-        if kept is None and head is not None and head.size == size:
+        if head is not None and head.size == size:
             found = self.of(reader, day=day, holds=holds)
             if (found.size, found.day) == (size, day):
                 return found
-        if kept is None:
-            raise ConflictError(
-                f"the list as of {day} and {size} entries was made anew since; begin again "
-                "without `after`",
-                code="list_changed",
-            )
-        return held(decided_since(kept, reader), holds)
+        raise ConflictError(
+            f"the list as of {day} and {size} entries was made anew since; begin again "
+            "without `after`",
+            code="list_changed",
+        )
 
     def _newest_of(self, day: str) -> Board | None:
         """The newest board of a day; the lock is held."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 WANTED: sa.BindParameter[Any] = sa.bindparam("wanted", expanding=True)
-"""The values, in a query that is made once and has no other values in it."""
+"""The values, in a query that is made once."""
 IN_MAX = 500
 """Values in one IN list; longer ones are asked for in parts."""
 
@@ -25,6 +25,10 @@ def execute_chosen(
     connection: sa.Connection, query: sa.Select[Any], wanted: Sequence[Any]
 ) -> sa.CursorResult[Any]:
     """What the database answers for these values of `WANTED`.
+
+    Args:
+        query: One that is made once, with no other parameters.
+        wanted: At least one, all of the column's type.
 
     Raises:
         sqlalchemy.exc.DBAPIError: what it says otherwise.
@@ -54,6 +58,7 @@ def _in_file(query: sa.Select[Any], values: int) -> str:
 @cache
 def _on_server(query: sa.Select[Any]) -> tuple[str, str]:
     """The text with one array, and its values' type."""
+    # Of use to a server alone, as above.
     from sqlalchemy.dialects.postgresql import psycopg
 
     compiled = query.compile(dialect=psycopg.dialect())  # type: ignore[no-untyped-call]
